@@ -1,0 +1,39 @@
+//! What a kernel library can do: which of its functions runs a step on a core, and how much scratch memory that takes.
+//!
+//! Knows steps and core features; does not know manifests, policies or where a library's sources are.
+
+use serde::{Deserialize, Serialize};
+
+/// Instruction set features of a core, as its board file states them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Features {
+    /// DSP extension (Cortex-M4, M7, M33 and up with it).
+    pub dsp: bool,
+    /// M-profile vector extension (Cortex-M55 and up with it).
+    pub mve: bool,
+}
+
+/// The instructions that a kernel's inner loops use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InstructionPath {
+    /// Portable C or Rust.
+    Scalar,
+    /// DSP extension: two 16-bit multiply-accumulates an instruction.
+    Dsp,
+    /// Vector extension.
+    Mve,
+}
+
+/// The kernel that runs a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kernel {
+    /// `cmsis-nn` or `reference`.
+    pub library: String,
+    /// The library's own symbol (`arm_convolve_1x1_s8_fast`), or the Rust function of the reference kernels.
+    pub symbol: String,
+    /// Path of the Rust function that firmware calls, such as `cmsis_nn::conv_2d_1x1_fast`.
+    pub entry: String,
+    /// The instructions that it uses on the core.
+    pub path: InstructionPath,
+}

@@ -1,0 +1,3 @@
+//! The deployctl command.
+
+fn main() {}

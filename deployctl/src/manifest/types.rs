@@ -1,0 +1,319 @@
+//! The checked manifest, board and kernel library: what the rest of the program reads. Values are in base units, paths are
+//! resolved, names are known to exist. Spans are kept beside the values that reports point at and are in no key.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
+
+use crate::library::Features;
+use crate::model::TensorType;
+
+/// A value with the byte range of the manifest text it came from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spanned<T> {
+    /// The value.
+    pub value: T,
+    /// Start and end, in bytes of the manifest text.
+    pub span: std::ops::Range<usize>,
+}
+
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Bytes(pub u64);
+
+/// A number of instructions, as an emulator counts them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Instructions(pub u64);
+
+/// A ratio; `"10%"` is 0.1.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Ratio(pub f64);
+
+/// One deployment: a model with its interface, targets, limits and owners.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// The manifest file.
+    pub path: Utf8PathBuf,
+    /// Its text, for diagnostics and reports.
+    pub text: String,
+    /// The project root (see DESIGN section 3).
+    pub root: Utf8PathBuf,
+    /// `deployment` node: name, by which outputs are filed.
+    pub name: Spanned<String>,
+    /// Version of the deployment.
+    pub version: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// One line for people.
+    pub summary: Option<String>,
+    /// `model` node.
+    pub model: Model,
+    /// `target` nodes, in order; never empty.
+    pub targets: Vec<Target>,
+    /// `arena` node.
+    pub arena: Arena,
+    /// `kernels` node.
+    pub kernels: Kernels,
+    /// `regression` node.
+    pub regression: Regression,
+    /// `gates` node.
+    pub gates: Gates,
+    /// `runbook` node.
+    pub runbook: Runbook,
+}
+
+/// The `model` node: the file and the interface that both sides agreed on.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// The `.tflite` file, resolved.
+    pub path: Utf8PathBuf,
+    /// The path as the manifest writes it, with its place.
+    pub written: Spanned<String>,
+    /// Declared inputs.
+    pub inputs: Vec<Spanned<Port>>,
+    /// Declared outputs.
+    pub outputs: Vec<Spanned<Port>>,
+}
+
+/// A declared model input or output.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Port {
+    /// Tensor name.
+    pub name: String,
+    /// Element type.
+    pub dtype: TensorType,
+    /// Dimensions.
+    pub shape: Vec<usize>,
+    /// Scale and zero point, where declared.
+    pub quantization: Option<PortQuantization>,
+    /// Labels of the output's elements, in order, read from the file that the manifest names.
+    pub labels: Option<Vec<String>>,
+}
+
+/// Quantization of a port. A scale agrees with the model's when both are the same `f32`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PortQuantization {
+    /// Real value of one step.
+    pub scale: f32,
+    /// Quantized value that stands for zero.
+    pub zero_point: i64,
+}
+
+/// A `target` node with its board.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The board's name with its place in the manifest.
+    pub name: Spanned<String>,
+    /// The board file, checked.
+    pub board: Board,
+}
+
+/// The `arena` node: a governed value.
+#[derive(Clone, Debug)]
+pub struct Arena {
+    /// Most bytes that the arena may take.
+    pub budget: Spanned<Bytes>,
+    /// Least margin of the peak under the budget.
+    pub headroom: Ratio,
+    /// Who answers for it.
+    pub owner: String,
+}
+
+/// Where MACs may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Policy {
+    /// No MACs off the library, except within the fallback's share.
+    Require,
+    /// Fall back freely; reported.
+    Prefer,
+    /// Never this library.
+    Forbid,
+}
+
+/// The `kernels` node: a governed value.
+#[derive(Clone, Debug)]
+pub struct Kernels {
+    /// The kernel library, with its place in the manifest.
+    pub library: Spanned<String>,
+    /// The library's file, checked.
+    pub source: Library,
+    /// Policy.
+    pub policy: Policy,
+    /// Most share of MACs on reference kernels under `require`; zero if not stated.
+    pub max_mac_share: Ratio,
+    /// `use` nodes.
+    pub overrides: Vec<Spanned<Override>>,
+    /// Who answers for it.
+    pub owner: String,
+}
+
+/// A `use` node: one operator or several, and the kernel that they get.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Override {
+    /// `op:7`, an operator's name (`SOFTMAX`), or the name of an output tensor.
+    pub operator: String,
+    /// `reference` or the library's name.
+    pub kernel: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The `regression` node: which vectors are run.
+#[derive(Clone, Debug)]
+pub struct Regression {
+    /// Where vectors come from.
+    pub vectors: Spanned<Vectors>,
+    /// How often each vector is run for determinism; at least 2.
+    pub runs: u32,
+}
+
+/// A source of vectors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Vectors {
+    /// An `.npz` file, resolved.
+    File(Utf8PathBuf),
+    /// Seeded random inputs over the whole range of the input type.
+    Random {
+        /// How many.
+        count: u32,
+        /// Seed.
+        seed: u64,
+    },
+}
+
+/// The `gates` node: limits over measurements. Built-in gates need no node.
+#[derive(Clone, Debug, Default)]
+pub struct Gates {
+    /// Flash of the app.
+    pub flash: Option<Spanned<Limit<Bytes>>>,
+    /// Stack of app and harness.
+    pub stack: Option<Spanned<Limit<Bytes>>>,
+    /// Instructions an inference.
+    pub latency: Option<Spanned<Limit<Instructions>>>,
+}
+
+/// A maximum with the margin that it must be kept by.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Limit<T> {
+    /// Most that is allowed.
+    pub max: T,
+    /// (limit − value) / limit must be at least this; zero if not stated.
+    pub margin: Ratio,
+}
+
+/// The `runbook` node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Runbook {
+    /// Whom to call.
+    pub escalate: Option<String>,
+    /// When to read it again.
+    pub review_every: Option<String>,
+}
+
+/// A board file (`manifests/boards/NAME.kdl`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Board {
+    /// Name: the file's stem.
+    pub name: String,
+    /// One line for people.
+    pub summary: String,
+    /// Core name for people and for the kernel library's key, such as `cortex-m4f`; `host` for the host.
+    pub core: String,
+    /// Instruction set features.
+    pub features: Features,
+    /// Rust target triple; absent for the host's own.
+    pub rust_target: Option<String>,
+    /// Flags for the C compiler (`-mcpu=cortex-m4` …).
+    pub c_flags: Vec<String>,
+    /// Memory regions, in the file's order.
+    pub memory: Vec<Region>,
+    /// Core clock in Hz at which the harness runs, where there is one.
+    pub clock_hz: Option<u64>,
+    /// How it is run.
+    pub runner: Runner,
+}
+
+/// A memory region.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Region {
+    /// Linker name, such as `FLASH` or `RAM`.
+    pub name: String,
+    /// What it is.
+    pub kind: RegionKind,
+    /// First address.
+    pub address: u64,
+    /// Size.
+    pub size: Bytes,
+}
+
+/// Kinds of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RegionKind {
+    /// Code and constants.
+    Flash,
+    /// Data, stack and arena.
+    Ram,
+}
+
+/// How firmware for a board is run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Runner {
+    /// As a process of the host.
+    Host,
+    /// In QEMU.
+    Qemu {
+        /// `-M`.
+        machine: String,
+        /// Instructions a SysTick tick under `-icount shift=0`.
+        instructions_per_tick: u64,
+    },
+}
+
+/// A kernel library file (`manifests/kernels/NAME.kdl`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Library {
+    /// Name: the file's stem.
+    pub name: String,
+    /// One line for people.
+    pub summary: String,
+    /// Where the sources come from.
+    pub source: Source,
+    /// Globs of the C files to compile, relative to the source's folder.
+    pub include: Vec<String>,
+    /// Globs that are left out.
+    pub exclude: Vec<String>,
+    /// Include folders, relative to the source's folder.
+    pub include_dirs: Vec<String>,
+    /// Preprocessor definitions.
+    pub defines: BTreeMap<String, Option<String>>,
+    /// Compiler flags.
+    pub flags: Vec<String>,
+    /// Versions that the shim supports, for people: the `$Revision` range in `arm_nnfunctions.h`.
+    pub versions: String,
+    /// Licence of the sources.
+    pub licence: String,
+}
+
+/// Where a kernel library's sources come from; `deploy.lock` holds the tree digest that they must have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+#[expect(missing_docs, reason = "fields are what the kind's tool calls them")]
+pub enum Source {
+    /// A folder on this machine.
+    Path { path: Utf8PathBuf },
+    /// An archive file on this machine.
+    Archive { path: Utf8PathBuf, folder: String },
+    /// A git repository.
+    Git { url: String, revision: String, folder: String },
+    /// A wheel, fetched with `pip download`.
+    Pypi { package: String, version: String, folder: String },
+    /// A crate, fetched with cargo.
+    Crate { package: String, version: String, folder: String },
+}

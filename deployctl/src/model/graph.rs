@@ -1,0 +1,213 @@
+//! The graph of a model: tensors, operators in execution order, and their options.
+//!
+//! Constant data is not in here but in one blob beside it, so that a changed weight leaves everything that only looks at
+//! the structure (audit, sizes, memory) untouched. A [`Graph`] that exists is consistent: every index is in range, every
+//! constant lies inside the blob, operators come after the producers of their inputs.
+
+use serde::{Deserialize, Serialize};
+
+/// Position of a tensor in [`Graph::tensors`], which is its index in the model file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TensorId(pub usize);
+
+/// Position of an operator in [`Graph::operators`], which is its index in the model file and its execution order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OperatorId(pub usize);
+
+/// A single-subgraph model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Graph {
+    /// All tensors of the model file, used or not.
+    pub tensors: Vec<Tensor>,
+    /// Operators in execution order.
+    pub operators: Vec<Operator>,
+    /// Model inputs.
+    pub inputs: Vec<TensorId>,
+    /// Model outputs.
+    pub outputs: Vec<TensorId>,
+}
+
+impl Graph {
+    /// The tensor at `id`.
+    pub fn tensor(&self, id: TensorId) -> &Tensor {
+        &self.tensors[id.0]
+    }
+
+    /// Operators with their positions, in execution order.
+    pub fn operators(&self) -> impl Iterator<Item = (OperatorId, &Operator)> {
+        self.operators.iter().enumerate().map(|(index, operator)| (OperatorId(index), operator))
+    }
+}
+
+/// A tensor: an activation where `constant` is absent, else a weight.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tensor {
+    /// Name in the model; may be empty.
+    pub name: String,
+    /// Element type.
+    pub dtype: TensorType,
+    /// Dimensions; empty for a scalar.
+    pub shape: Vec<usize>,
+    /// Affine quantization, where the file states one.
+    pub quantization: Option<Quantization>,
+    /// Where the constant's bytes lie in the weights blob.
+    pub constant: Option<Constant>,
+}
+
+impl Tensor {
+    /// Number of elements.
+    pub fn elements(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Size in bytes (4-bit elements are packed two a byte).
+    pub fn bytes(&self) -> usize {
+        (self.elements() * self.dtype.bits()).div_ceil(8)
+    }
+}
+
+/// A range of the weights blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Constant {
+    /// First byte; a multiple of 16.
+    pub offset: usize,
+    /// Number of bytes.
+    pub len: usize,
+}
+
+/// Element types of LiteRT that have a name here; others are refused by the reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names are LiteRT's type names")]
+pub enum TensorType {
+    Float32,
+    Float16,
+    Float64,
+    Int4,
+    Int8,
+    Uint8,
+    Int16,
+    Uint16,
+    Int32,
+    Uint32,
+    Int64,
+    Uint64,
+    Bool,
+    String,
+    Resource,
+    Variant,
+    Complex64,
+    Complex128,
+}
+
+impl TensorType {
+    /// Bits an element. Strings, resources and variants count as a 32-bit handle.
+    pub fn bits(self) -> usize {
+        match self {
+            Self::Int4 => 4,
+            Self::Int8 | Self::Uint8 | Self::Bool => 8,
+            Self::Float16 | Self::Int16 | Self::Uint16 => 16,
+            Self::Float32 | Self::Int32 | Self::Uint32 | Self::String | Self::Resource | Self::Variant => 32,
+            Self::Float64 | Self::Int64 | Self::Uint64 | Self::Complex64 => 64,
+            Self::Complex128 => 128,
+        }
+    }
+
+    /// LiteRT's name in lower case, as a manifest writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Float32 => "float32",
+            Self::Float16 => "float16",
+            Self::Float64 => "float64",
+            Self::Int4 => "int4",
+            Self::Int8 => "int8",
+            Self::Uint8 => "uint8",
+            Self::Int16 => "int16",
+            Self::Uint16 => "uint16",
+            Self::Int32 => "int32",
+            Self::Uint32 => "uint32",
+            Self::Int64 => "int64",
+            Self::Uint64 => "uint64",
+            Self::Bool => "bool",
+            Self::String => "string",
+            Self::Resource => "resource",
+            Self::Variant => "variant",
+            Self::Complex64 => "complex64",
+            Self::Complex128 => "complex128",
+        }
+    }
+}
+
+/// Affine quantization: `real = scale * (quantized - zero_point)`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quantization {
+    /// One scale, or one for each slice along `dimension`.
+    pub scales: Vec<f32>,
+    /// As many as scales.
+    pub zero_points: Vec<i64>,
+    /// The dimension along which scales vary.
+    pub dimension: usize,
+}
+
+/// One operator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Operator {
+    /// LiteRT's builtin code, 32 for custom operators.
+    pub code: i32,
+    /// LiteRT's name of the builtin operator (`CONV_2D`), the custom operator's own name, or `UNKNOWN(code)`.
+    pub name: String,
+    /// Version from the operator code table.
+    pub version: i32,
+    /// Inputs; an omitted optional input is `None`.
+    pub inputs: Vec<Option<TensorId>>,
+    /// Outputs.
+    pub outputs: Vec<TensorId>,
+    /// Options that some later stage reads.
+    pub options: Options,
+}
+
+/// Options of the operators that have kernels here; `Other` for the rest, which the audit names.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "fields are LiteRT's schema fields of the same name")]
+pub enum Options {
+    Conv2d { padding: Padding, stride: [i32; 2], dilation: [i32; 2], activation: FusedActivation },
+    DepthwiseConv2d {
+        padding: Padding,
+        stride: [i32; 2],
+        dilation: [i32; 2],
+        depth_multiplier: i32,
+        activation: FusedActivation,
+    },
+    FullyConnected { activation: FusedActivation, weights_format: i8, keep_num_dims: bool },
+    Pool2d { padding: Padding, stride: [i32; 2], window: [i32; 2], activation: FusedActivation },
+    Add { activation: FusedActivation, pot_scale_int16: bool },
+    Softmax { beta: f32 },
+    Reshape { new_shape: Vec<i32> },
+    Other,
+}
+
+/// LiteRT's padding scheme. Pairs above are (height, width).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Padding {
+    /// Pad so that output = ceil(input / stride).
+    Same,
+    /// No padding.
+    Valid,
+}
+
+/// Activation that is fused into an operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names are LiteRT's")]
+pub enum FusedActivation {
+    None,
+    Relu,
+    ReluN1To1,
+    Relu6,
+    Tanh,
+    SignBit,
+}

@@ -1,0 +1,1 @@
+//! LiteRT model schema subset and checked reader.

@@ -1,0 +1,2 @@
+//! Placeholder to be replaced before anything is committed.
+#![no_std]

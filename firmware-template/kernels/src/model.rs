@@ -1,0 +1,27 @@
+//! What a generated model tells the code around it: its tensors, its operators and how to run them one at a time.
+
+/// A model input or output in the arena.
+#[derive(Clone, Copy, Debug)]
+pub struct TensorInfo {
+    /// Name in the model.
+    pub name: &'static str,
+    /// Offset in the arena, in bytes.
+    pub offset: usize,
+    /// Size, in bytes.
+    pub len: usize,
+    /// Real value of one quantization step.
+    pub scale: f32,
+    /// Quantized value that stands for zero.
+    pub zero_point: i32,
+}
+
+/// One operator of a model in execution order. `A` is the model's arena type.
+#[derive(Debug)]
+pub struct OperatorInfo<A: 'static> {
+    /// LiteRT's name of the operator, such as `CONV_2D`.
+    pub name: &'static str,
+    /// The output tensor.
+    pub output: TensorInfo,
+    /// Runs this operator on the arena, all operators before it having run.
+    pub run: fn(&mut A),
+}
