@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use buffers::{Buffers, buffers};
 pub use picture::picture;
-pub use plan::{ALIGNMENT, Kind, Live, MemoryError, MemoryPlan, Placed, Slot, plan};
+pub use plan::{ALIGNMENT, Kind, Live, MemoryError, MemoryPlan, Placed, plan};
 pub use proof::{Overlap, verify};
 
 /// Something that needs a place in the arena for a while.

@@ -18,10 +18,10 @@ pub const ALIGNMENT: usize = 16;
 pub struct MemoryPlan {
     /// Every buffer with its place.
     pub buffers: Vec<Placed>,
-    /// Place of every activation, model inputs and outputs included.
-    pub tensors: BTreeMap<TensorId, Slot>,
-    /// Place of every operator's scratch buffer, by position of the step; `None` where it needs none.
-    pub scratch: Vec<Option<Slot>>,
+    /// Bytes of the arena that every activation has, model inputs and outputs included; not rounded up.
+    pub tensors: BTreeMap<TensorId, Range<usize>>,
+    /// Bytes of every operator's scratch buffer, by position of the step; `None` where it needs none.
+    pub scratch: Vec<Option<Range<usize>>>,
     /// Bytes of the arena.
     pub peak: usize,
     /// No plan can be smaller.
@@ -34,22 +34,6 @@ pub struct MemoryPlan {
     pub peak_operator: usize,
     /// What lives there, largest first.
     pub live_at_peak: Vec<Live>,
-}
-
-/// A range of the arena.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Slot {
-    /// First byte; a multiple of [`ALIGNMENT`].
-    pub offset: usize,
-    /// Number of bytes, not rounded up.
-    pub len: usize,
-}
-
-impl Slot {
-    /// The bytes as a range.
-    pub fn range(self) -> Range<usize> {
-        self.offset..self.offset + self.len
-    }
 }
 
 /// A buffer with its place.
@@ -123,7 +107,7 @@ pub fn plan(graph: &Graph, steps: &[Step], scratch: &[usize]) -> Result<MemoryPl
     let layout = layout(&found.buffers, ALIGNMENT);
     verify(&found.buffers, &layout)?;
     let kinds = kinds(graph, &found);
-    let slot = |index: usize| Slot { offset: layout.offsets[index], len: found.buffers[index].size };
+    let range = |index: usize| layout.offsets[index]..layout.offsets[index] + found.buffers[index].size;
     let placed: Vec<Placed> = found
         .buffers
         .iter()
@@ -141,8 +125,8 @@ pub fn plan(graph: &Graph, steps: &[Step], scratch: &[usize]) -> Result<MemoryPl
     Ok(MemoryPlan {
         live_at_peak: live(&placed, layout.peak_operator),
         buffers: placed,
-        tensors: found.tensors.iter().map(|(&id, &index)| (id, slot(index))).collect(),
-        scratch: found.scratch.iter().map(|index| index.map(slot)).collect(),
+        tensors: found.tensors.iter().map(|(&id, &index)| (id, range(index))).collect(),
+        scratch: found.scratch.iter().map(|index| index.map(range)).collect(),
         peak: layout.peak,
         lower_bound: layout.lower_bound,
         gap: layout.peak - layout.lower_bound,
