@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::lower::{Call, Step};
 
 fn buffer(size: usize, first: usize, last: usize) -> Buffer {
     Buffer { name: format!("{size}@{first}..{last}"), size, first, last }
@@ -107,4 +108,61 @@ fn the_proof_finds_an_overlap_and_names_it() {
     assert!(matches!(verify(&buffers, &high), Err(Overlap::Outside { .. })));
     let short = Layout { offsets: vec![0], ..sound };
     assert!(matches!(verify(&buffers, &short), Err(Overlap::Incomplete { .. })));
+}
+
+/// Steps as the planner sees them: RESHAPE or not, activations in and out. Scratch is what CMSIS-NN asks for on a core with
+/// the DSP extension.
+fn steps(graph: &crate::model::Graph) -> (Vec<Step>, Vec<usize>) {
+    let softmax = Call::Softmax(kernels::Softmax {
+        rows: 1,
+        depth: 1,
+        requant: kernels::Requant { multiplier: 0, shift: 0 },
+        diff_min: 0,
+    });
+    let mut scratch = Vec::new();
+    let steps = graph.operators().map(|(operator, node)| {
+        let shape = |index: usize| node.inputs[index].map(|id| graph.tensor(id).shape.clone()).unwrap_or_default();
+        scratch.push(match (node.name.as_str(), shape(0).last().copied().unwrap_or(0)) {
+            ("CONV_2D", depth) => match shape(1)[..] {
+                [_, 1, 1, _] => 0,
+                [_, height, width, _] => 4 * (height * width * depth).next_multiple_of(4),
+                _ => 0,
+            },
+            ("DEPTHWISE_CONV_2D", depth) if shape(1)[1..3] != [3, 3] => 2 * depth * shape(1)[1] * shape(1)[2],
+            ("AVERAGE_POOL_2D", depth) => 4 * depth,
+            _ => 0,
+        });
+        let inputs = node.inputs.iter().flatten().copied().filter(|&id| graph.tensor(id).constant.is_none()).collect();
+        let call = if node.name == "RESHAPE" { Call::Reshape } else { softmax.clone() };
+        Step { operator, call, inputs, output: node.outputs[0], weights: None }
+    });
+    (steps.collect(), scratch)
+}
+
+#[test]
+fn real_models_reach_their_lower_bounds() {
+    let shared = std::env::var("DEPLOYCTL_SHARED").unwrap_or_else(|_| "../../shared".to_owned());
+    let models = std::path::Path::new(&shared).join("models");
+    let expected = [
+        ("kws_ref_model", 17_000),
+        ("vww_96_int8", 56_500),
+        ("pretrainedResnet_quant", 50_500),
+        ("ad01_int8", 900),
+        ("hello_world_int8", 64),
+        ("micro_speech_quantized", 7_000),
+    ];
+    if !models.is_dir() {
+        eprintln!("SKIPPED: no models in {}: set DEPLOYCTL_SHARED", models.display());
+        return;
+    }
+    for (name, most) in expected {
+        let bytes = std::fs::read(models.join(name).with_extension("tflite")).expect("a model");
+        let graph = crate::model::read::read(&bytes).expect("a graph").graph;
+        let (steps, scratch) = steps(&graph);
+        let plan = plan(&graph, &steps, &scratch).expect("a plan");
+        assert_eq!(plan.gap, 0, "{name}: {} over {}", plan.peak, plan.lower_bound);
+        assert!(plan.peak <= most, "{name}: {} bytes", plan.peak);
+        assert_eq!(plan.live_at_peak.iter().map(|live| live.size).sum::<usize>(), plan.lower_bound);
+        eprintln!("{name}: {} bytes, greedy {}", plan.peak, greedy(&buffers(&graph, &steps, &scratch).buffers, 16));
+    }
 }
