@@ -29,7 +29,7 @@ pub(super) fn project(input: &Input<'_>) -> Result<Files, EmitError> {
     write(".cargo/config.toml", cargo_config(input)?);
     write("README.md", readme(input));
     write("rustfmt.toml", RUSTFMT.to_owned());
-    if let Some(library) = &input.library {
+    if let Some(library) = input.library.as_ref().filter(|_| uses_cmsis_nn(&input.model)) {
         write("cmsis-nn/cmsis-nn.sources", library_sources(library)?);
     }
     if let Some(map) = memory_map(input.board)? {

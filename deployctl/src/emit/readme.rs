@@ -49,7 +49,7 @@ fn build(input: &Input<'_>) -> String {
         text += ".\n\n";
     }
     text += "```console\n$ cargo build --release --locked --offline\n```\n\n";
-    if let Some(library) = input.library {
+    if let Some(library) = input.library.filter(|_| uses_cmsis_nn(&input.model)) {
         text += &format!("{} is compiled from {}.", comment(library.name), comment(library.root));
         text += " Other sources: change `cmsis-nn/cmsis-nn.sources`.\n\n";
     }

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::process::Command;
 
 use camino::Utf8PathBuf;
-use kernels::{Activation, Add, AddOperand, Conv2d, DepthwiseConv2d, Dims, Extent, FullyConnected, Pool2d, Requant, Softmax};
+use kernels::{
+    Activation, Add, AddOperand, Conv2d, DepthwiseConv2d, Dims, Extent, FullyConnected, Pool2d, Requant, Softmax,
+};
 
 use super::*;
 use crate::library::Features;
@@ -110,7 +112,11 @@ fn sample() -> (Sample, Graph) {
     let mut s = Sample::default();
     let dims = |h, w, c| Dims { n: 1, h, w, c };
     let input = s.activation("input \"1\"", &[1, 6, 4, 2], 0);
-    let conv = s.activation("a/very/long/name/as/converters/make/them;joined/with/semicolons/Relu;a/BiasAdd", &[1, 6, 4, 20], 64);
+    let conv = s.activation(
+        "a/very/long/name/as/converters/make/them;joined/with/semicolons/Relu;a/BiasAdd",
+        &[1, 6, 4, 20],
+        64,
+    );
     let weights = s.weights("conv", &[20, 3, 3, 2], 20, 20);
     let call = Call::Conv2d(Conv2d {
         input: dims(6, 4, 2),
@@ -294,7 +300,10 @@ fn a_project_is_the_template_with_its_own_model_and_board() {
     let input = Input { model, board: &board, template: &template, vendor, library: Some(library) };
     let files = project(&input).expect("files");
     assert_eq!(files[&Utf8PathBuf::from("Cargo.lock")], template[&Utf8PathBuf::from("Cargo.lock")]);
-    assert!(text(&files, "model/src/lib.rs").contains("cmsis_nn::conv_2d(&PARAMS, &parameters::OP_0, input, output, &mut [])"));
+    assert!(
+        text(&files, "model/src/lib.rs")
+            .contains("cmsis_nn::conv_2d(&PARAMS, &parameters::OP_0, input, output, &mut [])")
+    );
     assert!(text(&files, "model/Cargo.toml").contains("default = [\"cmsis-nn\"]"));
     insta::assert_snapshot!("memory_map", text(&files, "memory.x"));
     insta::assert_snapshot!("cargo_config", text(&files, ".cargo/config.toml"));

@@ -20,7 +20,7 @@ pub struct Buffers {
 /// Lists the buffers that `steps` need; `scratch` holds bytes per step, missing ones being zero.
 ///
 /// Time is counted in steps. A model input lives from 0, a model output to the last step, both at least during one step;
-/// constants live in flash and are not listed. The output of a RESHAPE is its input's buffer, through chains of them.
+/// variables live throughout; constants live in flash and are not listed. The output of a RESHAPE is its input's buffer, through chains of them.
 pub fn buffers(graph: &Graph, steps: &[Step], scratch: &[usize]) -> Buffers {
     let end = steps.len().saturating_sub(1);
     let mut list = Builder { graph, found: Buffers::default() };
@@ -40,6 +40,7 @@ pub fn buffers(graph: &Graph, steps: &[Step], scratch: &[usize]) -> Buffers {
     for &output in &graph.outputs {
         list.touch(output, end);
     }
+    list.keep_variables(end);
     let mut found = list.found;
     for time in 0..steps.len() {
         let size = scratch.get(time).copied().unwrap_or(0);
@@ -57,6 +58,15 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
+    /// A variable holds its contents from one inference to the next, so nothing else may ever have its place.
+    fn keep_variables(&mut self, end: usize) {
+        for (id, &index) in &self.found.tensors {
+            if self.graph.tensor(*id).variable {
+                (self.found.buffers[index].first, self.found.buffers[index].last) = (0, end);
+            }
+        }
+    }
+
     /// The tensor is needed at `time`, which never goes back.
     fn touch(&mut self, id: TensorId, time: usize) {
         let tensor = self.graph.tensor(id);

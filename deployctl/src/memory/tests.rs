@@ -163,6 +163,37 @@ fn real_models_reach_their_lower_bounds() {
         assert_eq!(plan.gap, 0, "{name}: {} over {}", plan.peak, plan.lower_bound);
         assert!(plan.peak <= most, "{name}: {} bytes", plan.peak);
         assert_eq!(plan.live_at_peak.iter().map(|live| live.size).sum::<usize>(), plan.lower_bound);
+        if let Ok(folder) = std::env::var("DEPLOYCTL_PICTURES") {
+            let names: Vec<&str> = graph.operators.iter().map(|operator| operator.name.as_str()).collect();
+            std::fs::write(
+                std::path::Path::new(&folder).join(name).with_extension("svg"),
+                picture(&plan, name, &names),
+            )
+            .expect("a picture");
+        }
         eprintln!("{name}: {} bytes, greedy {}", plan.peak, greedy(&buffers(&graph, &steps, &scratch).buffers, 16));
     }
+}
+
+#[test]
+fn a_picture_shows_every_buffer_and_escapes_names() {
+    let placed =
+        |name: &str, kind, offset, first, last| Placed { name: name.into(), kind, offset, size: 512, first, last };
+    let plan = MemoryPlan {
+        buffers: vec![
+            placed("input<1>", Kind::Input, 0, 0, 0),
+            placed("a/Relu;b", Kind::Activation, 512, 0, 1),
+            placed("scratch of op:1", Kind::Scratch, 0, 1, 1),
+            placed("out & more", Kind::Output, 1_024, 1, 1),
+        ],
+        tensors: std::collections::BTreeMap::new(),
+        scratch: vec![None, Some(0..512)],
+        peak: 1_536,
+        lower_bound: 1_520,
+        gap: 16,
+        optimal: false,
+        peak_operator: 1,
+        live_at_peak: vec![Live { name: "a/Relu;b".into(), kind: Kind::Activation, size: 512 }],
+    };
+    insta::assert_snapshot!(picture(&plan, "kws <1>", &["CONV_2D", "SOFTMAX"]));
 }
