@@ -1,5 +1,6 @@
 //! Declarative builds of neural networks for Arm Cortex-M.
 
+pub mod builtin;
 pub mod library;
 pub mod manifest;
 pub mod memory;
