@@ -2,6 +2,8 @@
 
 pub mod builtin;
 pub mod library;
+pub mod lockfile;
 pub mod manifest;
 pub mod memory;
 pub mod model;
+pub mod tool;
