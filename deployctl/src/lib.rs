@@ -1,6 +1,7 @@
 //! Declarative builds of neural networks for Arm Cortex-M.
 
 pub mod builtin;
+pub mod emit;
 pub mod library;
 pub mod lockfile;
 pub mod manifest;
