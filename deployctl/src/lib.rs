@@ -1,7 +1,10 @@
 //! Declarative builds of neural networks for Arm Cortex-M.
 
+pub mod builtin;
 pub mod emit;
 pub mod library;
+pub mod lockfile;
 pub mod manifest;
 pub mod memory;
 pub mod model;
+pub mod tool;
