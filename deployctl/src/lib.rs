@@ -1,5 +1,6 @@
 //! Declarative builds of neural networks for Arm Cortex-M.
 
+pub mod doctor;
 pub mod fetch;
 pub mod library;
 pub mod lockfile;

@@ -62,6 +62,13 @@ impl Fetcher<'_> {
         inner_folder(name, &top, folder)
     }
 
+    /// The version of pip; an error where python3 or pip is missing.
+    pub fn pip_version(&self) -> Result<String, FetchError> {
+        let pip = self.network("pip", "python3", Utf8Path::new("/"))?.args(["-m", "pip", "--version"]);
+        let answer = self.run("pip", &pip)?.stdout.text().into_owned();
+        Ok(answer.split_whitespace().take(2).collect::<Vec<_>>().join(" "))
+    }
+
     fn bring_wheel(
         &self,
         name: &str,
