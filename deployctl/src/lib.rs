@@ -4,3 +4,4 @@ pub mod library;
 pub mod manifest;
 pub mod memory;
 pub mod model;
+pub mod runner;

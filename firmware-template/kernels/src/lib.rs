@@ -5,7 +5,7 @@
 //! in flash; weights, biases and requantization multipliers come beside it as slices.
 #![no_std]
 
-pub mod model;
 mod params;
+pub mod model;
 
 pub use params::*;
