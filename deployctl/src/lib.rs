@@ -10,3 +10,4 @@ pub mod manifest;
 pub mod memory;
 pub mod model;
 pub mod tool;
+pub mod runner;
