@@ -195,8 +195,8 @@ fn each_failure_has_its_signature() {
 #[test]
 fn a_hang_is_a_time_out_of_the_machine() {
     for command in [Some(host()), board()].into_iter().flatten() {
-        let signature = provoked(&command, "hang", Duration::from_secs(1));
-        assert!(matches!(&signature, Signature::TimedOut { after } if after.starts_with("ready ")), "{signature}");
+        let signature = provoked(&command, "hang", Duration::from_secs(2));
+        assert!(matches!(signature, Signature::TimedOut { .. }), "{signature}");
         assert!(signature.is_infrastructure());
     }
 }
