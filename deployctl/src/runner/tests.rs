@@ -15,7 +15,7 @@ use super::*;
 
 const BOARD_TARGET: &str = "thumbv7em-none-eabihf";
 const MACHINE: &str = "mps2-an386";
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Starts with the standard library and polls for the end.
 struct Plain;
