@@ -120,7 +120,7 @@ impl Scan<'_> {
         let help = if many {
             "close it with `\"\"\"` on a line of its own"
         } else {
-            "close it with a `\"` on the same line; a text of several lines stands between `\"\"\"` lines"
+            "a `\"` is missing, here or earlier on this line; a text of several lines stands between `\"\"\"` lines"
         };
         self.refuse(opening, "this string is never closed", "opened here", help);
     }
