@@ -325,10 +325,10 @@ impl Value<'_> {
         Some(text.clone())
     }
 
-    /// A name that a model gave: any text that is not empty.
+    /// A name that a model gave: any text, even an empty one.
     pub(super) fn name(&self) -> Option<String> {
         match self.entry.value() {
-            KdlValue::String(text) if !text.is_empty() => Some(text.clone()),
+            KdlValue::String(text) => Some(text.clone()),
             _ => self.text(),
         }
     }

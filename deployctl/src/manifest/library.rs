@@ -104,7 +104,7 @@ impl<'a> File<'a> {
     fn list(&self, name: &str, check: impl Fn(&Value<'_>) -> bool) -> Option<Vec<String>> {
         let mut all = Some(Vec::new());
         for node in Node::find_all(self.nodes, name, &TEXTS, self.report) {
-            let good = texts(node).filter(|_| node.arguments().iter().fold(true, |good, value| check(value) && good));
+            let good = texts(node).filter(|_| node.arguments().iter().filter(|value| !check(value)).count() == 0);
             all = all.zip(good).map(|(mut all, texts)| {
                 all.extend(texts);
                 all

@@ -34,7 +34,11 @@ fn shares_target(a: &Manifest, b: &Manifest) -> bool {
     a.name.value == b.name.value && a.targets.iter().any(|target| has(&target.name.value))
 }
 
-/// Reads `bytes` as a manifest, a board and a kernel library and writes out the mistakes found. Must never panic.
+/// Reads `bytes` as a manifest, a board and a kernel library and writes out the mistakes found.
+///
+/// # Panics
+///
+/// Only where the reader has a fault: a refusal without a reason, or one whose place lies outside the text.
 pub fn fuzz_body(bytes: &[u8]) {
     static BUILTIN: LazyLock<Catalog> = LazyLock::new(Catalog::builtin);
     let root = Utf8PathBuf::from("fuzz");

@@ -273,7 +273,7 @@ pub enum Runner {
     Qemu {
         /// `-M`.
         machine: String,
-        /// Instructions a SysTick tick under `-icount shift=0`.
+        /// Instructions a `SysTick` tick under `-icount shift=0`.
         instructions_per_tick: u64,
     },
 }

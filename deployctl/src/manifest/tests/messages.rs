@@ -11,21 +11,19 @@ macro_rules! snapshot {
 /// Renders what is wrong with [`GOOD`] after each edit, under its title.
 fn catalogue(cases: &[(&str, &[(&str, &str)])]) -> String {
     let project = Project::new();
-    cases.iter().fold(String::new(), |mut all, (title, edits)| {
+    cases.iter().fold(String::new(), |all, (title, edits)| {
         let errors = project.load(edited(edits)).map(|_| title).expect_err(title);
-        all.push_str(&format!("# {title}\n{}\n\n", rendered(&errors)));
-        all
+        all + &format!("# {title}\n{}\n\n", rendered(&errors))
     })
 }
 
 /// As [`catalogue`], of files of the project beside a good manifest.
 fn catalogue_of(path: &str, cases: &[(&str, &str)]) -> String {
-    cases.iter().fold(String::new(), |mut all, (title, text)| {
+    cases.iter().fold(String::new(), |all, (title, text)| {
         let project = Project::new();
         project.write(path, text);
         let errors = project.load(GOOD).map(|_| title).expect_err(title);
-        all.push_str(&format!("# {title}\n{}\n\n", rendered(&errors)));
-        all
+        all + &format!("# {title}\n{}\n\n", rendered(&errors))
     })
 }
 

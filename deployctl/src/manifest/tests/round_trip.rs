@@ -8,8 +8,9 @@ use crate::model::{Graph, Quantization, Tensor, TensorId, TensorType};
 
 fn name() -> impl Strategy<Value = String> {
     prop_oneof![
+        Just(String::new()),
         "[a-zA-Z_:/0-9]{1,20}",
-        any::<String>().prop_filter("names are not empty", |name| !name.is_empty()),
+        any::<String>(),
         Just("quote \" back \\ slash \n \u{7f} \u{202e} \u{feff} é 語".to_owned()),
     ]
 }
@@ -49,7 +50,12 @@ fn ports(ports: &[Spanned<Port>]) -> Vec<Port> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 128,
+        failure_persistence: None,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(1),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn init_then_load_gives_the_same_values(
@@ -97,6 +103,7 @@ proptest! {
     fn the_budget_keeps_the_headroom_and_not_much_more(peak in 1_u64..100_000_000, percent in 0_u32..90) {
         let headroom = Ratio(f64::from(percent) / 100.0);
         let Bytes(budget) = budget_for(peak, headroom);
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
         let margin = |budget: u64| (budget as f64 - peak as f64) / budget as f64;
         prop_assert!(budget % 16 == 0 && margin(budget) >= headroom.0);
         prop_assert!(budget <= 32 || margin(budget - 32) < headroom.0);
