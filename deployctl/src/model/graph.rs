@@ -173,12 +173,7 @@ pub struct Operator {
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[expect(missing_docs, reason = "fields are LiteRT's schema fields of the same name")]
 pub enum Options {
-    Conv2d {
-        padding: Padding,
-        stride: [i32; 2],
-        dilation: [i32; 2],
-        activation: FusedActivation,
-    },
+    Conv2d { padding: Padding, stride: [i32; 2], dilation: [i32; 2], activation: FusedActivation },
     DepthwiseConv2d {
         padding: Padding,
         stride: [i32; 2],
@@ -186,27 +181,11 @@ pub enum Options {
         depth_multiplier: i32,
         activation: FusedActivation,
     },
-    FullyConnected {
-        activation: FusedActivation,
-        weights_format: i8,
-        keep_num_dims: bool,
-    },
-    Pool2d {
-        padding: Padding,
-        stride: [i32; 2],
-        window: [i32; 2],
-        activation: FusedActivation,
-    },
-    Add {
-        activation: FusedActivation,
-        pot_scale_int16: bool,
-    },
-    Softmax {
-        beta: f32,
-    },
-    Reshape {
-        new_shape: Vec<i32>,
-    },
+    FullyConnected { activation: FusedActivation, weights_format: i8, keep_num_dims: bool },
+    Pool2d { padding: Padding, stride: [i32; 2], window: [i32; 2], activation: FusedActivation },
+    Add { activation: FusedActivation, pot_scale_int16: bool },
+    Softmax { beta: f32 },
+    Reshape { new_shape: Vec<i32> },
     Other,
 }
 
