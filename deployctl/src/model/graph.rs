@@ -41,7 +41,8 @@ impl Graph {
     }
 }
 
-/// A tensor: an activation where `constant` is absent, else a weight.
+/// A tensor: an activation where `constant` is absent, else a weight. Tensors that no operator touches are neither and
+/// have no constant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tensor {
     /// Name in the model; may be empty.
@@ -50,6 +51,13 @@ pub struct Tensor {
     pub dtype: TensorType,
     /// Dimensions; empty for a scalar.
     pub shape: Vec<usize>,
+    /// The shape as the model's author left it, -1 for an open dimension; empty where the file has none. LiteRT Micro
+    /// runs `shape`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signature: Vec<i32>,
+    /// Keeps its contents from one inference to the next, starting at zero.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub variable: bool,
     /// Affine quantization, where the file states one.
     pub quantization: Option<Quantization>,
     /// Where the constant's bytes lie in the weights blob.
@@ -62,7 +70,7 @@ impl Tensor {
         self.shape.iter().product()
     }
 
-    /// Size in bytes (4-bit elements are packed two a byte).
+    /// Size in bytes (2-bit and 4-bit elements are packed).
     pub fn bytes(&self) -> usize {
         (self.elements() * self.dtype.bits()).div_ceil(8)
     }
@@ -100,15 +108,21 @@ pub enum TensorType {
     Variant,
     Complex64,
     Complex128,
+    Bfloat16,
+    Int2,
+    Uint4,
+    Float8E4m3fn,
+    Float8E5m2,
 }
 
 impl TensorType {
     /// Bits an element. Strings, resources and variants count as a 32-bit handle.
     pub fn bits(self) -> usize {
         match self {
-            Self::Int4 => 4,
-            Self::Int8 | Self::Uint8 | Self::Bool => 8,
-            Self::Float16 | Self::Int16 | Self::Uint16 => 16,
+            Self::Int2 => 2,
+            Self::Int4 | Self::Uint4 => 4,
+            Self::Int8 | Self::Uint8 | Self::Bool | Self::Float8E4m3fn | Self::Float8E5m2 => 8,
+            Self::Float16 | Self::Bfloat16 | Self::Int16 | Self::Uint16 => 16,
             Self::Float32 | Self::Int32 | Self::Uint32 | Self::String | Self::Resource | Self::Variant => 32,
             Self::Float64 | Self::Int64 | Self::Uint64 | Self::Complex64 => 64,
             Self::Complex128 => 128,
@@ -136,6 +150,11 @@ impl TensorType {
             Self::Variant => "variant",
             Self::Complex64 => "complex64",
             Self::Complex128 => "complex128",
+            Self::Bfloat16 => "bfloat16",
+            Self::Int2 => "int2",
+            Self::Uint4 => "uint4",
+            Self::Float8E4m3fn => "float8e4m3fn",
+            Self::Float8E5m2 => "float8e5m2",
         }
     }
 }
@@ -173,7 +192,12 @@ pub struct Operator {
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[expect(missing_docs, reason = "fields are LiteRT's schema fields of the same name")]
 pub enum Options {
-    Conv2d { padding: Padding, stride: [i32; 2], dilation: [i32; 2], activation: FusedActivation },
+    Conv2d {
+        padding: Padding,
+        stride: [i32; 2],
+        dilation: [i32; 2],
+        activation: FusedActivation,
+    },
     DepthwiseConv2d {
         padding: Padding,
         stride: [i32; 2],
@@ -181,11 +205,27 @@ pub enum Options {
         depth_multiplier: i32,
         activation: FusedActivation,
     },
-    FullyConnected { activation: FusedActivation, weights_format: i8, keep_num_dims: bool },
-    Pool2d { padding: Padding, stride: [i32; 2], window: [i32; 2], activation: FusedActivation },
-    Add { activation: FusedActivation, pot_scale_int16: bool },
-    Softmax { beta: f32 },
-    Reshape { new_shape: Vec<i32> },
+    FullyConnected {
+        activation: FusedActivation,
+        weights_format: i8,
+        keep_num_dims: bool,
+    },
+    Pool2d {
+        padding: Padding,
+        stride: [i32; 2],
+        window: [i32; 2],
+        activation: FusedActivation,
+    },
+    Add {
+        activation: FusedActivation,
+        pot_scale_int16: bool,
+    },
+    Softmax {
+        beta: f32,
+    },
+    Reshape {
+        new_shape: Vec<i32>,
+    },
     Other,
 }
 

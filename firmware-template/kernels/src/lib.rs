@@ -3,9 +3,31 @@
 //! The host computes expected outputs with these functions and firmware falls back to them, so they are `no_std`, do not
 //! allocate and do not know manifests, boards or memory plans. Every parameter is plain `Copy` data that can be a `const`
 //! in flash; weights, biases and requantization multipliers come beside it as slices.
+//!
+//! RESHAPE has no kernel: its input and output are the same bytes. Accumulators wrap at 32 bits, as the C code that they
+//! follow does in practice. A kernel panics where slices are shorter than its parameters say.
 #![no_std]
+#![deny(unsafe_code)]
 
-mod params;
+mod add;
+mod bytes;
+mod conv;
+mod depthwise_conv;
+mod fully_connected;
 pub mod model;
+mod params;
+mod pool;
+mod requant;
+mod softmax;
+#[cfg(test)]
+mod testing;
+mod window;
 
+pub use add::add;
+pub use bytes::as_i8;
+pub use conv::conv_2d;
+pub use depthwise_conv::depthwise_conv_2d;
+pub use fully_connected::fully_connected;
 pub use params::*;
+pub use pool::{average_pool_2d, max_pool_2d};
+pub use softmax::softmax;

@@ -1,0 +1,121 @@
+//! Constants: which tensors have data in the file, and a blob that holds what operators read of it.
+
+use tflite_flatbuffers as format;
+
+use super::{ReadError, elements};
+use crate::model::graph::Constant;
+use crate::model::{Operator, Tensor, TensorId, TensorType};
+
+/// Alignment of every constant in the blob.
+const ALIGNMENT: usize = 16;
+
+/// Copies the constants that operators read (or the model returns) into one blob, each buffer once, and notes in the
+/// tensors where they lie.
+pub(super) fn collect(
+    file: &[u8],
+    model: &format::Model<'_>,
+    subgraph: &format::SubGraph<'_>,
+    operators: &[Operator],
+    outputs: &[TensorId],
+    tensors: &mut [Tensor],
+) -> Result<Vec<u8>, ReadError> {
+    let buffers: Vec<_> = elements(model.buffers()).collect();
+    let data: Vec<_> = elements(subgraph.tensors())
+        .enumerate()
+        .map(|(index, tensor)| buffer_of(file, &buffers, index, &tensor))
+        .collect::<Result<_, _>>()?;
+
+    let mut used = vec![false; tensors.len()];
+    for id in operators.iter().flat_map(|operator| operator.inputs.iter().flatten()).chain(outputs) {
+        used[id.0] = true;
+    }
+    // A buffer that several tensors share is copied once, as far as the longest of them reaches.
+    let mut reach = vec![0; buffers.len()];
+    for (index, tensor) in tensors.iter().enumerate() {
+        if let (true, Some((buffer, bytes))) = (used[index], data[index]) {
+            reach[buffer] = reach[buffer].max(length(index, tensor, bytes)?);
+        }
+    }
+    let mut blob = Vec::new();
+    let mut placed = vec![None; buffers.len()];
+    for (index, tensor) in tensors.iter_mut().enumerate() {
+        let (true, Some((buffer, bytes))) = (used[index], data[index]) else { continue };
+        let offset = if let Some(offset) = placed[buffer] {
+            offset
+        } else {
+            let offset = blob.len();
+            blob.extend_from_slice(&bytes[..reach[buffer]]);
+            blob.resize(blob.len().next_multiple_of(ALIGNMENT), 0);
+            // Buffers of a sound file do not overlap, so that together they cannot be more than the file.
+            if blob.len() > file.len().saturating_add(ALIGNMENT * buffers.len()) {
+                let problem = "shares its bytes with other buffers";
+                return Err(ReadError::inconsistent(format!("model.buffers[{buffer}]"), problem));
+            }
+            placed[buffer] = Some(offset);
+            offset
+        };
+        tensor.constant = Some(Constant { offset, len: length(index, tensor, bytes)? });
+    }
+    Ok(blob)
+}
+
+/// Bytes of the constant, which the buffer must have.
+fn length(index: usize, tensor: &Tensor, data: &[u8]) -> Result<usize, ReadError> {
+    // Strings and handles have no size of their own.
+    if matches!(tensor.dtype, TensorType::String | TensorType::Resource | TensorType::Variant) {
+        return Ok(data.len());
+    }
+    let needed = tensor.bytes();
+    if needed > data.len() {
+        let field = format!("model.subgraphs[0].tensors[{index}].buffer");
+        let problem = format!("has {} bytes, but `{}` needs {needed}", data.len(), tensor.name);
+        return Err(ReadError::inconsistent(field, problem));
+    }
+    Ok(needed)
+}
+
+/// The buffer of a tensor and its data; `None` where it has none, which makes the tensor an activation.
+fn buffer_of<'a>(
+    file: &'a [u8],
+    buffers: &[format::Buffer<'a>],
+    index: usize,
+    tensor: &format::Tensor<'_>,
+) -> Result<Option<(usize, &'a [u8])>, ReadError> {
+    let field = |name: &str| format!("model.subgraphs[0].tensors[{index}].{name}");
+    if tensor.external_buffer() != 0 {
+        let what = format!("is {}: weights in another file", tensor.external_buffer());
+        return Err(ReadError::unsupported(field("external_buffer"), what, "export the model as a single file"));
+    }
+    let position = usize::try_from(tensor.buffer()).unwrap_or(usize::MAX);
+    let Some(buffer) = buffers.get(position) else {
+        // Buffer 0 stands for "no data" by convention; a model without constants may have no buffers at all.
+        if position == 0 {
+            return Ok(None);
+        }
+        let problem = format!("is {position}, but the model has {} buffers", buffers.len());
+        return Err(ReadError::inconsistent(field("buffer"), problem));
+    };
+    let data = bytes_of(file, buffer, position)?;
+    if data.is_empty() {
+        return Ok(None);
+    }
+    if tensor.sparsity().is_some() {
+        let what = "is present: a sparse constant";
+        return Err(ReadError::unsupported(field("sparsity"), what, "export the model with dense weights"));
+    }
+    Ok(Some((position, data)))
+}
+
+/// A buffer's data: inside the FlatBuffer or, in files made for more than 2 GB, behind it.
+fn bytes_of<'a>(file: &'a [u8], buffer: &format::Buffer<'a>, position: usize) -> Result<&'a [u8], ReadError> {
+    // The format reserves offset 1 for "not yet known" and 0 for "inside".
+    if buffer.offset() <= 1 {
+        return Ok(buffer.data().map(|data| data.bytes()).unwrap_or_default());
+    }
+    let start = usize::try_from(buffer.offset()).ok();
+    let len = usize::try_from(buffer.size()).ok();
+    start.zip(len).and_then(|(start, len)| file.get(start..start.checked_add(len)?)).ok_or_else(|| {
+        let problem = format!("is {} with size {}, beyond the file", buffer.offset(), buffer.size());
+        ReadError::inconsistent(format!("model.buffers[{position}].offset"), problem)
+    })
+}
