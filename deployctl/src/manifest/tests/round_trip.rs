@@ -28,6 +28,8 @@ fn tensor() -> impl Strategy<Value = Tensor> {
                 dimension: 0,
             }),
             constant: None,
+            variable: false,
+            signature: vec![],
         },
     )
 }
@@ -118,6 +120,8 @@ fn a_new_manifest_reads_well() {
         shape: shape.to_vec(),
         quantization: Some(Quantization { scales: vec![scale], zero_points: vec![zero_point], dimension: 0 }),
         constant: None,
+        variable: false,
+        signature: vec![],
     };
     let graph = Graph {
         tensors: vec![
