@@ -21,7 +21,7 @@ pub(super) enum Value {
 }
 
 impl Value {
-    pub(super) fn plain(text: impl ToString) -> Self {
+    pub(super) fn plain(text: &(impl ToString + ?Sized)) -> Self {
         Self::Plain(text.to_string())
     }
 
@@ -68,8 +68,8 @@ impl Value {
                 } else {
                     values.iter().map(|value| value.render(indent + 4, indent + 4) + ",").collect()
                 };
-                let lines: String = lines.iter().map(|line| format!("{inner}{line}\n")).collect();
-                format!("[\n{lines}{close}]")
+                let lines: Vec<String> = lines.iter().map(|line| format!("{inner}{line}")).collect();
+                format!("[\n{}\n{close}]", lines.join("\n"))
             }
         }
     }
