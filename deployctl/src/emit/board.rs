@@ -1,9 +1,9 @@
-//! What the project says about its board and its sources: the linker's memory map, Cargo's configuration, the C library.
+//! What the project says about its board: the linker's memory map and Cargo's configuration.
 
 use std::fmt::Write as _;
 
 use super::source::string;
-use super::{EmitError, Input, Library};
+use super::{EmitError, Input};
 use crate::manifest::{Board, RegionKind, Runner};
 
 /// `memory.x`, `None` for the host.
@@ -53,28 +53,6 @@ pub(super) fn cargo_config(input: &Input<'_>) -> Result<String, EmitError> {
             "\n[source.crates-io]\nreplace-with = \"vendored\"\n\n[source.vendored]\ndirectory = {}\n",
             toml_string(folder)
         );
-    }
-    Ok(text)
-}
-
-/// `cmsis-nn/cmsis-nn.sources`, which that crate's build script reads.
-pub(super) fn library_sources(library: &Library<'_>) -> Result<String, EmitError> {
-    let mut text = String::from("# Written by deployctl: how a build without it compiles the kernel library.\n");
-    let root = format!("../{}", library.root);
-    let groups = [
-        ("root", std::slice::from_ref(&root)),
-        ("include", library.include),
-        ("define", library.define),
-        ("flag", library.flag),
-        ("source", library.source),
-    ];
-    for (word, values) in groups {
-        for value in values {
-            if value.trim() != value || value.is_empty() || value.chars().any(char::is_control) {
-                return Err(EmitError::Unprintable { what: word, text: value.clone() });
-            }
-            let _ = writeln!(text, "{word} {value}");
-        }
     }
     Ok(text)
 }

@@ -292,15 +292,8 @@ fn a_project_is_the_template_with_its_own_model_and_board() {
     let mut kernels = entries(&sample);
     kernels[0] = Entry { function: "cmsis_nn::conv_2d", symbol: "arm_convolve_s8", scratch: true };
     let template = template();
-    let (include, source) = (["Include".to_owned()], ["Source/A/a.c".to_owned()]);
-    let library = Library {
-        name: "cmsis-nn",
-        root: "../../../.shared/d/cmsis-nn",
-        include: &include,
-        define: &[],
-        flag: &["-O2".to_owned()],
-        source: &source,
-    };
+    let root = "../../../.shared/d/cmsis-nn";
+    let library = Library { name: "cmsis-nn", root, description: "root ../../../../.shared/d/cmsis-nn\n" };
     let board = board();
     let vendor = Some("../../../.shared/d/vendor");
     let model = model(&sample, &graph, &kernels);
@@ -314,7 +307,7 @@ fn a_project_is_the_template_with_its_own_model_and_board() {
     assert!(text(&files, "model/Cargo.toml").contains("default = [\"cmsis-nn\"]"));
     insta::assert_snapshot!("memory_map", text(&files, "memory.x"));
     insta::assert_snapshot!("cargo_config", text(&files, ".cargo/config.toml"));
-    insta::assert_snapshot!("library_sources", text(&files, "cmsis-nn/cmsis-nn.sources"));
+    assert_eq!(text(&files, "cmsis-nn/cmsis-nn.sources"), "root ../../../../.shared/d/cmsis-nn\n");
     insta::assert_snapshot!("readme", text(&files, "README.md"));
 }
 

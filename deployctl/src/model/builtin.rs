@@ -37,21 +37,21 @@ const NAMES: [&str; 210] = [
     "STABLEHLO_CBRT", "STABLEHLO_CASE",
 ];
 
-/// Code of ADD.
+/// Code of `ADD`.
 pub const ADD: i32 = 0;
-/// Code of AVERAGE_POOL_2D.
+/// Code of `AVERAGE_POOL_2D`.
 pub const AVERAGE_POOL_2D: i32 = 1;
-/// Code of CONV_2D.
+/// Code of `CONV_2D`.
 pub const CONV_2D: i32 = 3;
-/// Code of DEPTHWISE_CONV_2D.
+/// Code of `DEPTHWISE_CONV_2D`.
 pub const DEPTHWISE_CONV_2D: i32 = 4;
-/// Code of FULLY_CONNECTED.
+/// Code of `FULLY_CONNECTED`.
 pub const FULLY_CONNECTED: i32 = 9;
-/// Code of MAX_POOL_2D.
+/// Code of `MAX_POOL_2D`.
 pub const MAX_POOL_2D: i32 = 17;
-/// Code of RESHAPE.
+/// Code of `RESHAPE`.
 pub const RESHAPE: i32 = 22;
-/// Code of SOFTMAX.
+/// Code of `SOFTMAX`.
 pub const SOFTMAX: i32 = 25;
 /// Code of every custom operator; its name is in the model.
 pub const CUSTOM: i32 = 32;

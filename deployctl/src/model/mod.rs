@@ -3,8 +3,15 @@
 //! Knows the file format and LiteRT's semantics; does not know manifests, boards or kernel libraries.
 
 pub mod builtin;
+mod digest;
+mod evaluate;
 pub mod graph;
 pub mod lower;
 pub mod read;
+pub mod vectors;
 
+pub use digest::digest;
+pub use evaluate::{EvaluateError, evaluate};
 pub use graph::{Graph, Operator, OperatorId, Options, Quantization, Tensor, TensorId, TensorType};
+pub use lower::{Call, Refusal, Step, StepWeights, lower};
+pub use read::{Read, ReadError, read};

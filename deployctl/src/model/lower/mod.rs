@@ -7,7 +7,15 @@
 use kernels::{Add, Conv2d, DepthwiseConv2d, FullyConnected, Pool2d, Softmax};
 use serde::{Deserialize, Serialize};
 
-use super::{OperatorId, TensorId};
+use super::{Graph, Operator, OperatorId, Options, TensorId, builtin};
+use site::Site;
+use weighted::Convolution;
+
+mod quantize;
+mod site;
+mod unweighted;
+mod weighted;
+mod window;
 
 /// One operator, ready to run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,4 +59,102 @@ pub struct StepWeights {
     pub multipliers: Vec<i32>,
     /// As many as multipliers.
     pub shifts: Vec<i32>,
+}
+
+/// An operator that has no kernel here, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("operator {} `{name}` (tensor `{tensor}`) {reason}; {advice}", operator.0)]
+pub struct Refusal {
+    /// The operator in the graph.
+    pub operator: OperatorId,
+    /// Its name, such as `CONV_2D`.
+    pub name: String,
+    /// Name of the tensor at fault, else of the operator's first output.
+    pub tensor: String,
+    /// What stands in the way; continues "operator 3 `CONV_2D`".
+    pub reason: String,
+    /// What to do.
+    pub advice: String,
+}
+
+/// Every operator of the graph, in execution order, as a step or as the reason why there is none.
+///
+/// Needs the structure only. A step that is returned is sound: kernels called with its parameters stay within tensors of
+/// the sizes that the graph gives, and no 32-bit number in them overflows.
+pub fn lower(graph: &Graph) -> Vec<Result<Step, Refusal>> {
+    graph.operators().map(|(id, operator)| one(graph, id, operator)).collect()
+}
+
+/// A step without its place.
+struct Lowered {
+    call: Call,
+    inputs: Vec<TensorId>,
+    output: TensorId,
+    weights: Option<StepWeights>,
+}
+
+/// A refusal without its place.
+struct Fault {
+    tensor: Option<TensorId>,
+    reason: String,
+    advice: &'static str,
+}
+
+impl Fault {
+    fn new(reason: String, advice: &'static str) -> Self {
+        Self { tensor: None, reason, advice }
+    }
+
+    fn at(tensor: TensorId, reason: String, advice: &'static str) -> Self {
+        Self { tensor: Some(tensor), reason, advice }
+    }
+}
+
+fn one(graph: &Graph, id: OperatorId, operator: &Operator) -> Result<Step, Refusal> {
+    match dispatch(&Site { graph, operator }) {
+        Ok(Lowered { call, inputs, output, weights }) => Ok(Step { operator: id, call, inputs, output, weights }),
+        Err(fault) => {
+            let tensor = fault.tensor.or_else(|| operator.outputs.first().copied());
+            Err(Refusal {
+                operator: id,
+                name: operator.name.clone(),
+                tensor: tensor.map(|tensor| graph.tensor(tensor).name.clone()).unwrap_or_default(),
+                reason: fault.reason,
+                advice: fault.advice.to_owned(),
+            })
+        }
+    }
+}
+
+fn dispatch(site: &Site) -> Result<Lowered, Fault> {
+    match site.operator.options {
+        Options::Conv2d { padding, stride, dilation, activation } => {
+            weighted::conv_2d(site, &Convolution { padding, stride, dilation, activation })
+        }
+        Options::DepthwiseConv2d { padding, stride, dilation, depth_multiplier, activation } => {
+            let options = Convolution { padding, stride, dilation, activation };
+            weighted::depthwise_conv_2d(site, &options, depth_multiplier)
+        }
+        Options::FullyConnected { activation, weights_format, keep_num_dims: _ } => {
+            weighted::fully_connected(site, activation, weights_format)
+        }
+        Options::Pool2d { padding, stride, window, activation } => {
+            let call = if site.operator.code == builtin::MAX_POOL_2D { Call::MaxPool2d } else { Call::AveragePool2d };
+            unweighted::pool_2d(site, call, padding, stride, window, activation)
+        }
+        Options::Add { activation, pot_scale_int16: _ } => unweighted::add(site, activation),
+        Options::Softmax { beta } => unweighted::softmax(site, beta),
+        Options::Reshape { .. } => unweighted::reshape(site),
+        Options::Other => Err(unsupported(site.operator)),
+    }
+}
+
+fn unsupported(operator: &Operator) -> Fault {
+    if operator.code == builtin::CUSTOM {
+        let advice = "replace the layer with builtin operators before converting";
+        return Fault::new("is a custom operator".to_owned(), advice);
+    }
+    let advice =
+        "use CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, AVERAGE_POOL_2D, MAX_POOL_2D, ADD, SOFTMAX or RESHAPE";
+    Fault::new("has no kernel".to_owned(), advice)
 }

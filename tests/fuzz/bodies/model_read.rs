@@ -1,0 +1,44 @@
+//! What the model reader promises about any bytes: an answer, bounded memory, and steps that stay within their tensors.
+//!
+//! Shared by the fuzz target of this name and by the seeded mutations in the plain test run.
+
+use deployctl::model::{Call, Graph, Step, evaluate, lower, read, vectors};
+
+/// Work that a run may take in here; models that are larger are read and lowered but not run.
+const MAX_WORK: usize = 1 << 22;
+
+/// Reads, lowers and runs whatever `bytes` are. Returns true where they were a model.
+pub fn body(bytes: &[u8]) -> bool {
+    let Ok(model) = read(bytes) else { return false };
+    let graph = &model.graph;
+    assert!(model.weights.len() <= bytes.len() * 2 + 4096, "{} bytes of weights", model.weights.len());
+    for constant in graph.tensors.iter().filter_map(|tensor| tensor.constant) {
+        assert!(constant.offset.is_multiple_of(16) && constant.offset + constant.len <= model.weights.len());
+    }
+    let stored = serde_json::to_string(graph).expect("a graph can be stored");
+    assert_eq!(*graph, serde_json::from_str::<Graph>(&stored).expect("and read again"));
+
+    let lowered = lower(graph);
+    assert_eq!(lowered.len(), graph.operators.len());
+    let steps: Vec<Step> = lowered.into_iter().filter_map(Result::ok).collect();
+    if steps.len() == graph.operators.len() && steps.iter().all(|step| work(graph, step) < MAX_WORK) {
+        let inputs: Vec<_> =
+            (0..).zip(&graph.inputs).map(|(n, &id)| vectors::random(1, 0, n, graph.tensor(id).bytes())).collect();
+        let outputs = evaluate(graph, &steps, &model.weights, &inputs).expect("an accepted model runs");
+        assert_eq!(outputs.len(), steps.len());
+    }
+    true
+}
+
+/// Multiplications, or elements where that is more.
+fn work(graph: &Graph, step: &Step) -> usize {
+    let taps = match &step.call {
+        Call::Conv2d(p) => p.filter.h * p.filter.w * p.filter.c,
+        Call::DepthwiseConv2d(p) => p.filter.h * p.filter.w,
+        Call::FullyConnected(p) => p.depth,
+        Call::AveragePool2d(p) | Call::MaxPool2d(p) => p.window.h * p.window.w,
+        Call::Add(_) | Call::Softmax(_) | Call::Reshape => 1,
+    };
+    let elements = graph.tensor(step.output).bytes().saturating_mul(taps);
+    step.inputs.iter().fold(elements, |work, &id| work.max(graph.tensor(id).bytes()))
+}

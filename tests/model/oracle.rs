@@ -1,0 +1,83 @@
+//! Every operator's output tensor equals LiteRT Micro's, on seeded inputs.
+//!
+//! The goldens were made by `tests/oracle/oracle.py` with the real interpreter; no Python is needed here.
+
+use std::path::Path;
+
+use deployctl::model::{Graph, Step, TensorId, digest, evaluate, lower, read, vectors};
+
+use crate::shared;
+
+/// A golden file.
+struct Golden {
+    seed: u64,
+    runs: u64,
+    operators: Vec<(usize, TensorId, Vec<u64>)>,
+}
+
+fn golden(model: &str) -> Golden {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden").join(format!("{model}.txt"));
+    let text = std::fs::read_to_string(&path).unwrap();
+    let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).unwrap().trim().parse().unwrap();
+    let operators = text.lines().filter_map(|line| {
+        let mut words = line.strip_prefix("op ")?.split(' ');
+        let operator = words.next()?.parse().ok()?;
+        let tensor = TensorId(words.next()?.parse().ok()?);
+        Some((operator, tensor, words.map(|word| u64::from_str_radix(word, 16).unwrap()).collect()))
+    });
+    Golden { seed: value("seed"), runs: value("runs"), operators: operators.collect() }
+}
+
+fn vector(graph: &Graph, seed: u64, run: u64) -> Vec<Vec<u8>> {
+    let input = |(position, &id): (u64, &TensorId)| vectors::random(seed, run, position, graph.tensor(id).bytes());
+    (0..).zip(&graph.inputs).map(input).collect()
+}
+
+fn compare(model: &str) {
+    let Some(bytes) = shared::model(&format!("{model}.tflite")) else { return };
+    let golden = golden(model);
+    let model = read(&bytes).unwrap();
+    let steps: Vec<Step> = lower(&model.graph).into_iter().map(Result::unwrap).collect();
+    assert_eq!(golden.operators.len(), steps.len());
+    assert!(golden.runs >= 16);
+    for run in 0..golden.runs {
+        let inputs = vector(&model.graph, golden.seed, run);
+        let outputs = evaluate(&model.graph, &steps, &model.weights, &inputs).unwrap();
+        for (output, (operator, tensor, digests)) in outputs.iter().zip(&golden.operators) {
+            let name = &model.graph.operators[*operator].name;
+            assert_eq!(model.graph.operators[*operator].outputs, [*tensor]);
+            let expected = digests[usize::try_from(run).unwrap()];
+            assert_eq!(digest(output), expected, "run {run}: operator {operator} `{name}` differs from LiteRT Micro");
+        }
+    }
+}
+
+#[test]
+fn ad() {
+    compare("ad01_int8");
+}
+
+#[test]
+fn hello_world() {
+    compare("hello_world_int8");
+}
+
+#[test]
+fn kws() {
+    compare("kws_ref_model");
+}
+
+#[test]
+fn micro_speech() {
+    compare("micro_speech_quantized");
+}
+
+#[test]
+fn resnet() {
+    compare("pretrainedResnet_quant");
+}
+
+#[test]
+fn vww() {
+    compare("vww_96_int8");
+}
