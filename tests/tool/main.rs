@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use camino::Utf8PathBuf;
 use deployctl::tool::{Cancel, Invocation, Stdin, Supervisor, ToolError};
 
+mod fetch;
 mod identity;
 
 fn supervisor() -> Supervisor {

@@ -73,7 +73,7 @@ impl<'a, L: Platform> Bench<'a, L> {
             return Err(Failure::Protocol("inputs must come in order and without gaps"));
         }
         let len = hex.len() / 2;
-        if len == 0 || hex.len() % 2 != 0 || len > tensor.len - offset {
+        if len == 0 || !hex.len().is_multiple_of(2) || len > tensor.len - offset {
             return Err(Failure::Protocol("`input` with no bytes, half a byte, or more bytes than the tensor has"));
         }
         decode(hex, self.arena.bytes_mut(tensor.offset + offset, len))?;
