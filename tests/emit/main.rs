@@ -12,10 +12,8 @@ use deployctl::emit::{Entry, Files, Input, Library, Model, project};
 use deployctl::library::{Build, Features, Kernel, reference, scratch_bytes, select};
 use deployctl::manifest::{Board, Bytes, Region, RegionKind, Runner};
 use deployctl::memory::{MemoryPlan, plan};
-use deployctl::model::evaluate::evaluate;
-use deployctl::model::lower::{Step, lower};
-use deployctl::model::read::{Read, read};
-use deployctl::model::{digest, vectors};
+use deployctl::model::Read;
+use deployctl::model::{Step, digest, evaluate, lower, read, vectors};
 
 const MODELS: [&str; 6] = [
     "kws_ref_model",
@@ -46,11 +44,11 @@ impl Planned {
     }
 
     fn project(&self, board: &Board, library: Option<Library<'_>>) -> Files {
-        let entry = |kernel| {
-            let Kernel { entry, symbol, .. } = kernel;
-            Entry { function: entry, symbol, scratch: kernel.takes_scratch() }
-        };
-        let kernels: Vec<Entry<'_>> = self.kernels.iter().map(entry).collect();
+        let kernels: Vec<Entry<'_>> = self
+            .kernels
+            .iter()
+            .map(|kernel| Entry { function: &kernel.entry, symbol: &kernel.symbol, scratch: kernel.takes_scratch() })
+            .collect();
         let model = Model {
             deployment: "try",
             version: "1.0.0",
@@ -72,7 +70,7 @@ impl Planned {
         let lens = graph.inputs.iter().map(|&id| graph.tensor(id).bytes());
         let inputs: Vec<Vec<u8>> = (0..).zip(lens).map(|(input, len)| vectors::random(1, 0, input, len)).collect();
         let outputs = evaluate(graph, &self.steps, weights, &inputs).expect("outputs");
-        let digests: Vec<u64> = outputs.iter().map(|bytes| digest::digest(bytes)).collect();
+        let digests: Vec<u64> = outputs.iter().map(|bytes| digest(bytes)).collect();
         let mut text = String::from(
             "fn digest(bytes: &[i8]) -> u64 {\n    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {\n        \
              (hash ^ u64::from(byte.cast_unsigned())).wrapping_mul(0x100_0000_01b3)\n    })\n}\n\n\

@@ -75,13 +75,13 @@ impl Value {
     }
 }
 
-/// Packs short elements into lines.
+/// Packs short elements into lines, of one column less than others may have: so does rustfmt.
 fn fill(values: &[Value], indent: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for value in values {
         let item = value.flat() + ",";
         match lines.last_mut() {
-            Some(line) if indent + line.len() + 1 + item.len() <= WIDTH => {
+            Some(line) if indent + line.len() + 1 + item.len() < WIDTH => {
                 line.push(' ');
                 line.push_str(&item);
             }
