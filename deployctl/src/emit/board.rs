@@ -1,7 +1,9 @@
-//! What the project says about its board and its sources: the linker's memory map, Cargo's configuration, the C library.
+//! What the project says about its board: the linker's memory map and Cargo's configuration.
+
+use std::fmt::Write as _;
 
 use super::source::string;
-use super::{EmitError, Input, Library};
+use super::{EmitError, Input};
 use crate::manifest::{Board, RegionKind, Runner};
 
 /// `memory.x`, `None` for the host.
@@ -14,7 +16,7 @@ pub(super) fn memory_map(board: &Board) -> Result<Option<String>, EmitError> {
         format!("/* {}: written by deployctl from the board file. */\nMEMORY\n{{\n", plain("board", &board.name)?);
     for region in &board.memory {
         let name = plain("memory region", &region.name)?;
-        text += &format!("  {name:width$} : ORIGIN = {:#010x}, LENGTH = {}\n", region.address, region.size.0);
+        let _ = writeln!(text, "  {name:width$} : ORIGIN = {:#010x}, LENGTH = {}", region.address, region.size.0);
     }
     text += "}\n";
     // The runtime crate places code in FLASH and data in RAM.
@@ -23,7 +25,7 @@ pub(super) fn memory_map(board: &Board) -> Result<Option<String>, EmitError> {
             continue;
         }
         if let Some(region) = board.memory.iter().find(|region| region.kind == kind) {
-            text += &format!("REGION_ALIAS(\"{wanted}\", {});\n", region.name);
+            let _ = writeln!(text, "REGION_ALIAS(\"{wanted}\", {});", region.name);
         }
     }
     Ok(Some(text))
@@ -35,42 +37,22 @@ pub(super) fn cargo_config(input: &Input<'_>) -> Result<String, EmitError> {
     let mut text = String::from("# Written by deployctl: where this project is built for and what it is built from.\n");
     if let Some(target) = &board.rust_target {
         let target = plain("Rust target", target)?;
-        text += &format!("\n[build]\ntarget = \"{target}\"\n");
+        let _ = write!(text, "\n[build]\ntarget = \"{target}\"\n");
         if let Runner::Qemu { machine, .. } = &board.runner {
             let machine = plain("machine", machine)?;
-            text += &format!(
+            let _ = write!(
+                text,
                 "\n[target.{target}]\nrunner = [\n    \"qemu-system-arm\", \"-M\", \"{machine}\", \"-display\", \"none\", \"-serial\", \"none\", \
                  \"-monitor\", \"none\",\n    \"-icount\", \"shift=0\", \"-semihosting-config\", \"enable=on,target=native\", \"-kernel\",\n]\n",
             );
         }
     }
     if let Some(folder) = input.vendor {
-        text += &format!(
+        let _ = write!(
+            text,
             "\n[source.crates-io]\nreplace-with = \"vendored\"\n\n[source.vendored]\ndirectory = {}\n",
             toml_string(folder)
         );
-    }
-    Ok(text)
-}
-
-/// `cmsis-nn/cmsis-nn.sources`, which that crate's build script reads.
-pub(super) fn library_sources(library: &Library<'_>) -> Result<String, EmitError> {
-    let mut text = String::from("# Written by deployctl: how a build without it compiles the kernel library.\n");
-    let root = format!("../{}", library.root);
-    let groups = [
-        ("root", std::slice::from_ref(&root)),
-        ("include", library.include),
-        ("define", library.define),
-        ("flag", library.flag),
-        ("source", library.source),
-    ];
-    for (word, values) in groups {
-        for value in values {
-            if value.trim() != value || value.is_empty() || value.chars().any(char::is_control) {
-                return Err(EmitError::Unprintable { what: word, text: value.clone() });
-            }
-            text += &format!("{word} {value}\n");
-        }
     }
     Ok(text)
 }

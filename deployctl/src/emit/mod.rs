@@ -90,14 +90,8 @@ pub struct Library<'a> {
     pub name: &'a str,
     /// Folder of its sources, relative to the project.
     pub root: &'a str,
-    /// Include folders, relative to `root`.
-    pub include: &'a [String],
-    /// Preprocessor definitions, `NAME` or `NAME=VALUE`.
-    pub define: &'a [String],
-    /// Flags of the C compiler, those of the board included.
-    pub flag: &'a [String],
-    /// C files, relative to `root`.
-    pub source: &'a [String],
+    /// Text of `cmsis-nn/cmsis-nn.sources`: how it is compiled. Its root is `../` and `root`.
+    pub description: &'a str,
 }
 
 /// All files of a project.

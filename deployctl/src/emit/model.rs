@@ -1,6 +1,7 @@
 //! `model/src/lib.rs`: the model as straight-line Rust.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use super::data::{Data, name};
@@ -69,7 +70,8 @@ fn interface(model: &Model<'_>) -> Result<String, EmitError> {
         "/// Identity of the build; a harness session starts only with the image that carries the digest it names.\n",
     );
     text += &item(0, "pub const DIGEST: &str", &Value::Plain(string(model.digest)));
-    text += &format!(
+    let _ = write!(
+        text,
         "\n/// Bytes of the arena.\npub const ARENA_BYTES: usize = {};\n\n\
          /// Memory for every activation and scratch buffer.\n\
          #[repr(C, align(16))]\n\
@@ -91,7 +93,7 @@ fn interface(model: &Model<'_>) -> Result<String, EmitError> {
     );
     for (what, label, ids) in [("INPUTS", "inputs", &model.graph.inputs), ("OUTPUTS", "outputs", &model.graph.outputs)]
     {
-        text += &format!("\n/// Model {label}, in the model's order.\n");
+        let _ = write!(text, "\n/// Model {label}, in the model's order.\n");
         let infos = ids.iter().map(|&id| tensor_info(model, model.steps.len(), id)).collect::<Result<Vec<_>, _>>()?;
         let head = format!("pub static {what}: [TensorInfo; {}]", infos.len());
         text += &item(0, &head, &Value::Array(infos));
@@ -120,7 +122,7 @@ fn invoke(functions: &[Function]) -> String {
         "\n/// Runs the model: inputs in the arena become outputs in the arena.\npub fn invoke(arena: &mut Arena) {\n",
     );
     for (position, function) in functions.iter().enumerate() {
-        text += &format!("    CURRENT.store({position}, Ordering::Relaxed);\n    {}(arena);\n", function.name);
+        let _ = write!(text, "    CURRENT.store({position}, Ordering::Relaxed);\n    {}(arena);\n", function.name);
     }
     text + "    CURRENT.store(u32::MAX, Ordering::Relaxed);\n}\n"
 }
@@ -140,10 +142,10 @@ fn tensor_info(model: &Model<'_>, operator: usize, id: TensorId) -> Result<Value
         "TensorInfo",
         vec![
             ("name", Value::Plain(string(&tensor.name))),
-            ("offset", Value::plain(place.start)),
-            ("len", Value::plain(place.len())),
+            ("offset", Value::plain(&place.start)),
+            ("len", Value::plain(&place.len())),
             ("scale", Value::Plain(float(scale))),
-            ("zero_point", Value::plain(zero)),
+            ("zero_point", Value::plain(&zero)),
         ],
     ))
 }
@@ -197,7 +199,7 @@ fn function(model: &Model<'_>, data: &Data, position: usize) -> Result<Function,
     let names: &[&str] = if step.inputs.len() == 1 { &["input"] } else { &["a", "b"] };
     for (&input, name) in step.inputs.iter().zip(names) {
         arguments.push(match data.operand(input) {
-            Some(constant) => format!("{constant}()"),
+            Some(constant) => constant,
             None => slices.take(name, place(model, position, input)?),
         });
     }
@@ -229,7 +231,7 @@ fn description(model: &Model<'_>, position: usize) -> String {
     let mut text = format!("\n/// op:{position} {}, {by}.\n///\n", comment(operator));
     let mut line = |role: &str, id: TensorId| {
         let tensor = model.graph.tensor(id);
-        text += &format!("/// * {role} {} {:?}\n", comment(&name(model, id)), tensor.shape);
+        let _ = writeln!(text, "/// * {role} {} {:?}", comment(&name(model, id)), tensor.shape);
     };
     for &input in &step.inputs {
         line("input", input);

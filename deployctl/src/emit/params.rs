@@ -32,8 +32,8 @@ fn conv_2d(p: &Conv2d) -> Fields {
         ("stride", extent(stride)),
         ("padding", extent(padding)),
         ("dilation", extent(dilation)),
-        ("input_offset", Value::plain(input_offset)),
-        ("output_offset", Value::plain(output_offset)),
+        ("input_offset", Value::plain(&input_offset)),
+        ("output_offset", Value::plain(&output_offset)),
         ("activation", bounds(activation)),
     ]
 }
@@ -44,12 +44,12 @@ fn depthwise_conv_2d(p: &DepthwiseConv2d) -> Fields {
         ("input", dims(input)),
         ("filter", dims(filter)),
         ("output", dims(output)),
-        ("depth_multiplier", Value::plain(depth_multiplier)),
+        ("depth_multiplier", Value::plain(&depth_multiplier)),
         ("stride", extent(stride)),
         ("padding", extent(padding)),
         ("dilation", extent(dilation)),
-        ("input_offset", Value::plain(p.input_offset)),
-        ("output_offset", Value::plain(p.output_offset)),
+        ("input_offset", Value::plain(&p.input_offset)),
+        ("output_offset", Value::plain(&p.output_offset)),
         ("activation", bounds(p.activation)),
     ]
 }
@@ -57,12 +57,12 @@ fn depthwise_conv_2d(p: &DepthwiseConv2d) -> Fields {
 fn fully_connected(p: &FullyConnected) -> Fields {
     let FullyConnected { batches, depth, units, input_offset, filter_offset, output_offset, activation } = *p;
     vec![
-        ("batches", Value::plain(batches)),
-        ("depth", Value::plain(depth)),
-        ("units", Value::plain(units)),
-        ("input_offset", Value::plain(input_offset)),
-        ("filter_offset", Value::plain(filter_offset)),
-        ("output_offset", Value::plain(output_offset)),
+        ("batches", Value::plain(&batches)),
+        ("depth", Value::plain(&depth)),
+        ("units", Value::plain(&units)),
+        ("input_offset", Value::plain(&input_offset)),
+        ("filter_offset", Value::plain(&filter_offset)),
+        ("output_offset", Value::plain(&output_offset)),
         ("activation", bounds(activation)),
     ]
 }
@@ -85,9 +85,9 @@ fn add(p: &Add) -> Fields {
         ("a", operand(a)),
         ("b", operand(b)),
         ("output", dims(output)),
-        ("left_shift", Value::plain(left_shift)),
+        ("left_shift", Value::plain(&left_shift)),
         ("requant", factor(requant)),
-        ("output_offset", Value::plain(output_offset)),
+        ("output_offset", Value::plain(&output_offset)),
         ("activation", bounds(activation)),
     ]
 }
@@ -95,34 +95,34 @@ fn add(p: &Add) -> Fields {
 fn softmax(p: &Softmax) -> Fields {
     let Softmax { rows, depth, requant, diff_min } = *p;
     vec![
-        ("rows", Value::plain(rows)),
-        ("depth", Value::plain(depth)),
+        ("rows", Value::plain(&rows)),
+        ("depth", Value::plain(&depth)),
         ("requant", factor(requant)),
-        ("diff_min", Value::plain(diff_min)),
+        ("diff_min", Value::plain(&diff_min)),
     ]
 }
 
 fn dims(Dims { n, h, w, c }: Dims) -> Value {
     Value::Struct(
         "Dims",
-        [("n", n), ("h", h), ("w", w), ("c", c)].map(|(name, size)| (name, Value::plain(size))).into(),
+        [("n", n), ("h", h), ("w", w), ("c", c)].map(|(name, size)| (name, Value::plain(&size))).into(),
     )
 }
 
 fn extent(Extent { h, w }: Extent) -> Value {
-    Value::Struct("Extent", vec![("h", Value::plain(h)), ("w", Value::plain(w))])
+    Value::Struct("Extent", vec![("h", Value::plain(&h)), ("w", Value::plain(&w))])
 }
 
 fn bounds(Activation { min, max }: Activation) -> Value {
-    Value::Struct("Activation", vec![("min", Value::plain(min)), ("max", Value::plain(max))])
+    Value::Struct("Activation", vec![("min", Value::plain(&min)), ("max", Value::plain(&max))])
 }
 
 fn factor(Requant { multiplier, shift }: Requant) -> Value {
-    Value::Struct("Requant", vec![("multiplier", Value::plain(multiplier)), ("shift", Value::plain(shift))])
+    Value::Struct("Requant", vec![("multiplier", Value::plain(&multiplier)), ("shift", Value::plain(&shift))])
 }
 
 fn operand(AddOperand { dims: shape, offset, requant }: AddOperand) -> Value {
-    let fields = vec![("dims", dims(shape)), ("offset", Value::plain(offset)), ("requant", factor(requant))];
+    let fields = vec![("dims", dims(shape)), ("offset", Value::plain(&offset)), ("requant", factor(requant))];
     Value::Struct("AddOperand", fields)
 }
 

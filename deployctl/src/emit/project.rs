@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 
-use super::board::{cargo_config, library_sources, memory_map};
+use super::board::{cargo_config, memory_map};
 use super::data::Data;
 use super::readme::readme;
 use super::{EmitError, Files, Input, Model, model};
@@ -30,7 +30,7 @@ pub(super) fn project(input: &Input<'_>) -> Result<Files, EmitError> {
     write("README.md", readme(input));
     write("rustfmt.toml", RUSTFMT.to_owned());
     if let Some(library) = input.library.as_ref().filter(|_| uses_cmsis_nn(&input.model)) {
-        write("cmsis-nn/cmsis-nn.sources", library_sources(library)?);
+        write("cmsis-nn/cmsis-nn.sources", library.description.to_owned());
     }
     if let Some(map) = memory_map(input.board)? {
         write("memory.x", map);

@@ -1,5 +1,7 @@
 //! The project's README: how to read, build, run and debug it without deployctl.
 
+use std::fmt::Write as _;
+
 use super::Input;
 use super::project::uses_cmsis_nn;
 use super::source::comment;
@@ -33,7 +35,7 @@ pub(super) fn readme(input: &Input<'_>) -> String {
     for (position, (step, kernel)) in model.steps.iter().zip(model.kernels).enumerate() {
         let operator = comment(&model.graph.operators[step.operator.0].name);
         let by = if matches!(step.call, Call::Reshape) { "none".to_owned() } else { comment(kernel.symbol) };
-        text += &format!("| {position} | {operator} | {by} |\n");
+        let _ = writeln!(text, "| {position} | {operator} | {by} |");
     }
     text
 }
@@ -41,7 +43,7 @@ pub(super) fn readme(input: &Input<'_>) -> String {
 fn build(input: &Input<'_>) -> String {
     let mut text = String::from("## Build\n\n");
     if let Some(target) = &input.board.rust_target {
-        text += &format!("Once: `rustup target add {target}`");
+        let _ = write!(text, "Once: `rustup target add {target}`");
         if uses_cmsis_nn(&input.model) {
             text +=
                 ", and an Arm C compiler (`apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi`) for CMSIS-NN";
@@ -50,11 +52,11 @@ fn build(input: &Input<'_>) -> String {
     }
     text += "```console\n$ cargo build --release --locked --offline\n```\n\n";
     if let Some(library) = input.library.filter(|_| uses_cmsis_nn(&input.model)) {
-        text += &format!("{} is compiled from {}.", comment(library.name), comment(library.root));
+        let _ = write!(text, "{} is compiled from {}.", comment(library.name), comment(library.root));
         text += " Other sources: change `cmsis-nn/cmsis-nn.sources`.\n\n";
     }
     if let Some(vendor) = input.vendor {
-        text += &format!("Crates come from {}, no network is used. ", comment(vendor));
+        let _ = write!(text, "Crates come from {}, no network is used. ", comment(vendor));
         text += "`deployctl export` copies everything that lies outside into the project.\n\n";
     }
     text
@@ -68,7 +70,8 @@ fn debug(input: &Input<'_>) -> String {
     };
     let mut text = String::from("## Run and debug\n\n");
     if let Runner::Qemu { machine, .. } = &input.board.runner {
-        text += &format!(
+        let _ = write!(
+            text,
             "`cargo run --release -p harness` runs the harness in the emulator and speaks its line protocol. To debug it:\n\n\
              ```console\n\
              $ qemu-system-arm -M {machine} -display none -semihosting-config enable=on,target=native -S -gdb tcp::3333 \\\n\

@@ -21,7 +21,7 @@ pub(super) enum Value {
 }
 
 impl Value {
-    pub(super) fn plain(text: impl ToString) -> Self {
+    pub(super) fn plain(text: &(impl ToString + ?Sized)) -> Self {
         Self::Plain(text.to_string())
     }
 
@@ -68,20 +68,20 @@ impl Value {
                 } else {
                     values.iter().map(|value| value.render(indent + 4, indent + 4) + ",").collect()
                 };
-                let lines: String = lines.iter().map(|line| format!("{inner}{line}\n")).collect();
-                format!("[\n{lines}{close}]")
+                let lines: Vec<String> = lines.iter().map(|line| format!("{inner}{line}")).collect();
+                format!("[\n{}\n{close}]", lines.join("\n"))
             }
         }
     }
 }
 
-/// Packs short elements into lines.
+/// Packs short elements into lines, of one column less than others may have: so does rustfmt.
 fn fill(values: &[Value], indent: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for value in values {
         let item = value.flat() + ",";
         match lines.last_mut() {
-            Some(line) if indent + line.len() + 1 + item.len() <= WIDTH => {
+            Some(line) if indent + line.len() + 1 + item.len() < WIDTH => {
                 line.push(' ');
                 line.push_str(&item);
             }

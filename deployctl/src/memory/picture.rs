@@ -180,7 +180,7 @@ impl Canvas<'_> {
             Kind::Input => "input",
             Kind::Output => "output",
             Kind::Scratch => "scratch",
-            Kind::Activation if index % 2 == 0 => "activation",
+            Kind::Activation if index.is_multiple_of(2) => "activation",
             Kind::Activation => "alternate",
         };
         let lives = match (buffer.first, buffer.last) {
@@ -202,7 +202,7 @@ impl Canvas<'_> {
             grouped(buffer.offset),
         );
         if buffer.kind != Kind::Scratch {
-            label(svg, buffer, (end - x, tall), ((x + end) / 2, low - tall / 2));
+            label(svg, buffer, (end - x, tall), (x.midpoint(end), low - tall / 2));
         }
     }
 

@@ -37,12 +37,15 @@ fn evaluate(items: &[Item], order: &[usize]) -> Placement {
     Placement { peak: peak(items, &offsets), offsets, optimal: false }
 }
 
+/// What an order puts first: larger keys, then earlier items.
+type Key<'a> = &'a dyn Fn(&Item) -> (usize, usize);
+
 /// The best of several orders. The first one is LiteRT Micro's.
 fn greedy(items: &[Item], floor: usize) -> (Vec<usize>, Placement) {
     let load = load(items);
     let pressure = |item: &Item| load[item.first..=item.last].iter().copied().max().unwrap_or(0);
     let span = |item: &Item| item.last - item.first + 1;
-    let keys: [&dyn Fn(&Item) -> (usize, usize); 6] = [
+    let keys: [Key<'_>; 6] = [
         &|item| (item.size, 0),
         &|item| (pressure(item), item.size),
         &|item| (item.size * span(item), item.size),

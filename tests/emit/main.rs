@@ -1,0 +1,207 @@
+//! Emitted projects of real models, built and run: on the host every operator's output equals the reference's; for firmware
+//! with CMSIS-NN they build without deployctl.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use camino::Utf8PathBuf;
+use deployctl::emit::{Entry, Files, Input, Library, Model, project};
+use deployctl::library::{Build, Features, Kernel, reference, scratch_bytes, select};
+use deployctl::manifest::{Board, Bytes, Region, RegionKind, Runner};
+use deployctl::memory::{MemoryPlan, plan};
+use deployctl::model::Read;
+use deployctl::model::{Step, digest, evaluate, lower, read, vectors};
+
+const MODELS: [&str; 6] = [
+    "kws_ref_model",
+    "vww_96_int8",
+    "pretrainedResnet_quant",
+    "ad01_int8",
+    "hello_world_int8",
+    "micro_speech_quantized",
+];
+
+/// A model with everything that is known of it before it is emitted.
+struct Planned {
+    read: Read,
+    steps: Vec<Step>,
+    kernels: Vec<Kernel>,
+    plan: MemoryPlan,
+}
+
+impl Planned {
+    fn new(bytes: &[u8], kernel: impl Fn(&Step) -> Kernel) -> Self {
+        let read = read(bytes).expect("a model");
+        let steps: Vec<Step> = lower(&read.graph).into_iter().map(|step| step.expect("a step")).collect();
+        let kernels: Vec<Kernel> = steps.iter().map(kernel).collect();
+        let scratch: Vec<usize> =
+            steps.iter().zip(&kernels).map(|(step, kernel)| scratch_bytes(kernel, step, CORTEX_M4)).collect();
+        let plan = plan(&read.graph, &steps, &scratch).expect("a plan");
+        Self { read, steps, kernels, plan }
+    }
+
+    fn project(&self, board: &Board, library: Option<Library<'_>>) -> Files {
+        let kernels: Vec<Entry<'_>> = self
+            .kernels
+            .iter()
+            .map(|kernel| Entry { function: &kernel.entry, symbol: &kernel.symbol, scratch: kernel.takes_scratch() })
+            .collect();
+        let model = Model {
+            deployment: "try",
+            version: "1.0.0",
+            digest: "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+            graph: &self.read.graph,
+            weights: &self.read.weights,
+            steps: &self.steps,
+            kernels: &kernels,
+            arena: self.plan.peak,
+            tensors: &self.plan.tensors,
+            scratch: &self.plan.scratch,
+        };
+        project(&Input { model, board, template: &template(), vendor: None, library }).expect("a project")
+    }
+
+    /// A test for the emitted model crate: one vector, the output of every operator right after it.
+    fn check(&self) -> String {
+        let Read { graph, weights } = &self.read;
+        let lens = graph.inputs.iter().map(|&id| graph.tensor(id).bytes());
+        let inputs: Vec<Vec<u8>> = (0..).zip(lens).map(|(input, len)| vectors::random(1, 0, input, len)).collect();
+        let outputs = evaluate(graph, &self.steps, weights, &inputs).expect("outputs");
+        let digests: Vec<u64> = outputs.iter().map(|bytes| digest(bytes)).collect();
+        let mut text = String::from(
+            "fn digest(bytes: &[i8]) -> u64 {\n    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {\n        \
+             (hash ^ u64::from(byte.cast_unsigned())).wrapping_mul(0x100_0000_01b3)\n    })\n}\n\n\
+             #[test]\nfn every_operator() {\n    let mut arena = model::Arena([77; model::ARENA_BYTES]);\n",
+        );
+        for (input, bytes) in inputs.iter().enumerate() {
+            let _ = write!(
+                text,
+                "    let place = &model::INPUTS[{input}];\n    \
+                 arena.0[place.offset..][..place.len].copy_from_slice(kernels::as_i8(&{bytes:?}));\n    \
+                 let mut whole = model::Arena(arena.0);\n    model::invoke(&mut whole);\n"
+            );
+        }
+        let _ = write!(
+            text,
+            "    let wanted: &[u64] = &{digests:?};\n    for (operator, wanted) in model::OPERATORS.iter().zip(wanted) {{\n        \
+             (operator.run)(&mut arena);\n        let place = operator.output;\n        \
+             assert_eq!(digest(&arena.0[place.offset..][..place.len]), *wanted, \"{{}}\", operator.name);\n    }}\n    \
+             assert_eq!(model::OPERATORS.len(), wanted.len());\n    assert_eq!(arena.0, whole.0);\n}}\n"
+        );
+        text
+    }
+}
+
+const CORTEX_M4: Features = Features { dsp: true, mve: false };
+
+fn board(target: Option<&str>) -> Board {
+    let region = |name: &str, kind, address| Region { name: name.to_owned(), kind, address, size: Bytes(4_194_304) };
+    Board {
+        name: "mps2-an386".to_owned(),
+        summary: String::new(),
+        core: "cortex-m4f".to_owned(),
+        features: CORTEX_M4,
+        rust_target: target.map(str::to_owned),
+        c_flags: vec![],
+        memory: vec![region("FLASH", RegionKind::Flash, 0), region("RAM", RegionKind::Ram, 0x2000_0000)],
+        clock_hz: None,
+        runner: match target {
+            Some(_) => Runner::Qemu { machine: "mps2-an386".to_owned(), instructions_per_tick: 40 },
+            None => Runner::Host,
+        },
+    }
+}
+
+/// The firmware template of this checkout.
+fn template() -> Files {
+    fn collect(folder: &Path, root: &Path, files: &mut Files) {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() && !path.ends_with("target") {
+                collect(&path, root, files);
+            } else if path.is_file() {
+                let name = path.strip_prefix(root).expect("below the root").to_path_buf();
+                files.insert(Utf8PathBuf::try_from(name).expect("UTF-8"), fs::read(&path).expect("a file"));
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware-template");
+    let mut files = BTreeMap::new();
+    collect(&root, &root, &mut files);
+    files
+}
+
+/// A model to try, or `None` (said aloud) where this machine has none.
+fn model(name: &str) -> Option<Vec<u8>> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    let shared = std::env::var_os("DEPLOYCTL_SHARED").map_or(beside, PathBuf::from);
+    let path = shared.join("models").join(name).with_extension("tflite");
+    let bytes = fs::read(&path).ok();
+    if bytes.is_none() {
+        println!("SKIPPED: no `{}`; set DEPLOYCTL_SHARED to a folder that has `models`", path.display());
+    }
+    bytes
+}
+
+fn write(files: &Files, folder: &Path) {
+    for (path, bytes) in files {
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        // What is as it was keeps its time, so that Cargo builds it once for all models.
+        if fs::read(&path).ok().as_ref() != Some(bytes) {
+            fs::write(path, bytes).expect("a file");
+        }
+    }
+}
+
+fn cargo(folder: &Path, arguments: &[&str]) {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(arguments).args(["--offline", "--locked", "--quiet"]).env_remove("RUSTFLAGS").current_dir(folder);
+    let output = command.output().expect("cargo starts");
+    let all = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    assert!(output.status.success(), "{command:?}\n{all}");
+}
+
+#[test]
+fn every_operator_of_every_model_computes_the_reference_on_the_host() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in MODELS {
+        let Some(bytes) = model(name) else { return };
+        let planned = Planned::new(&bytes, reference);
+        let mut files = planned.project(&board(None), None);
+        files.insert("model/tests/check.rs".into(), planned.check().into_bytes());
+        let _ = fs::remove_dir_all(folder.path().join("model"));
+        write(&files, folder.path());
+        let sources = ["model/src/lib.rs", "model/src/parameters.rs"].map(|path| folder.path().join(path));
+        let formatted = Command::new("rustfmt").args(["--edition", "2024", "--check"]).args(sources).output();
+        let formatted = formatted.expect("rustfmt starts");
+        assert!(formatted.status.success(), "{name}: {}", String::from_utf8_lossy(&formatted.stdout));
+        cargo(folder.path(), &["test", "--release", "-p", "model"]);
+    }
+}
+
+#[test]
+fn firmware_with_cmsis_nn_builds_without_deployctl() {
+    let (Some(root), Some(bytes)) = (std::env::var("DEPLOYCTL_CMSIS_NN").ok(), model(MODELS[0])) else {
+        println!("SKIPPED: DEPLOYCTL_CMSIS_NN does not name a CMSIS-NN folder");
+        return;
+    };
+    let planned = Planned::new(&bytes, |step| select(step, CORTEX_M4).expect("a kernel"));
+    let flags = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16", "-O2"];
+    let build = Build {
+        include: vec!["Include".to_owned()],
+        define: vec!["CMSIS_NN_REVISION=120501".to_owned()],
+        flag: flags.map(str::to_owned).to_vec(),
+        source: vec!["Source/**".to_owned()],
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = std::env::var_os("DEPLOYCTL_KEEP").map_or(folder.path().to_path_buf(), PathBuf::from);
+    std::os::unix::fs::symlink(&root, folder.join("cmsis-nn-sources")).expect("a link");
+    let description = build.description("../cmsis-nn-sources");
+    let library = Library { name: "cmsis-nn", root: "cmsis-nn-sources", description: &description };
+    write(&planned.project(&board(Some("thumbv7em-none-eabihf")), Some(library)), &folder);
+    cargo(&folder, &["build", "--release"]);
+}
