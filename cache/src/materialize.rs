@@ -222,7 +222,7 @@ impl Delivery<'_> {
                 self.make_room(&path)?;
                 self.io().rename(&from, &to)?;
             } else {
-                self.keep_aside(&from, path)?;
+                self.keep_aside(old, path)?;
             }
         }
         Ok(())
@@ -245,12 +245,14 @@ impl Delivery<'_> {
         }
     }
 
-    fn keep_aside(&mut self, from: &Utf8Path, path: Utf8PathBuf) -> Result<(), Error> {
+    /// Under a number that is free here and among what is still to be moved.
+    fn keep_aside(&mut self, old: &Utf8Path, path: Utf8PathBuf) -> Result<(), Error> {
         self.make_room(&path)?;
         for number in 1_u64.. {
             let kept_as = Utf8PathBuf::from(format!("{path}.kept-{number}"));
-            if self.io().lstat(&self.dest.join(&kept_as))?.is_none() {
-                self.io().rename(from, &self.dest.join(&kept_as))?;
+            let to = self.dest.join(&kept_as);
+            if self.io().lstat(&to)?.is_none() && self.io().lstat(&old.join(&kept_as))?.is_none() {
+                self.io().rename(&old.join(&path), &to)?;
                 self.delivered.kept.push(Kept { path, kept_as });
                 break;
             }
