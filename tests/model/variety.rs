@@ -149,6 +149,9 @@ fn ramp(len: u16) -> Vec<f32> {
     (1..=len).map(|n| f32::from(n * n) / 3000.0).collect()
 }
 
+/// Padding, stride, dilation, filter, output, many scales or one.
+type Depthwise<'a> = (Padding, i32, i32, &'a [i32], &'a [i32], bool);
+
 fn convolutions(m: &mut Branches, input: i32) {
     // Padding, stride, dilation, filter, one scale or many, output, activation.
     type Case<'a> = (Padding, [i32; 2], [i32; 2], &'a [i32], bool, &'a [i32], Activation);
@@ -176,7 +179,6 @@ fn convolutions(m: &mut Branches, input: i32) {
         let options = format::Conv2DOptions::create(&mut m.builder, &arguments).as_union_value();
         m.operator(3, &[input, filter, bias], output, (Kind::Conv2DOptions, Some(options)));
     }
-    type Depthwise<'a> = (Padding, i32, i32, &'a [i32], &'a [i32], bool);
     let cases: [Depthwise; 3] = [
         (Padding::SAME, 2, 1, &[1, 3, 3, 8], &[1, 5, 4, 8], true),
         (Padding::SAME, 1, 2, &[1, 3, 2, 4], &[1, 9, 7, 4], true),
