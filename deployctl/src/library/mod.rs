@@ -2,7 +2,20 @@
 //!
 //! Knows steps and core features; does not know manifests, policies or where a library's sources are.
 
+mod build;
+mod macs;
+mod scratch;
+mod select;
+#[cfg(test)]
+mod tests;
+mod variant;
+
 use serde::{Deserialize, Serialize};
+
+pub use build::{Build, revision};
+pub use macs::macs;
+pub use scratch::{scratch_bytes, size_query};
+pub use select::{Unfit, reference, select};
 
 /// Instruction set features of a core, as its board file states them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,15 +38,33 @@ pub enum InstructionPath {
     Mve,
 }
 
+impl InstructionPath {
+    /// What reports call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            Self::Dsp => "DSP",
+            Self::Mve => "MVE",
+        }
+    }
+}
+
 /// The kernel that runs a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kernel {
-    /// `cmsis-nn` or `reference`.
+    /// `cmsis-nn` or `reference`, or `none` where the step needs no code (RESHAPE).
     pub library: String,
     /// The library's own symbol (`arm_convolve_1x1_s8_fast`), or the Rust function of the reference kernels.
     pub symbol: String,
-    /// Path of the Rust function that firmware calls, such as `cmsis_nn::conv_2d_1x1_fast`.
+    /// Path of the Rust function that firmware calls, such as `cmsis_nn::conv_2d_1x1_fast`; empty where there is none.
     pub entry: String,
     /// The instructions that it uses on the core.
     pub path: InstructionPath,
+}
+
+impl Kernel {
+    /// True where the function takes a scratch buffer as its last argument, even if it is empty on this core.
+    pub fn takes_scratch(&self) -> bool {
+        variant::Variant::of(self).is_some_and(variant::Variant::takes_scratch)
+    }
 }

@@ -1,7 +1,36 @@
 //! Manifests, boards and kernel libraries: KDL text to checked values, with every error of a file at once.
 //!
-//! Knows KDL and the file system; does not know graphs, stages or tools.
+//! Knows KDL and the file system; does not know stages or tools. A file goes through [`guard`] (brackets and nesting),
+//! [`parse`] (KDL), [`decode`] (nodes and values) and the modules that know what stands where: [`deployment`] with
+//! [`interface`], [`limits`] and [`regression`]; [`board`]; [`library`]. Graphs are known to [`write`](mod@write) alone,
+//! which makes new manifests.
 
+mod board;
+mod catalog;
+mod decode;
+mod deployment;
+mod error;
+mod files;
+mod guard;
+mod header;
+mod interface;
+mod library;
+mod limits;
+mod parse;
+mod project;
+mod regression;
+mod resolve;
 mod types;
+mod units;
+mod write;
 
+#[cfg(test)]
+mod tests;
+
+pub use catalog::{Catalog, Entry};
+pub use deployment::load;
+pub use error::{Errors, Problem};
+pub use project::{clashes, fuzz_body};
+pub use resolve::{discover, project_root};
 pub use types::*;
+pub use write::{Init, budget_for, init};

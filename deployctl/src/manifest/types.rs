@@ -19,12 +19,12 @@ pub struct Spanned<T> {
 }
 
 /// A number of bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Bytes(pub u64);
 
 /// A number of instructions, as an emulator counts them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Instructions(pub u64);
 
@@ -44,7 +44,7 @@ pub struct Manifest {
     pub root: Utf8PathBuf,
     /// `deployment` node: name, by which outputs are filed.
     pub name: Spanned<String>,
-    /// Version of the deployment.
+    /// Version of the deployment, such as `1.2.0`.
     pub version: String,
     /// Who answers for it.
     pub owner: String,
@@ -195,6 +195,8 @@ pub struct Gates {
     pub stack: Option<Spanned<Limit<Bytes>>>,
     /// Instructions an inference.
     pub latency: Option<Spanned<Limit<Instructions>>>,
+    /// Who answers for the limits: the node's own `owner`, else the deployment's.
+    pub owner: String,
 }
 
 /// A maximum with the margin that it must be kept by.

@@ -1,6 +1,25 @@
 //! Where activations and scratch buffers lie in the arena. Pure: lifetimes in, offsets and bounds out.
+//!
+//! A buffer is a rectangle, operators wide and bytes high, that may move up and down only; the arena is as high as the
+//! highest rectangle's end. LiteRT Micro places the largest buffer first and each next one in the lowest gap that takes it.
+//! Here that is the first attempt of several ([`layout`]), and an exact search closes what gap to the lower bound remains.
+//! Every plan is proved by [`verify`], which shares no code with the search.
+//!
+//! Knows graphs and steps; does not know budgets (the gate's business), boards or kernel libraries.
+
+mod buffers;
+mod fit;
+mod picture;
+mod plan;
+mod proof;
+mod search;
 
 use serde::{Deserialize, Serialize};
+
+pub use buffers::{Buffers, buffers};
+pub use picture::picture;
+pub use plan::{ALIGNMENT, Kind, Live, MemoryError, MemoryPlan, Placed, plan};
+pub use proof::{Overlap, verify};
 
 /// Something that needs a place in the arena for a while.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +34,13 @@ pub struct Buffer {
     pub last: usize,
 }
 
+impl Buffer {
+    /// True where some operator needs both.
+    pub fn meets(&self, other: &Self) -> bool {
+        self.first <= other.last && other.first <= self.last
+    }
+}
+
 /// A place for every buffer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layout {
@@ -26,4 +52,34 @@ pub struct Layout {
     pub lower_bound: usize,
     /// The operator at which the lower bound is reached (the first one).
     pub peak_operator: usize,
+    /// No layout is smaller than `peak`, be it because the bound is reached or because the search was exhaustive.
+    pub optimal: bool,
 }
+
+/// Gives every buffer an offset that is a multiple of `alignment` (at least 1), so that no two that meet share a byte.
+///
+/// Deterministic, in bounded work: greedy orders first, then local search over orders, then an exact search with a limit on
+/// its nodes. The result is never higher than LiteRT Micro's greedy plan of the same buffers.
+pub fn layout(buffers: &[Buffer], alignment: usize) -> Layout {
+    let alignment = alignment.max(1);
+    let items: Vec<fit::Item> = buffers
+        .iter()
+        .map(|buffer| fit::Item {
+            size: buffer.size.div_ceil(alignment),
+            first: buffer.first,
+            last: buffer.last.max(buffer.first),
+        })
+        .collect();
+    let (bound, peak_operator) = fit::bound(&items);
+    let placed = search::place(&items, bound);
+    Layout {
+        offsets: placed.offsets.iter().map(|offset| offset * alignment).collect(),
+        peak: placed.peak * alignment,
+        lower_bound: bound * alignment,
+        peak_operator,
+        optimal: placed.optimal,
+    }
+}
+
+#[cfg(test)]
+mod tests;

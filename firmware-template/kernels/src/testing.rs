@@ -1,4 +1,6 @@
 //! Seeded shapes and data for the kernels' tests, and the arithmetic of their definitions in 64 bits.
+//!
+//! The tests of the CMSIS-NN bindings include this file too.
 
 extern crate std;
 
@@ -25,7 +27,7 @@ impl Random {
         (self.next() % bound as u64) as usize
     }
 
-    fn between(&mut self, low: i32, high: i32) -> i32 {
+    pub(crate) fn between(&mut self, low: i32, high: i32) -> i32 {
         low + self.below((high - low + 1) as usize) as i32
     }
 
@@ -33,17 +35,17 @@ impl Random {
         values.fill_with(|| self.next() as i8);
     }
 
-    fn extent(&mut self, largest: usize) -> Extent {
+    pub(crate) fn extent(&mut self, largest: usize) -> Extent {
         Extent { h: 1 + self.below(largest), w: 1 + self.below(largest) }
     }
 
-    fn activation(&mut self) -> Activation {
+    pub(crate) fn activation(&mut self) -> Activation {
         let min = self.between(-128, 0);
         Activation { min, max: self.between(min, 127) }
     }
 
     /// Output length and leading padding, SAME or VALID, as LiteRT computes them.
-    fn geometry(&mut self, input: usize, taps: usize, stride: usize, dilation: usize) -> (usize, usize) {
+    pub(crate) fn geometry(&mut self, input: usize, taps: usize, stride: usize, dilation: usize) -> (usize, usize) {
         let reach = (taps - 1) * dilation + 1;
         if input >= reach && self.below(2) == 0 {
             return ((input - reach) / stride + 1, 0);
@@ -52,7 +54,14 @@ impl Random {
         (output, ((output - 1) * stride + reach).saturating_sub(input) / 2)
     }
 
-    fn data(&mut self, input: usize, filter: usize, channels: usize, output: usize, per_tensor: bool) -> Data {
+    pub(crate) fn data(
+        &mut self,
+        input: usize,
+        filter: usize,
+        channels: usize,
+        output: usize,
+        per_tensor: bool,
+    ) -> Data {
         let mut data = Data {
             input: std::vec![0; input],
             filter: std::vec![0; filter],

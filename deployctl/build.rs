@@ -1,0 +1,62 @@
+//! Packs the files that an installed binary needs (built-in boards, kernel libraries, templates, the firmware template)
+//! into a table that `src/builtin.rs` includes. Sorted by path; `target` folders are skipped.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+/// What is packed, relative to the repository's root.
+const ROOTS: [&str; 4] = ["firmware-template", "manifests/boards", "manifests/kernels", "templates"];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let package = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
+    let repository = package.parent().ok_or("the package has no parent folder")?;
+    let mut files = Vec::new();
+    for root in ROOTS {
+        let folder = repository.join(root);
+        watch(&folder);
+        if folder.is_dir() {
+            collect(&folder, &mut files)?;
+        }
+    }
+    let mut packed = Vec::new();
+    for file in files {
+        let path = file.strip_prefix(repository)?.to_str().ok_or("a packed path is not UTF-8")?.replace('\\', "/");
+        packed.push((path, file));
+    }
+    packed.sort();
+    let mut table = String::from("&[\n");
+    for (path, file) in packed {
+        writeln!(table, "    File {{ path: {path:?}, bytes: include_bytes!({file:?}) }},")?;
+    }
+    table.push_str("]\n");
+    fs::write(PathBuf::from(env::var("OUT_DIR")?).join("builtin.in"), table)?;
+    Ok(())
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let (path, kind) = (entry.path(), entry.file_type()?);
+        if kind.is_dir() {
+            if entry.file_name() != "target" {
+                watch(&path);
+                collect(&path, files)?;
+            }
+        } else if kind.is_file() {
+            watch(&path);
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Asks cargo to run this again when `path` changes. Cargo looks at everything below a folder, so a folder with a `target`
+/// folder in it is left to its files.
+#[expect(clippy::print_stdout, reason = "this is how a build script speaks to cargo")]
+fn watch(path: &Path) {
+    let holds_target = path.join("target").exists() || path.ends_with("firmware-template");
+    if !holds_target {
+        println!("cargo::rerun-if-changed={}", path.display());
+    }
+}

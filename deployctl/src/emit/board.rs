@@ -1,0 +1,101 @@
+//! What the project says about its board and its sources: the linker's memory map, Cargo's configuration, the C library.
+
+use super::source::string;
+use super::{EmitError, Input, Library};
+use crate::manifest::{Board, RegionKind, Runner};
+
+/// `memory.x`, `None` for the host.
+pub(super) fn memory_map(board: &Board) -> Result<Option<String>, EmitError> {
+    if board.rust_target.is_none() {
+        return Ok(None);
+    }
+    let width = board.memory.iter().map(|region| region.name.len()).max().unwrap_or(0);
+    let mut text =
+        format!("/* {}: written by deployctl from the board file. */\nMEMORY\n{{\n", plain("board", &board.name)?);
+    for region in &board.memory {
+        let name = plain("memory region", &region.name)?;
+        text += &format!("  {name:width$} : ORIGIN = {:#010x}, LENGTH = {}\n", region.address, region.size.0);
+    }
+    text += "}\n";
+    // The runtime crate places code in FLASH and data in RAM.
+    for (kind, wanted) in [(RegionKind::Flash, "FLASH"), (RegionKind::Ram, "RAM")] {
+        if board.memory.iter().any(|region| region.name == wanted) {
+            continue;
+        }
+        if let Some(region) = board.memory.iter().find(|region| region.kind == kind) {
+            text += &format!("REGION_ALIAS(\"{wanted}\", {});\n", region.name);
+        }
+    }
+    Ok(Some(text))
+}
+
+/// `.cargo/config.toml`.
+pub(super) fn cargo_config(input: &Input<'_>) -> Result<String, EmitError> {
+    let board = input.board;
+    let mut text = String::from("# Written by deployctl: where this project is built for and what it is built from.\n");
+    if let Some(target) = &board.rust_target {
+        let target = plain("Rust target", target)?;
+        text += &format!("\n[build]\ntarget = \"{target}\"\n");
+        if let Runner::Qemu { machine, .. } = &board.runner {
+            let machine = plain("machine", machine)?;
+            text += &format!(
+                "\n[target.{target}]\nrunner = [\n    \"qemu-system-arm\", \"-M\", \"{machine}\", \"-display\", \"none\", \"-serial\", \"none\", \
+                 \"-monitor\", \"none\",\n    \"-icount\", \"shift=0\", \"-semihosting-config\", \"enable=on,target=native\", \"-kernel\",\n]\n",
+            );
+        }
+    }
+    if let Some(folder) = input.vendor {
+        text += &format!(
+            "\n[source.crates-io]\nreplace-with = \"vendored\"\n\n[source.vendored]\ndirectory = {}\n",
+            toml_string(folder)
+        );
+    }
+    Ok(text)
+}
+
+/// `cmsis-nn/cmsis-nn.sources`, which that crate's build script reads.
+pub(super) fn library_sources(library: &Library<'_>) -> Result<String, EmitError> {
+    let mut text = String::from("# Written by deployctl: how a build without it compiles the kernel library.\n");
+    let root = format!("../{}", library.root);
+    let groups = [
+        ("root", std::slice::from_ref(&root)),
+        ("include", library.include),
+        ("define", library.define),
+        ("flag", library.flag),
+        ("source", library.source),
+    ];
+    for (word, values) in groups {
+        for value in values {
+            if value.trim() != value || value.is_empty() || value.chars().any(char::is_control) {
+                return Err(EmitError::Unprintable { what: word, text: value.clone() });
+            }
+            text += &format!("{word} {value}\n");
+        }
+    }
+    Ok(text)
+}
+
+/// A TOML basic string. Rust's escapes are TOML's but for the braces of `\u`.
+fn toml_string(text: &str) -> String {
+    if text.chars().all(|c| matches!(c, ' '..='~')) {
+        return string(text);
+    }
+    let escaped: Vec<String> = text
+        .chars()
+        .map(|c| match c {
+            '"' | '\\' => format!("\\{c}"),
+            ' '..='~' => c.to_string(),
+            _ => format!("\\U{:08x}", u32::from(c)),
+        })
+        .collect();
+    format!("\"{}\"", escaped.concat())
+}
+
+/// The text itself, if it cannot end a string or a line.
+pub(super) fn plain<'a>(what: &'static str, text: &'a str) -> Result<&'a str, EmitError> {
+    let harmless = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ');
+    if !text.is_empty() && text.chars().all(harmless) {
+        return Ok(text);
+    }
+    Err(EmitError::Unprintable { what, text: text.to_owned() })
+}

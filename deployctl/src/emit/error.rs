@@ -1,0 +1,44 @@
+//! What keeps a project from being written. All but the first two mean that a stage before this one is at fault.
+
+use thiserror::Error;
+
+/// Why there is no project.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum EmitError {
+    /// The firmware template lacks a file.
+    #[error("the firmware template has no `{path}`: install deployctl again, or restore the file in the checkout")]
+    Template {
+        /// Path in the template.
+        path: String,
+    },
+    /// A name would break the syntax of a generated file.
+    #[error("{what} `{text}` cannot stand in a generated file: use letters, digits, `_`, `-`, `.` and spaces")]
+    Unprintable {
+        /// What it is: `memory region`.
+        what: &'static str,
+        /// The text.
+        text: String,
+    },
+    /// A tensor's bytes are not where the artifacts say.
+    #[error("op:{operator}: tensor `{tensor}` {problem}: this is a fault of deployctl, report it with the model")]
+    Tensor {
+        /// Position of the step; the number of steps for model inputs and outputs.
+        operator: usize,
+        /// The tensor's name.
+        tensor: String,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// Steps, kernels and scratch do not go together.
+    #[error(
+        "{steps} steps, but {kernels} kernels and {scratch} scratch entries: this is a fault of deployctl, report it"
+    )]
+    Counts {
+        /// Number of steps.
+        steps: usize,
+        /// Number of kernels.
+        kernels: usize,
+        /// Number of scratch entries.
+        scratch: usize,
+    },
+}

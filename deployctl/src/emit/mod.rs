@@ -1,0 +1,114 @@
+//! The firmware project of one target: every file of it, as bytes. Pure and deterministic.
+//!
+//! Crates of the firmware template are copied; the `model` crate, the linker's memory map, Cargo's configuration and the
+//! README are written here. Numbers come from steps and the memory plan; nothing is computed twice.
+//!
+//! Knows graphs, steps and boards; does not know the engine, the planner's or the kernel table's insides, or the file system.
+
+mod board;
+mod data;
+mod error;
+mod model;
+mod params;
+mod project;
+mod readme;
+mod source;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use camino::Utf8PathBuf;
+
+use crate::manifest::Board;
+use crate::model::lower::Step;
+use crate::model::{Graph, TensorId};
+
+pub use error::EmitError;
+
+/// The files of a project by their path in it.
+pub type Files = BTreeMap<Utf8PathBuf, Vec<u8>>;
+
+/// The `model` crate's content.
+#[derive(Clone, Copy, Debug)]
+pub struct Model<'a> {
+    /// The deployment's name.
+    pub deployment: &'a str,
+    /// The deployment's version.
+    pub version: &'a str,
+    /// Identity of the build in hex: what a harness session must name.
+    pub digest: &'a str,
+    /// Names and shapes.
+    pub graph: &'a Graph,
+    /// The blob in which the graph's constants lie.
+    pub weights: &'a [u8],
+    /// Every operator in execution order.
+    pub steps: &'a [Step],
+    /// One kernel a step.
+    pub kernels: &'a [Entry<'a>],
+    /// Bytes of the arena.
+    pub arena: usize,
+    /// Bytes of the arena that every activation has.
+    pub tensors: &'a BTreeMap<TensorId, Range<usize>>,
+    /// Bytes of the arena that every step's kernel may use as scratch memory, where it needs any.
+    pub scratch: &'a [Option<Range<usize>>],
+}
+
+/// The kernel of a step, as firmware calls it.
+///
+/// The function takes parameters, weights (where the operator has any), inputs, the output and scratch (where it has a
+/// use for it), in this order: `conv_2d(&PARAMS, &WEIGHTS, input, output, scratch)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// Path of the Rust function: `cmsis_nn::conv_2d_1x1_fast`.
+    pub function: &'a str,
+    /// The library's own symbol, for people.
+    pub symbol: &'a str,
+    /// Whether the function's last argument is a scratch slice, be it empty for this step.
+    pub scratch: bool,
+}
+
+/// Everything that a project is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// The model crate's content.
+    pub model: Model<'a>,
+    /// The board that the project is for.
+    pub board: &'a Board,
+    /// The files of the firmware template.
+    pub template: &'a Files,
+    /// Folder of vendored crates, relative to the project (`../../../.shared/DIGEST/vendor`); none where Cargo's own
+    /// registry is to be used.
+    pub vendor: Option<&'a str>,
+    /// The kernel library, for builds without deployctl.
+    pub library: Option<Library<'a>>,
+}
+
+/// A kernel library whose sources the project's `cmsis-nn` crate compiles when deployctl does not.
+#[derive(Clone, Copy, Debug)]
+pub struct Library<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Folder of its sources, relative to the project.
+    pub root: &'a str,
+    /// Include folders, relative to `root`.
+    pub include: &'a [String],
+    /// Preprocessor definitions, `NAME` or `NAME=VALUE`.
+    pub define: &'a [String],
+    /// Flags of the C compiler, those of the board included.
+    pub flag: &'a [String],
+    /// C files, relative to `root`.
+    pub source: &'a [String],
+}
+
+/// All files of a project.
+pub fn project(input: &Input<'_>) -> Result<Files, EmitError> {
+    project::project(input)
+}
+
+/// The files of the `model` crate alone, by their path in the project. The template's sample is made by this, too.
+pub fn model_crate(model: &Model<'_>) -> Result<Files, EmitError> {
+    project::model_crate(model)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! The crates that firmware is made of: vendored once for a lock file, so that later builds need no network.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{FetchError, Fetcher, Tree, Want, io};
+
+/// The name under which `deploy.lock` records the crates.
+const NAME: &str = "firmware-crates";
+
+/// Files that some versions of cargo vendor and others do not; no build reads them.
+const VARYING: &[&str] =
+    &[".cargo-ok", ".cargo_vcs_info.json", "Cargo.toml.orig", "Cargo.lock", ".gitignore", ".gitattributes"];
+
+impl Fetcher<'_> {
+    /// The vendored crates for the text of a `Cargo.lock`, if they are there. No network.
+    pub fn locate_firmware(&self, lock: &str, want: Want<'_>) -> Result<Option<Tree>, FetchError> {
+        self.locate_stored(&lock_description(lock), want)
+    }
+
+    /// The vendored crates for the workspace in the folder `template`, whose `Cargo.lock` is obeyed; fetched if missing. The
+    /// tree is the folder that [`source_replacement`] takes: one folder a crate.
+    pub fn fetch_firmware(&self, template: &Utf8Path, want: Want<'_>) -> Result<Tree, FetchError> {
+        let lock = template.join("Cargo.lock");
+        let text = std::fs::read_to_string(&lock).map_err(io("read", &lock))?;
+        // The lock file decides: there is nothing newer for it.
+        let want = if want == Want::Newest { Want::Any } else { want };
+        if let Some(tree) = self.locate_firmware(&text, want)? {
+            return Ok(tree);
+        }
+        (self.progress)(&format!("{NAME}: cargo vendor"));
+        self.store(NAME, &lock_description(&text), want, |scratch| {
+            let vendor = scratch.join("vendor");
+            self.vendor(NAME, &template.join("Cargo.toml"), &vendor, &["--locked"])?;
+            Ok(vendor)
+        })
+    }
+}
+
+fn lock_description(lock: &str) -> String {
+    format!("firmware {}", blake3::hash(lock.as_bytes()).to_hex())
+}
+
+/// The lines of a cargo configuration that take all crates from a vendored folder.
+pub fn source_replacement(vendor: &Utf8Path) -> String {
+    let vendor = vendor.as_str().replace('\\', "\\\\").replace('"', "\\\"");
+    format!(
+        "[source.crates-io]\nreplace-with = \"vendored-sources\"\n\n[source.vendored-sources]\ndirectory = \"{vendor}\"\n"
+    )
+}
+
+/// Brings a vendored folder into a form that does not depend on cargo's version: without the files that vary, and with the
+/// checksum of the package only (the tree digest covers the files).
+pub(super) fn normalize(vendor: &Utf8Path) -> Result<(), FetchError> {
+    for entry in vendor.read_dir_utf8().map_err(io("read", vendor))? {
+        let folder = entry.map_err(io("read", vendor))?.into_path();
+        for name in VARYING {
+            let path = folder.join(name);
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io("remove", &path)(error)),
+                _ => {}
+            }
+        }
+        reduce_checksum(&folder.join(".cargo-checksum.json"))?;
+    }
+    Ok(())
+}
+
+fn reduce_checksum(path: &Utf8PathBuf) -> Result<(), FetchError> {
+    let text = std::fs::read(path).map_err(io("read", path))?;
+    let all: serde_json::Value =
+        serde_json::from_slice(&text).map_err(std::io::Error::from).map_err(io("read", path))?;
+    let package = all.get("package").cloned().unwrap_or_default();
+    let reduced = serde_json::json!({ "files": {}, "package": package });
+    std::fs::write(path, format!("{reduced}\n")).map_err(io("write", path))
+}

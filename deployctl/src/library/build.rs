@@ -1,0 +1,98 @@
+//! How the static library is compiled: one description for the stage that compiles it and for the build script of the
+//! `cmsis-nn` crate, so that both make the same objects.
+//!
+//! The crate's documentation has the rules; this is their other reader and writer.
+
+use serde::{Deserialize, Serialize};
+
+/// What is compiled, and how. Paths are relative to the library's folder, in the order of compilation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Build {
+    /// Include folders.
+    pub include: Vec<String>,
+    /// Preprocessor definitions, `NAME` or `NAME=VALUE`; among them `CMSIS_NN_REVISION`.
+    pub define: Vec<String>,
+    /// Compiler flags: the board's, then the library's. Complete; the target adds nothing.
+    pub flag: Vec<String>,
+    /// C files, sorted.
+    pub source: Vec<String>,
+}
+
+impl Build {
+    /// Arguments of the compiler for any one C file, without the file itself, `-o` and its object.
+    ///
+    /// `root` is the library's folder and `crate_folder` that of the `cmsis-nn` crate, both absolute and without links.
+    /// `CRATE/csrc/shim.c` is compiled first, then the sources; objects are archived in that order.
+    pub fn arguments(&self, root: &str, crate_folder: &str) -> Vec<String> {
+        let mut arguments = self.flag.clone();
+        arguments.extend(["-ffunction-sections", "-fdata-sections"].map(str::to_owned));
+        arguments.push(format!("-ffile-prefix-map={root}=/cmsis-nn"));
+        arguments.push(format!("-ffile-prefix-map={crate_folder}=/fw/cmsis-nn"));
+        arguments.extend(self.include.iter().map(|folder| format!("-I{root}/{folder}")));
+        arguments.extend(self.define.iter().map(|define| format!("-D{define}")));
+        arguments.push("-c".to_owned());
+        arguments
+    }
+
+    /// The text of `cmsis-nn.sources`, for a library in `root`, a path relative to the crate's folder.
+    pub fn description(&self, root: &str) -> String {
+        let mut text = "# How libcmsis_nn.a is made where Cargo makes it; see the crate's documentation.\n".to_owned();
+        let words =
+            [("include", &self.include), ("define", &self.define), ("flag", &self.flag), ("source", &self.source)];
+        text.push_str(&format!("root {root}\n"));
+        for (word, values) in words {
+            for value in values {
+                text.push_str(&format!("{word} {value}\n"));
+            }
+        }
+        text
+    }
+}
+
+/// The `$Revision` of `Include/arm_nnfunctions.h` as the shim's `CMSIS_NN_REVISION`: V.12.5.1 is 120501.
+pub fn revision(header: &str) -> Option<u32> {
+    let line = header.lines().find(|line| line.contains("$Revision:"))?;
+    let mut parts = line.split_once("V.")?.1.trim().split('.').map(|part| part.trim().parse::<u32>().ok());
+    let (major, minor, patch) = (parts.next()??, parts.next()??, parts.next()??);
+    (minor < 100 && patch < 100).then(|| major.checked_mul(10_000)?.checked_add(minor * 100 + patch)).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Build, revision};
+
+    #[test]
+    fn revision_is_read_from_the_header() {
+        assert_eq!(revision(" * $Date:        9 January 2024\n * $Revision:    V.12.5.1\n *\n"), Some(120_501));
+        assert_eq!(revision(" * $Revision:    V.12.5\n"), None);
+        assert_eq!(revision(" * $Revision:    V.429497.0.0\n"), None);
+        assert_eq!(revision(""), None);
+    }
+
+    #[test]
+    fn description_has_one_word_and_one_value_a_line() {
+        let build = Build {
+            include: vec!["Include".to_owned()],
+            define: vec!["CMSIS_NN_REVISION=120501".to_owned()],
+            flag: vec!["-mcpu=cortex-m4".to_owned(), "-O2".to_owned()],
+            source: vec!["Source/a.c".to_owned()],
+        };
+        let text = build.description("../vendor/CMSIS-NN");
+        assert_eq!(
+            text.lines().skip(1).collect::<Vec<_>>(),
+            [
+                "root ../vendor/CMSIS-NN",
+                "include Include",
+                "define CMSIS_NN_REVISION=120501",
+                "flag -mcpu=cortex-m4",
+                "flag -O2",
+                "source Source/a.c"
+            ]
+        );
+        assert_eq!(
+            build.arguments("/lib", "/fw").join(" "),
+            "-mcpu=cortex-m4 -O2 -ffunction-sections -fdata-sections -ffile-prefix-map=/lib=/cmsis-nn \
+             -ffile-prefix-map=/fw=/fw/cmsis-nn -I/lib/Include -DCMSIS_NN_REVISION=120501 -c"
+        );
+    }
+}

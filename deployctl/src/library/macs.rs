@@ -1,0 +1,15 @@
+//! How much arithmetic a step is.
+
+use crate::model::lower::{Call, Step};
+
+/// Multiply-accumulates of a step, with those on padding counted; zero for operators that are not products.
+pub fn macs(step: &Step) -> u64 {
+    let product =
+        |factors: &[usize]| factors.iter().fold(1_u64, |product, &factor| product.saturating_mul(factor as u64));
+    match &step.call {
+        Call::Conv2d(p) => product(&[p.output.len(), p.filter.h, p.filter.w, p.filter.c]),
+        Call::DepthwiseConv2d(p) => product(&[p.output.len(), p.filter.h, p.filter.w]),
+        Call::FullyConnected(p) => product(&[p.batches, p.units, p.depth]),
+        Call::AveragePool2d(_) | Call::MaxPool2d(_) | Call::Add(_) | Call::Softmax(_) | Call::Reshape => 0,
+    }
+}

@@ -1,0 +1,115 @@
+//! The functions of CMSIS-NN that firmware calls, and what is known of each from its source.
+
+use super::{Features, InstructionPath, Kernel};
+
+/// The library's name in kernels and manifests.
+pub(super) const NAME: &str = "cmsis-nn";
+
+/// One function of the library, in the role in which it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Variant {
+    Conv,
+    ConvOneRow,
+    ConvOneTap,
+    ConvOneTapFast,
+    Depthwise,
+    DepthwiseThreeByThree,
+    DepthwiseOptimized,
+    FullyConnected,
+    FullyConnectedPerChannel,
+    AveragePool,
+    MaxPool,
+    Add,
+    Softmax,
+}
+
+impl Variant {
+    pub(super) const ALL: [Self; 13] = [
+        Self::Conv,
+        Self::ConvOneRow,
+        Self::ConvOneTap,
+        Self::ConvOneTapFast,
+        Self::Depthwise,
+        Self::DepthwiseThreeByThree,
+        Self::DepthwiseOptimized,
+        Self::FullyConnected,
+        Self::FullyConnectedPerChannel,
+        Self::AveragePool,
+        Self::MaxPool,
+        Self::Add,
+        Self::Softmax,
+    ];
+
+    /// The variant behind a kernel of this library.
+    pub(super) fn of(kernel: &Kernel) -> Option<Self> {
+        Self::ALL.into_iter().find(|variant| kernel.library == NAME && kernel.entry == variant.entry())
+    }
+
+    pub(super) fn kernel(self, features: Features) -> Kernel {
+        Kernel {
+            library: NAME.to_owned(),
+            symbol: self.symbol().to_owned(),
+            entry: self.entry().to_owned(),
+            path: self.path(features),
+        }
+    }
+
+    fn symbol(self) -> &'static str {
+        match self {
+            Self::Conv => "arm_convolve_s8",
+            Self::ConvOneRow => "arm_convolve_1_x_n_s8",
+            Self::ConvOneTap => "arm_convolve_1x1_s8",
+            Self::ConvOneTapFast | Self::FullyConnectedPerChannel => "arm_convolve_1x1_s8_fast",
+            Self::Depthwise => "arm_depthwise_conv_s8",
+            Self::DepthwiseThreeByThree => "arm_depthwise_conv_3x3_s8",
+            Self::DepthwiseOptimized => "arm_depthwise_conv_s8_opt",
+            Self::FullyConnected => "arm_fully_connected_s8",
+            Self::AveragePool => "arm_avgpool_s8",
+            Self::MaxPool => "arm_max_pool_s8",
+            Self::Add => "arm_elementwise_add_s8",
+            Self::Softmax => "arm_softmax_s8",
+        }
+    }
+
+    fn entry(self) -> &'static str {
+        match self {
+            Self::Conv => "cmsis_nn::conv_2d",
+            Self::ConvOneRow => "cmsis_nn::conv_2d_1_x_n",
+            Self::ConvOneTap => "cmsis_nn::conv_2d_1x1",
+            Self::ConvOneTapFast => "cmsis_nn::conv_2d_1x1_fast",
+            Self::Depthwise => "cmsis_nn::depthwise_conv_2d",
+            Self::DepthwiseThreeByThree => "cmsis_nn::depthwise_conv_2d_3x3",
+            Self::DepthwiseOptimized => "cmsis_nn::depthwise_conv_2d_opt",
+            Self::FullyConnected => "cmsis_nn::fully_connected",
+            Self::FullyConnectedPerChannel => "cmsis_nn::fully_connected_per_channel",
+            Self::AveragePool => "cmsis_nn::average_pool_2d",
+            Self::MaxPool => "cmsis_nn::max_pool_2d",
+            Self::Add => "cmsis_nn::add",
+            Self::Softmax => "cmsis_nn::softmax",
+        }
+    }
+
+    /// The instructions of the inner loops, from the library's source.
+    fn path(self, features: Features) -> InstructionPath {
+        match self {
+            // Has DSP code only, which a core with MVE runs as well.
+            Self::DepthwiseThreeByThree if features.dsp => InstructionPath::Dsp,
+            // Bytes are compared one by one without MVE.
+            Self::MaxPool if !features.mve => InstructionPath::Scalar,
+            // `Depthwise`: no loop over taps or channels has code for an extension. (A depth multiplier of a multiple of
+            // four requantizes four channels at once with MVE, but accumulates one by one.) `Softmax`: the vector code is
+            // switched off for GCC up to 12.2, which it crashes, and that is Debian's.
+            Self::Depthwise | Self::DepthwiseThreeByThree | Self::Softmax => InstructionPath::Scalar,
+            _ if features.mve => InstructionPath::Mve,
+            _ if features.dsp => InstructionPath::Dsp,
+            _ => InstructionPath::Scalar,
+        }
+    }
+
+    pub(super) fn takes_scratch(self) -> bool {
+        matches!(
+            self,
+            Self::Conv | Self::ConvOneRow | Self::DepthwiseOptimized | Self::FullyConnected | Self::AveragePool
+        )
+    }
+}

@@ -1,0 +1,109 @@
+//! Boards and kernel libraries by name: the built-in ones and those of the project, which add to them and come first.
+//!
+//! Knows where the files are; does not know what is in them.
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::error::Errors;
+use super::parse;
+use super::types::{Board, Library};
+use crate::builtin;
+
+/// A board or kernel library file, not yet read as such.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What people know it by: `manifests/boards/NAME.kdl`, relative to the project, or `built-in …`.
+    pub shown: String,
+    /// The project's file; absent for a built-in one.
+    pub path: Option<Utf8PathBuf>,
+    /// Contents.
+    pub bytes: Vec<u8>,
+}
+
+/// All boards and kernel libraries that a manifest can name.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    boards: BTreeMap<String, Entry>,
+    kernels: BTreeMap<String, Entry>,
+}
+
+impl Catalog {
+    /// The built-in ones alone.
+    pub fn builtin() -> Self {
+        Self { boards: packed("manifests/boards"), kernels: packed("manifests/kernels") }
+    }
+
+    /// The built-in ones and those of the project at `root`. Fails where a file of the project cannot be read.
+    pub fn open(root: &Utf8Path) -> Result<Self, Errors> {
+        let mut catalog = Self::builtin();
+        add(&mut catalog.boards, root, "manifests/boards")?;
+        add(&mut catalog.kernels, root, "manifests/kernels")?;
+        Ok(catalog)
+    }
+
+    /// Names of all boards, sorted.
+    pub fn boards(&self) -> impl Iterator<Item = &str> + Clone {
+        self.boards.keys().map(String::as_str)
+    }
+
+    /// Names of all kernel libraries, sorted.
+    pub fn libraries(&self) -> impl Iterator<Item = &str> + Clone {
+        self.kernels.keys().map(String::as_str)
+    }
+
+    /// The file of a board.
+    pub fn board_file(&self, name: &str) -> Option<&Entry> {
+        self.boards.get(name)
+    }
+
+    /// The file of a kernel library.
+    pub fn library_file(&self, name: &str) -> Option<&Entry> {
+        self.kernels.get(name)
+    }
+}
+
+impl Board {
+    /// The board called `name`, checked; `None` where there is none of that name.
+    pub fn load(name: &str, catalog: &Catalog) -> Option<Result<Self, Errors>> {
+        catalog.board_file(name).map(|entry| super::board::read(name, entry))
+    }
+
+    /// All boards, sorted by name.
+    pub fn all(catalog: &Catalog) -> Result<Vec<Self>, Errors> {
+        catalog.boards.iter().map(|(name, entry)| super::board::read(name, entry)).collect()
+    }
+}
+
+impl Library {
+    /// The kernel library called `name`, checked; `None` where there is none of that name.
+    pub fn load(name: &str, catalog: &Catalog) -> Option<Result<Self, Errors>> {
+        catalog.library_file(name).map(|entry| super::library::read(name, entry))
+    }
+
+    /// All kernel libraries, sorted by name.
+    pub fn all(catalog: &Catalog) -> Result<Vec<Self>, Errors> {
+        catalog.kernels.iter().map(|(name, entry)| super::library::read(name, entry)).collect()
+    }
+}
+
+fn packed(folder: &str) -> BTreeMap<String, Entry> {
+    builtin::under(folder)
+        .filter_map(|file| {
+            let name = file.path.strip_prefix(folder)?.strip_prefix('/')?.strip_suffix(".kdl")?;
+            let entry = Entry { shown: format!("built-in {}", file.path), path: None, bytes: file.bytes.to_vec() };
+            Some((name.to_owned(), entry))
+        })
+        .collect()
+}
+
+fn add(entries: &mut BTreeMap<String, Entry>, root: &Utf8Path, folder: &str) -> Result<(), Errors> {
+    for path in super::resolve::kdl_files(&root.join(folder)) {
+        let Some(name) = path.file_stem() else { continue };
+        let shown = format!("{folder}/{name}.kdl");
+        let bytes = parse::read(&path, &shown)?;
+        entries.insert(name.to_owned(), Entry { shown, path: Some(path.clone()), bytes });
+    }
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! A whole manifest: its top-level nodes to a checked [`Manifest`].
+//!
+//! Knows which nodes there are; what stands in the larger ones is read by their own modules.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::catalog::Catalog;
+use super::decode::{Grammar, Node, Report, Times, Value, check_children};
+use super::error::{Errors, suggest};
+use super::types::{Board, Gates, Manifest, Runbook, Spanned, Target};
+use super::{board, header, interface, limits, parse, regression, resolve};
+
+const FILE: Grammar = Grammar {
+    arguments: 0,
+    properties: &[],
+    children: &[
+        ("manifest", Times::Once),
+        ("deployment", Times::Once),
+        ("model", Times::Once),
+        ("target", Times::Often),
+        ("runtime", Times::Once),
+        ("arena", Times::Once),
+        ("kernels", Times::Once),
+        ("regression", Times::Once),
+        ("gates", Times::Once),
+        ("runbook", Times::Once),
+    ],
+    later: &["convert", "preprocess", "services"],
+};
+const DEPLOYMENT: Grammar = Grammar {
+    arguments: 1,
+    properties: &["version", "owner"],
+    children: &[("summary", Times::Once)],
+    later: &[],
+};
+const TEXT: Grammar = Grammar { arguments: 1, ..Grammar::NOTHING };
+const RUNBOOK: Grammar =
+    Grammar { children: &[("escalate", Times::Once), ("review-every", Times::Once)], ..Grammar::NOTHING };
+const DEPLOYMENT_EXAMPLE: &str = "deployment \"kws\" version=\"1.0.0\" owner=\"audio-team@example.com\"";
+
+/// Reads and checks the manifest at `path`, with the boards and kernel libraries of `catalog`.
+pub fn load(path: &Utf8Path, catalog: &Catalog) -> Result<Manifest, Errors> {
+    let root = resolve::project_root(path);
+    let bytes = parse::read(path, &resolve::shown(path, &root))?;
+    from_bytes(&bytes, path, root, catalog)
+}
+
+/// As [`load`], of a text that need not be in the file.
+pub(super) fn from_bytes(
+    bytes: &[u8],
+    path: &Utf8Path,
+    root: Utf8PathBuf,
+    catalog: &Catalog,
+) -> Result<Manifest, Errors> {
+    let shown = resolve::shown(path, &root);
+    let parsed = parse::parse(bytes, &shown)?;
+    let report = Report::new(parsed.text);
+    let nodes = parsed.document.nodes();
+    if !header::check(nodes, "manifest", &report) {
+        return report.finish(&shown, None);
+    }
+    check_children(nodes, "a manifest", &FILE, &report);
+    let manifest = File { nodes, report: &report, path, catalog }.manifest(root);
+    report.finish(&shown, manifest)
+}
+
+struct File<'a> {
+    nodes: &'a [kdl::KdlNode],
+    report: &'a Report,
+    path: &'a Utf8Path,
+    catalog: &'a Catalog,
+}
+
+impl<'a> File<'a> {
+    fn manifest(&self, root: Utf8PathBuf) -> Option<Manifest> {
+        let deployment = self.need("deployment", &DEPLOYMENT, DEPLOYMENT_EXAMPLE);
+        let deployment = deployment.and_then(|node| deployment_of(&node));
+        let model = self.need("model", &interface::MODEL, "model \"models/NAME.tflite\" { … }");
+        let model = model.and_then(|node| interface::model(&node, self.path));
+        let targets = self.targets();
+        let runtime = self.find("runtime", &TEXT).map_or(Some(()), |node| {
+            node.need_argument(0, "a name", "runtime \"aot\"")?.choice(&[("aot", ())], &["litert-micro"])
+        });
+        let arena = self.need("arena", &limits::ARENA, "arena budget=\"24KiB\" headroom=\"10%\" owner=\"…\"");
+        let arena = arena.and_then(|node| limits::arena(&node));
+        let kernels = self.need("kernels", &limits::KERNELS, limits::KERNELS_EXAMPLE);
+        let kernels = kernels.and_then(|node| limits::kernels(&node, self.catalog, self.report));
+        let regression = self.need("regression", &regression::REGRESSION, regression::EXAMPLE);
+        let regression = regression.and_then(|node| regression::regression(&node, self.path));
+        let owner = deployment.as_ref().map(|deployment| deployment.owner.as_str());
+        let gates = match self.find("gates", &limits::GATES) {
+            Some(node) => limits::gates(&node, owner),
+            None => owner.map(|owner| Gates { owner: owner.to_owned(), ..Gates::default() }),
+        };
+        let runbook = self.find("runbook", &RUNBOOK).map_or(Some(Runbook::default()), |node| runbook(&node));
+        let Deployment { name, version, owner, summary } = deployment?;
+        runtime?;
+        Some(Manifest {
+            path: self.path.to_owned(),
+            text: self.report.text().to_owned(),
+            root,
+            name,
+            version,
+            owner,
+            summary,
+            model: model?,
+            targets: targets?,
+            arena: arena?,
+            kernels: kernels?,
+            regression: regression?,
+            gates: gates?,
+            runbook: runbook?,
+        })
+    }
+
+    fn find(&self, name: &str, grammar: &Grammar) -> Option<Node<'a>> {
+        Node::find(self.nodes, name, grammar, self.report)
+    }
+
+    fn need(&self, name: &str, grammar: &Grammar, example: &str) -> Option<Node<'a>> {
+        let node = self.find(name, grammar);
+        if node.is_none() {
+            header::missing(self.nodes, "this manifest", name, example, self.report);
+        }
+        node
+    }
+
+    fn targets(&self) -> Option<Vec<Target>> {
+        let nodes = Node::find_all(self.nodes, "target", &TEXT, self.report);
+        if nodes.is_empty() {
+            header::missing(self.nodes, "this manifest", "target", "target \"mps2-an386\"", self.report);
+        }
+        let mut seen: Vec<String> = Vec::new();
+        let mut targets = Some(Vec::new());
+        for node in nodes {
+            let value = node.need_argument(0, "a board's name", "target \"mps2-an386\"");
+            let target = value.and_then(|value| {
+                let target = self.target(&value)?;
+                if seen.contains(&target.name.value) {
+                    value.refuse(format!("`{}` is a target twice", target.name.value), "second one", "keep one of them");
+                }
+                seen.push(target.name.value.clone());
+                Some(target)
+            });
+            targets = targets.zip(target).map(|(mut targets, target)| {
+                targets.push(target);
+                targets
+            });
+        }
+        targets
+    }
+
+    fn target(&self, value: &Value<'_>) -> Option<Target> {
+        let name = value.text()?;
+        match Board::load(&name, self.catalog) {
+            Some(Ok(board)) => Some(Target { name: Spanned { value: name, span: value.span() }, board }),
+            Some(Err(errors)) => {
+                errors.into_problems().into_iter().for_each(|problem| self.report.add(problem));
+                None
+            }
+            None => {
+                let known = suggest(&name, self.catalog.boards());
+                let help = format!("{known}; a file `manifests/boards/NAME.kdl` adds one");
+                value.refuse(format!("there is no board `{name}`"), "not known", help);
+                None
+            }
+        }
+    }
+}
+
+struct Deployment {
+    name: Spanned<String>,
+    version: String,
+    owner: String,
+    summary: Option<String>,
+}
+
+fn deployment_of(node: &Node<'_>) -> Option<Deployment> {
+    let name = node.need_argument(0, "a name", DEPLOYMENT_EXAMPLE).and_then(|value| file_name(&value));
+    let version = node.need_property("version", "version=\"1.0.0\"").and_then(|value| value.text());
+    let owner = limits::owner(node);
+    let summary = node.child("summary", &TEXT).map_or(Some(None), |node| board::one_text(node).map(Some));
+    Some(Deployment { name: name?, version: version?, owner: owner?, summary: summary? })
+}
+
+/// A name under which outputs can be filed.
+fn file_name(value: &Value<'_>) -> Option<Spanned<String>> {
+    let name = value.text()?;
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+    if plain && name.len() <= 64 && name.starts_with(|first: char| first.is_ascii_alphanumeric()) {
+        return Some(Spanned { value: name, span: value.span() });
+    }
+    let help = "use up to 64 letters, digits, `-`, `_` and `.`, the first a letter or digit: outputs are filed under it";
+    value.refuse(format!("`{name}` is no name for a deployment"), "here", help);
+    None
+}
+
+fn runbook(node: &Node<'_>) -> Option<Runbook> {
+    let text = |name| node.child(name, &TEXT).map_or(Some(None), |node| board::one_text(node).map(Some));
+    let (escalate, review_every) = (text("escalate"), text("review-every"));
+    Some(Runbook { escalate: escalate?, review_every: review_every? })
+}

@@ -1,0 +1,193 @@
+//! The governed nodes, `arena`, `kernels` and `gates`: values that have an owner.
+//!
+//! Knows limits as people write them; does not compare them with anything.
+
+use super::catalog::Catalog;
+use super::decode::{Grammar, Node, Report, Times, Value};
+use super::error::suggest;
+use super::types::{Arena, Gates, Kernels, Library, Limit, Override, Policy, Ratio, Spanned};
+use super::units::{self, UnitError};
+
+pub(super) const ARENA: Grammar = Grammar { properties: &["budget", "headroom", "owner"], ..Grammar::NOTHING };
+pub(super) const KERNELS: Grammar = Grammar {
+    arguments: 1,
+    properties: &["policy", "owner"],
+    children: &[("fallback", Times::Once), ("use", Times::Often)],
+    later: &[],
+};
+pub(super) const GATES: Grammar = Grammar {
+    arguments: 0,
+    properties: &["owner"],
+    children: &[("flash", Times::Once), ("stack", Times::Once), ("latency", Times::Once)],
+    later: &["accuracy", "waive", "power", "energy"],
+};
+const FALLBACK: Grammar = Grammar { arguments: 1, properties: &["max-mac-share"], ..Grammar::NOTHING };
+const USE: Grammar = Grammar { arguments: 1, properties: &["kernel", "reason"], ..Grammar::NOTHING };
+const LIMIT: Grammar = Grammar { properties: &["max", "margin"], ..Grammar::NOTHING };
+const OWNER_EXAMPLE: &str = "owner=\"ml-platform@example.com\"";
+pub(super) const KERNELS_EXAMPLE: &str = "kernels \"cmsis-nn\" policy=\"require\" owner=\"ml-platform@example.com\"";
+/// What firmware falls back to; not a library that is fetched.
+const REFERENCE: &str = "reference";
+
+/// Reads the `arena` node.
+pub(super) fn arena(node: &Node<'_>) -> Option<Arena> {
+    let budget = node.need_property("budget", "budget=\"24KiB\"").and_then(|value| {
+        let bytes = value.quantity(true, "24KiB", units::bytes)?;
+        if bytes.0 == 0 || bytes.0 > u64::from(u32::MAX) {
+            value.refuse("an arena of this size is not possible", "out of range", "write a size between 1 B and 4 GiB");
+            return None;
+        }
+        Some(Spanned { value: bytes, span: value.span() })
+    });
+    let headroom = share(node, "headroom");
+    let owner = owner(node);
+    Some(Arena { budget: budget?, headroom: headroom?, owner: owner? })
+}
+
+/// An owner that must be stated.
+pub(super) fn owner(node: &Node<'_>) -> Option<String> {
+    node.need_property("owner", OWNER_EXAMPLE)?.text()
+}
+
+/// A percentage; zero where it is not stated.
+fn share(node: &Node<'_>, key: &'static str) -> Option<Ratio> {
+    match node.property(key) {
+        Some(value) => value.quantity(false, "10%", units::percent),
+        None => Some(Ratio(0.0)),
+    }
+}
+
+/// Reads the `kernels` node.
+pub(super) fn kernels(node: &Node<'_>, catalog: &Catalog, report: &Report) -> Option<Kernels> {
+    let library = node.need_argument(0, "a kernel library's name", KERNELS_EXAMPLE);
+    let library = library.and_then(|value| library_of(&value, catalog, report));
+    let policy = node.need_property("policy", "policy=\"require\"").and_then(|value| {
+        value.choice(&[("require", Policy::Require), ("prefer", Policy::Prefer), ("forbid", Policy::Forbid)], &[])
+    });
+    let fallback = node.child("fallback", &FALLBACK);
+    if let (Some(fallback), Some(Policy::Prefer | Policy::Forbid)) = (&fallback, policy) {
+        let help = "remove it, or write `policy=\"require\"`, the only policy that limits falling back";
+        fallback.refuse("`fallback` has no meaning under this policy", "no meaning", help);
+    }
+    let max_mac_share = fallback.map_or(Some(Ratio(0.0)), |fallback| fallback_share(&fallback));
+    let name = library.as_ref().map(|(name, _)| name.value.as_str());
+    let overrides: Vec<_> = node.children("use", &USE).iter().map(|node| override_of(node, name)).collect();
+    refuse_doubles(node, &overrides);
+    let overrides = overrides.into_iter().collect::<Option<Vec<_>>>();
+    let owner = owner(node);
+    let (library, source) = library?;
+    Some(Kernels {
+        library,
+        source,
+        policy: policy?,
+        max_mac_share: max_mac_share?,
+        overrides: overrides?,
+        owner: owner?,
+    })
+}
+
+fn library_of(value: &Value<'_>, catalog: &Catalog, report: &Report) -> Option<(Spanned<String>, Library)> {
+    let name = value.text()?;
+    match Library::load(&name, catalog) {
+        Some(Ok(library)) => Some((Spanned { value: name, span: value.span() }, library)),
+        Some(Err(errors)) => {
+            errors.into_problems().into_iter().for_each(|problem| report.add(problem));
+            None
+        }
+        None if name == REFERENCE => {
+            let help = "write `kernels \"cmsis-nn\" policy=\"forbid\"` to run on reference kernels alone";
+            value.refuse("the reference kernels are not a library but what is fallen back to", "not a library", help);
+            None
+        }
+        None => {
+            let message = format!("there is no kernel library `{name}`");
+            value.refuse(message, "not known", suggest(&name, catalog.libraries()));
+            None
+        }
+    }
+}
+
+fn fallback_share(node: &Node<'_>) -> Option<Ratio> {
+    let example = "fallback \"reference\" max-mac-share=\"5%\"";
+    let kernel = node.need_argument(0, "a name", example).and_then(|value| value.choice(&[(REFERENCE, ())], &[]));
+    let share = node.need_property("max-mac-share", example);
+    let share = share.and_then(|value| value.quantity(false, "5%", units::percent));
+    kernel.and(share)
+}
+
+fn override_of(node: &Node<'_>, library: Option<&str>) -> Option<Spanned<Override>> {
+    let example = "use \"op:7\" kernel=\"reference\" reason=\"…\"";
+    let operator = node.need_argument(0, "an operator", example).and_then(|value| operator(&value));
+    let kernel = node.need_property("kernel", example).and_then(|value| {
+        let kernel = value.text()?;
+        let known = [Some(REFERENCE), library];
+        if library.is_some() && !known.contains(&Some(&kernel)) {
+            let help = suggest(&kernel, known.into_iter().flatten());
+            value.refuse(format!("{} cannot be `{kernel}`", value.what()), "not known", help);
+            return None;
+        }
+        Some(kernel)
+    });
+    let reason = node.need_property("reason", example).and_then(|value| value.text());
+    Some(Spanned { value: Override { operator: operator?, kernel: kernel?, reason: reason? }, span: node.span() })
+}
+
+fn operator(value: &Value<'_>) -> Option<String> {
+    let text = value.name()?;
+    match text.strip_prefix("op:") {
+        Some(index) if index.parse::<u32>().is_err() || index.starts_with('+') => {
+            let help = "write an operator's index, such as `op:7`, its name, such as `SOFTMAX`, or its output tensor";
+            value.refuse(format!("`{text}` is not an operator's index"), "here", help);
+            None
+        }
+        _ => Some(text),
+    }
+}
+
+fn refuse_doubles(node: &Node<'_>, overrides: &[Option<Spanned<Override>>]) {
+    let nodes = node.children_of("use");
+    for (index, one) in overrides.iter().enumerate() {
+        let Some(one) = one else { continue };
+        let same = |other: &Option<Spanned<Override>>| {
+            other.as_ref().is_some_and(|other| other.value.operator == one.value.operator)
+        };
+        if let (true, Some(node)) = (overrides[..index].iter().any(same), nodes.get(index)) {
+            node.refuse(format!("`{}` gets a kernel twice", one.value.operator), "second one", "keep one of them");
+        }
+    }
+}
+
+/// Reads the `gates` node; without an owner of its own, `deployment_owner` answers for the limits.
+pub(super) fn gates(node: &Node<'_>, deployment_owner: Option<&str>) -> Option<Gates> {
+    let owner = match node.property("owner") {
+        Some(value) => value.text(),
+        None => deployment_owner.map(str::to_owned),
+    };
+    let flash = limit(node, "flash", "256KiB", true, units::bytes);
+    let stack = limit(node, "stack", "4KiB", true, units::bytes);
+    let latency = limit(node, "latency", "9.5M instructions", false, units::instructions);
+    Some(Gates { flash: flash?, stack: stack?, latency: latency?, owner: owner? })
+}
+
+type MaybeLimit<T> = Option<Spanned<Limit<T>>>;
+
+#[expect(clippy::option_option, reason = "absent and mistaken are different")]
+fn limit<T: Default + PartialEq>(
+    gates: &Node<'_>,
+    name: &str,
+    example: &str,
+    bare: bool,
+    read: impl Fn(&str) -> Result<T, UnitError>,
+) -> Option<MaybeLimit<T>> {
+    let Some(node) = gates.child(name, &LIMIT) else { return Some(None) };
+    let max = node.need_property("max", &format!("{name} max=\"{example}\" margin=\"10%\"")).and_then(|value| {
+        let max = value.quantity(bare, example, read)?;
+        if max == T::default() {
+            value.refuse("a limit of zero cannot be kept", "zero", format!("write a limit such as `\"{example}\"`"));
+            return None;
+        }
+        Some(max)
+    });
+    let margin = share(&node, "margin");
+    Some(Some(Spanned { value: Limit { max: max?, margin: margin? }, span: node.span() }))
+}

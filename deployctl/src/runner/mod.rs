@@ -1,0 +1,180 @@
+//! Plays a session with the harness of a target, and reads what it measured.
+//!
+//! Knows the harness's line protocol (`firmware-template/harness/src/protocol.rs`) and how each kind of target is started;
+//! does not start processes itself ([`Start`] does), does not judge what was measured, and knows no manifests.
+
+pub mod app;
+pub mod host;
+pub mod qemu;
+pub mod session;
+mod signature;
+mod transcript;
+
+use std::io;
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
+
+pub use session::Session;
+pub use signature::Signature;
+pub use transcript::Transcript;
+
+/// A process to start: the whole command line, working directory included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// The program.
+    pub program: Utf8PathBuf,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Where it runs; the starter's own choice if absent.
+    pub cwd: Option<Utf8PathBuf>,
+}
+
+/// How a process ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// Exit code; `None` where a signal or the time limit ended it.
+    pub code: Option<i32>,
+    /// What it wrote, up to its end however that came.
+    pub stdout: Vec<u8>,
+    /// What it wrote as diagnostics.
+    pub stderr: Vec<u8>,
+    /// Whether it was ended because its time was up.
+    pub timed_out: bool,
+}
+
+/// Starts processes on behalf of a runner.
+pub trait Start: Sync {
+    /// Runs `command` with `stdin` to its end, at most for `limit`. An exit code other than zero is not an error.
+    fn start(&self, command: &Command, stdin: &[u8], limit: Duration) -> io::Result<Ended>;
+}
+
+/// Why there is no measurement.
+#[derive(Debug, thiserror::Error)]
+pub enum RunnerError {
+    /// The target gave a known sign of failure.
+    #[error(transparent)]
+    Target(#[from] Signature),
+    /// The process could not be started or talked to.
+    #[error("`{program}` could not be run: {source}; see `deployctl doctor`")]
+    Start {
+        /// The program.
+        program: Utf8PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// A firmware image lacks what the runner looks for.
+    #[error("`{path}`: {problem}; emit the project again, its `app` crate must keep this symbol")]
+    Image {
+        /// The ELF file.
+        path: Utf8PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The emulator's monitor did not answer as expected.
+    #[error("the emulator's monitor: {problem}; see `deployctl doctor` for the versions that are known to work")]
+    Monitor {
+        /// What went wrong.
+        problem: String,
+    },
+}
+
+impl RunnerError {
+    /// Whether the machine failed rather than the product: not to be recorded, worth another try.
+    pub fn is_infrastructure(&self) -> bool {
+        match self {
+            Self::Target(signature) => signature.is_infrastructure(),
+            Self::Start { .. } | Self::Monitor { .. } => true,
+            Self::Image { .. } => false,
+        }
+    }
+}
+
+/// What a session measured. Holds no times and no paths. That it exists says that the guards on both sides of the arena
+/// were whole after every operator, and the stack's end untouched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// Operators of the image.
+    pub operators: usize,
+    /// Bytes of the image's arena.
+    pub arena_bytes: usize,
+    /// Every vector as often as the session ran it, in the session's order.
+    pub observations: Vec<Observation>,
+    /// Most bytes of stack that the harness had in use, where the target can tell.
+    pub stack_total: Option<usize>,
+}
+
+impl Measurement {
+    /// The arena's high-water mark: the maximum over all runs, since one run's noise may hide a byte.
+    pub fn arena_high(&self) -> usize {
+        self.observations.iter().map(|run| run.arena_high).max().unwrap_or(0)
+    }
+
+    /// Most bytes of stack below the call of `invoke`, where the target can tell.
+    pub fn stack_invoke(&self) -> Option<usize> {
+        self.observations.iter().filter_map(|run| run.stack_invoke).max()
+    }
+
+    /// Most instructions of an `invoke`, where the target can tell.
+    pub fn instructions(&self) -> Option<u64> {
+        self.observations.iter().filter_map(|run| run.instructions).max()
+    }
+}
+
+/// One run of one vector: once operator by operator, once uninterrupted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    /// Position of the vector in the session.
+    pub vector: usize,
+    /// Which repetition, from zero.
+    pub run: u32,
+    /// Seed of the noise that the arena held before the run, operator by operator.
+    pub poison: u32,
+    /// 64-bit FNV-1a of each operator's output tensor, taken on the target right after it.
+    pub operator_digests: Vec<u64>,
+    /// Bytes of each model output after the last operator.
+    pub outputs: Vec<Vec<u8>>,
+    /// Bytes of each model output after the uninterrupted run.
+    pub invoke_outputs: Vec<Vec<u8>>,
+    /// Instructions of the uninterrupted run, to the counter's resolution, where the target can tell.
+    pub instructions: Option<u64>,
+    /// End of the highest arena byte touched.
+    pub arena_high: usize,
+    /// Bytes of stack below the call of `invoke`, where the target can tell.
+    pub stack_invoke: Option<usize>,
+}
+
+/// Plays `session` with the target that `command` starts. `instructions_per_tick` is the board's, for targets that count.
+pub fn measure(
+    starter: &dyn Start,
+    command: &Command,
+    session: &Session,
+    instructions_per_tick: Option<u64>,
+    limit: Duration,
+) -> Result<Measurement, RunnerError> {
+    let ended = play(starter, command, &session.script(), limit)?;
+    Ok(Transcript::new(&ended).measurement(session, instructions_per_tick)?)
+}
+
+/// Has the target run `vector` (one entry an input) up to operator `operator`, and gives the bytes of its output tensor.
+pub fn dump(
+    starter: &dyn Start,
+    command: &Command,
+    session: &Session,
+    vector: usize,
+    operator: usize,
+    limit: Duration,
+) -> Result<Vec<u8>, RunnerError> {
+    let ended = play(starter, command, &session.dump_script(vector, operator), limit)?;
+    Ok(Transcript::new(&ended).dump(operator)?)
+}
+
+fn play(starter: &dyn Start, command: &Command, script: &str, limit: Duration) -> Result<Ended, RunnerError> {
+    starter
+        .start(command, script.as_bytes(), limit)
+        .map_err(|source| RunnerError::Start { program: command.program.clone(), source })
+}
+
+#[cfg(test)]
+mod tests;

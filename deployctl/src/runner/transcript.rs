@@ -1,0 +1,389 @@
+//! What a target wrote, read into a measurement or the signature of its failure. Pure.
+//!
+//! Every line must carry its check word and stand where the session puts it; nothing is skipped or guessed.
+
+use std::str::FromStr;
+
+use super::session::{Run, Session, check_word};
+use super::{Ended, Measurement, Observation, Signature};
+
+/// The answers of a target to one session.
+#[derive(Clone, Debug)]
+pub struct Transcript<'a> {
+    /// Whole lines, not yet verified.
+    lines: Vec<&'a [u8]>,
+    /// How many of them are read.
+    read: usize,
+    /// The last good one, without its check word.
+    after: &'a str,
+    ended: &'a Ended,
+}
+
+/// A good line.
+#[derive(Clone, Copy, Debug)]
+struct Line<'a> {
+    /// From 1.
+    number: usize,
+    /// Without its check word.
+    text: &'a str,
+}
+
+impl<'a> Transcript<'a> {
+    /// Begins to read.
+    pub fn new(ended: &'a Ended) -> Self {
+        let mut lines: Vec<_> = ended.stdout.split(|&byte| byte == b'\n').collect();
+        // What follows the last newline is no whole line, even if it looks like one.
+        lines.pop();
+        Self { lines, read: 0, after: "", ended }
+    }
+
+    /// Reads the answers to [`Session::script`].
+    pub fn measurement(
+        mut self,
+        session: &Session,
+        instructions_per_tick: Option<u64>,
+    ) -> Result<Measurement, Signature> {
+        let (operators, arena_bytes) = self.greeting()?;
+        let mut observations = Vec::new();
+        for run in session.plan() {
+            let observation = self.observation(run, operators, session, instructions_per_tick)?;
+            if !run.complement {
+                observations.push(observation);
+            }
+        }
+        let stack_total = self.optional("stack-total")?;
+        self.expect("bye")?;
+        Ok(Measurement { operators, arena_bytes, observations, stack_total })
+    }
+
+    /// Reads the answers to [`Session::dump_script`].
+    pub fn dump(mut self, operator: usize) -> Result<Vec<u8>, Signature> {
+        self.greeting()?;
+        self.expect(&format!("dump {operator}"))?;
+        let mut bytes = Vec::new();
+        loop {
+            let line = self.next()?;
+            match line.text.split(' ').collect::<Vec<_>>()[..] {
+                ["done"] => break,
+                ["tensor", offset, hex] if extend(&mut bytes, offset, hex) => {}
+                _ => return Err(line.out_of_order("`tensor OFFSET HEX` or `done`")),
+            }
+        }
+        self.optional::<usize>("stack-total")?;
+        self.expect("bye")?;
+        Ok(bytes)
+    }
+
+    /// `boot` and `ready`: the number of operators and the arena's size.
+    fn greeting(&mut self) -> Result<(usize, usize), Signature> {
+        let boot = self.next()?;
+        if !boot.text.starts_with("boot 1 ") {
+            return Err(boot.out_of_order("`boot 1 DIGEST`, which a harness says after reset"));
+        }
+        let ready = self.next()?;
+        let field = |name: &str| {
+            let word = ready.text.strip_prefix("ready ")?.split(' ').find_map(|word| word.strip_prefix(name));
+            word?.strip_prefix('=')?.parse().ok()
+        };
+        field("operators").zip(field("arena")).ok_or_else(|| ready.out_of_order("`ready operators=N arena=BYTES`"))
+    }
+
+    /// The answers to `step` and `invoke` of one run.
+    fn observation(
+        &mut self,
+        run: Run,
+        operators: usize,
+        session: &Session,
+        instructions_per_tick: Option<u64>,
+    ) -> Result<Observation, Signature> {
+        self.expect(&format!("step {}", run.poison))?;
+        let operator_digests = (0..operators).map(|index| self.operator(index)).collect::<Result<_, _>>()?;
+        let outputs = self.outputs(&session.output_bytes)?;
+        let step_high = self.required("arena")?;
+        self.expect("done")?;
+        self.expect(&format!("invoke {}", run.poison + 1))?;
+        let invoke_outputs = self.outputs(&session.output_bytes)?;
+        let ticks: Option<u64> = self.optional("ticks")?;
+        let stack_invoke = self.optional("stack")?;
+        let invoke_high = self.required("arena")?;
+        self.expect("done")?;
+        Ok(Observation {
+            vector: run.vector,
+            run: run.run,
+            poison: run.poison,
+            operator_digests,
+            outputs,
+            invoke_outputs,
+            instructions: ticks.zip(instructions_per_tick).map(|(ticks, each)| ticks * each),
+            arena_high: usize::max(step_high, invoke_high),
+            stack_invoke,
+        })
+    }
+
+    /// `op INDEX DIGEST`.
+    fn operator(&mut self, index: usize) -> Result<u64, Signature> {
+        let line = self.next()?;
+        let digest = line.text.strip_prefix(&format!("op {index} ")).filter(|digest| digest.len() == 16);
+        let digest = digest.and_then(|digest| u64::from_str_radix(digest, 16).ok());
+        digest.ok_or_else(|| line.out_of_order(&format!("`op {index} DIGEST`")))
+    }
+
+    /// `output INDEX OFFSET HEX` …, until every output is complete.
+    fn outputs(&mut self, sizes: &[usize]) -> Result<Vec<Vec<u8>>, Signature> {
+        let mut outputs = Vec::new();
+        for (index, &size) in sizes.iter().enumerate() {
+            let mut bytes = Vec::new();
+            while bytes.len() < size {
+                let line = self.next()?;
+                let words = line.text.strip_prefix(&format!("output {index} ")).and_then(|rest| rest.split_once(' '));
+                if !words.is_some_and(|(offset, hex)| extend(&mut bytes, offset, hex)) || bytes.len() > size {
+                    return Err(line.out_of_order(&format!("`output {index} HEX` up to {size} bytes")));
+                }
+            }
+            outputs.push(bytes);
+        }
+        Ok(outputs)
+    }
+
+    /// `NAME VALUE`, where the value may be `none`.
+    fn optional<T: FromStr>(&mut self, name: &str) -> Result<Option<T>, Signature> {
+        let line = self.next()?;
+        let value = match line.text.strip_prefix(name).and_then(|rest| rest.strip_prefix(' ')) {
+            Some("none") => Some(None),
+            Some(value) => value.parse().ok().map(Some),
+            None => None,
+        };
+        value.ok_or_else(|| line.out_of_order(&format!("`{name} NUMBER`")))
+    }
+
+    /// `NAME VALUE`, where the value must be there.
+    fn required<T: FromStr>(&mut self, name: &str) -> Result<T, Signature> {
+        let line = self.next()?;
+        let value = line.text.strip_prefix(name).and_then(|rest| rest.strip_prefix(' ')?.parse().ok());
+        value.ok_or_else(|| line.out_of_order(&format!("`{name} NUMBER`")))
+    }
+
+    fn expect(&mut self, text: &str) -> Result<(), Signature> {
+        let line = self.next()?;
+        if line.text == text { Ok(()) } else { Err(line.out_of_order(&format!("`{text}`"))) }
+    }
+
+    /// The next line. Errors, resets, damage and the end of the transcript are signatures.
+    fn next(&mut self) -> Result<Line<'a>, Signature> {
+        let Some(&bytes) = self.lines.get(self.read) else {
+            return Err(self.end());
+        };
+        self.read += 1;
+        let number = self.read;
+        let Some(text) = verified(bytes) else {
+            let text = String::from_utf8_lossy(bytes).chars().take(60).flat_map(char::escape_default).collect();
+            return Err(Signature::Garbage { line: number, text });
+        };
+        let line = Line { number, text };
+        if let Some(error) = text.strip_prefix("error ") {
+            return Err(Signature::from_error_line(error).unwrap_or_else(|| line.out_of_order("a known error code")));
+        }
+        if number > 1 && text.starts_with("boot ") {
+            return Err(Signature::Reset { line: number, after: self.after.into() });
+        }
+        self.after = text;
+        Ok(line)
+    }
+
+    /// Why there is no next line.
+    fn end(&self) -> Signature {
+        let after = self.after.to_owned();
+        let Ended { code, stderr, timed_out, .. } = self.ended;
+        let diagnostics = String::from_utf8_lossy(stderr).lines().last().unwrap_or_default().to_owned();
+        match (timed_out, self.read) {
+            (true, _) => Signature::TimedOut { after },
+            (false, 0) => Signature::Silent { code: *code, diagnostics },
+            (false, _) => Signature::Truncated { code: *code, after, diagnostics },
+        }
+    }
+}
+
+impl Line<'_> {
+    fn out_of_order(self, expected: &str) -> Signature {
+        let text = self.text.chars().take(60).collect();
+        Signature::OutOfOrder { line: self.number, text, expected: expected.into() }
+    }
+}
+
+/// The text before ` *CHECKWORD`, if the two agree.
+fn verified(line: &[u8]) -> Option<&str> {
+    let (text, check) = line.split_at_checked(line.len().checked_sub(10)?)?;
+    let check = std::str::from_utf8(check.strip_prefix(b" *")?).ok()?;
+    let agrees = u32::from_str_radix(check, 16).is_ok_and(|word| word == check_word(text));
+    std::str::from_utf8(text).ok().filter(|_| agrees)
+}
+
+/// Adds the bytes of `hex` if they continue at `offset`.
+fn extend(bytes: &mut Vec<u8>, offset: &str, hex: &str) -> bool {
+    let digits = hex.as_bytes().chunks_exact(2);
+    let whole = digits.remainder().is_empty() && !hex.is_empty() && offset.parse() == Ok(bytes.len());
+    let decode = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    match digits.map(decode).collect::<Option<Vec<u8>>>() {
+        Some(more) if whole => {
+            bytes.extend(more);
+            true
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(texts: &[&str]) -> Vec<u8> {
+        let lines = texts.iter().map(|text| format!("{text} *{:08x}\n", check_word(text.as_bytes())));
+        lines.collect::<String>().into_bytes()
+    }
+
+    fn session() -> Session {
+        Session { digest: "00ff".into(), vectors: vec![vec![vec![0]], vec![vec![1]]], runs: 1, output_bytes: vec![2] }
+    }
+
+    const GOOD: [&str; 23] = [
+        "boot 1 00ff",
+        "ready inputs=1 outputs=1 operators=1 arena=64",
+        "step 1",
+        "op 0 00000000000000aa",
+        "output 0 0 0102",
+        "arena 60",
+        "done",
+        "invoke 2",
+        "output 0 0 01",
+        "output 0 1 02",
+        "ticks 100",
+        "stack 40",
+        "arena 64",
+        "done",
+        "step 3",
+        "op 0 00000000000000bb",
+        "output 0 0 0304",
+        "arena 64",
+        "done",
+        "invoke 4",
+        "output 0 0 0304",
+        "ticks 101",
+        "stack 48",
+    ];
+    const END: [&str; 4] = ["arena 64", "done", "stack-total 392", "bye"];
+
+    fn good() -> Vec<&'static str> {
+        GOOD.into_iter().chain(END).collect()
+    }
+
+    fn read(stdout: Vec<u8>) -> Result<Measurement, Signature> {
+        let ended = Ended { code: Some(1), stdout, stderr: b"warning\nlast words\n".into(), timed_out: false };
+        Transcript::new(&ended).measurement(&session(), Some(40))
+    }
+
+    #[test]
+    fn a_whole_transcript_becomes_a_measurement() {
+        let measured = read(lines(&good())).unwrap();
+        assert_eq!((measured.operators, measured.arena_bytes, measured.stack_total), (1, 64, Some(392)));
+        assert_eq!(
+            (measured.arena_high(), measured.stack_invoke(), measured.instructions()),
+            (64, Some(48), Some(4040))
+        );
+        assert_eq!(
+            measured.observations[0],
+            Observation {
+                vector: 0,
+                run: 0,
+                poison: 1,
+                operator_digests: vec![0xaa],
+                outputs: vec![vec![1, 2]],
+                invoke_outputs: vec![vec![1, 2]],
+                instructions: Some(4000),
+                arena_high: 64,
+                stack_invoke: Some(40),
+            }
+        );
+    }
+
+    #[test]
+    fn a_transcript_cut_anywhere_is_truncated() {
+        let whole = lines(&good());
+        for length in 0..whole.len() {
+            match read(whole[..length].to_vec()).unwrap_err() {
+                Signature::Silent { .. } => assert!(length < whole.iter().position(|&byte| byte == b'\n').unwrap() + 1),
+                Signature::Truncated { diagnostics, .. } => assert_eq!(diagnostics, "last words"),
+                other => panic!("{length}: {other}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_anywhere_is_garbage() {
+        let whole = lines(&good());
+        for index in (0..whole.len()).filter(|&index| whole[index] != b'\n') {
+            let mut bytes = whole.clone();
+            bytes[index] ^= 1;
+            assert!(matches!(read(bytes), Err(Signature::Garbage { .. })), "byte {index}");
+        }
+    }
+
+    #[test]
+    fn a_lost_or_doubled_line_anywhere_is_out_of_order() {
+        for index in 1..good().len() - 1 {
+            let (mut lost, mut doubled) = (good(), good());
+            lost.remove(index);
+            doubled.insert(index, doubled[index]);
+            assert!(matches!(read(lines(&lost)), Err(Signature::OutOfOrder { .. })), "line {index} lost");
+            assert!(matches!(read(lines(&doubled)), Err(Signature::OutOfOrder { .. })), "line {index} doubled");
+        }
+    }
+
+    #[test]
+    fn a_second_boot_is_a_reset() {
+        let mut texts = good();
+        texts.insert(4, "boot 1 00ff");
+        let reset = Signature::Reset { line: 5, after: "op 0 00000000000000aa".into() };
+        assert_eq!(read(lines(&texts)), Err(reset));
+    }
+
+    #[test]
+    fn time_outs_are_the_machines_fault() {
+        let ended = Ended { stdout: lines(&GOOD[..3]), timed_out: true, ..Ended::default() };
+        let signature = Transcript::new(&ended).measurement(&session(), None).unwrap_err();
+        assert_eq!(signature, Signature::TimedOut { after: "step 1".into() });
+        assert!(signature.is_infrastructure());
+    }
+
+    #[test]
+    fn error_lines_become_their_signatures() {
+        let signature = |text: &str| read(lines(&["boot 1 00ff", &format!("error {text}")])).unwrap_err();
+        let cases = [
+            ("wrong-image have=00 want=01", "wrong-image", None),
+            ("guard-low operator=3", "guard-low", Some(3)),
+            ("guard-high operator=none", "guard-high", None),
+            ("stack-overflow operator=2", "stack-overflow", Some(2)),
+            ("fault operator=7 pc=0000172c lr=fffffffb cfsr=00000082 hfsr=40000000 address=20400000", "fault", Some(7)),
+            ("panic operator=1 panicked at model/src/lib.rs:3:1: index out of bounds", "panic", Some(1)),
+            ("protocol unknown command", "protocol", None),
+            ("fault operator=7", "out-of-order", None),
+            ("unheard of", "out-of-order", None),
+        ];
+        for (text, code, operator) in cases {
+            assert_eq!((signature(text).code(), signature(text).operator()), (code, operator), "`{text}`");
+        }
+        let fault = signature(cases[4].0).to_string();
+        assert!(
+            fault.contains("data access to forbidden memory during op:7, at pc 0x0000172c, accessing 0x20400000"),
+            "{fault}"
+        );
+    }
+
+    #[test]
+    fn a_dump_is_one_tensor() {
+        let greeting = ["boot 1 00ff", "ready inputs=1 outputs=1 operators=5 arena=64"];
+        let answers = ["dump 3", "tensor 0 0102", "tensor 2 ff", "done", "stack-total none", "bye"];
+        let ended = Ended { stdout: lines(&[&greeting[..], &answers[..]].concat()), ..Ended::default() };
+        assert_eq!(Transcript::new(&ended).dump(3), Ok(vec![1, 2, 0xff]));
+        assert!(matches!(Transcript::new(&ended).dump(2), Err(Signature::OutOfOrder { line: 3, .. })));
+    }
+}

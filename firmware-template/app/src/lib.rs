@@ -1,2 +1,0 @@
-//! Placeholder to be replaced before anything is committed.
-#![no_std]

@@ -1,0 +1,60 @@
+//! Production firmware around the model: read, infer, hand over, for ever.
+//!
+//! Fill in [`source`] and [`sink`]; everything else can stay. Nothing here needs a debugger or waits for one. The stack is
+//! painted at reset (`cortex-m-rt`'s `paint-stack`), and [`INFERENCES`] counts, so that both can be read from outside
+//! while it runs.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+mod sink;
+mod source;
+
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use model::{ARENA_BYTES, Arena, INPUTS, OUTPUTS};
+
+use sink::Sink;
+use source::Source;
+
+/// Inferences since reset, wrapping. For debuggers; the symbol keeps its plain name.
+// SAFETY: no other symbol of the program has this name, or the linker would say so.
+#[unsafe(no_mangle)]
+pub static INFERENCES: AtomicU32 = AtomicU32::new(0);
+
+/// One inference: inputs from the source, through the model, outputs to the sink.
+fn infer(source: &mut Source, arena: &mut Arena, sink: &mut Sink) {
+    for (index, tensor) in INPUTS.iter().enumerate() {
+        source.read(index, &mut arena.0[tensor.offset..][..tensor.len]);
+    }
+    model::invoke(arena);
+    for (index, tensor) in OUTPUTS.iter().enumerate() {
+        sink.deliver(index, &arena.0[tensor.offset..][..tensor.len]);
+    }
+    INFERENCES.store(INFERENCES.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+}
+
+#[cfg(target_os = "none")]
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    static mut ARENA: Arena = Arena([0; ARENA_BYTES]);
+    let (mut source, mut sink) = (Source::new(), Sink::new());
+    loop {
+        infer(&mut source, ARENA, &mut sink);
+    }
+}
+
+/// Stops; a watchdog resets the board.
+#[cfg(target_os = "none")]
+#[panic_handler]
+fn panicked(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {
+        core::hint::spin_loop();
+    }
+}
+
+/// On the host: one inference, to try source and sink.
+#[cfg(not(target_os = "none"))]
+fn main() {
+    let mut sink = Sink::new();
+    infer(&mut Source::new(), &mut Arena([0; ARENA_BYTES]), &mut sink);
+    println!("largest element of the first output: {}", sink.latest());
+}

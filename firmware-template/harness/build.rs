@@ -1,0 +1,19 @@
+//! Links firmware by the workspace's `memory.x`; a host build needs nothing.
+
+use std::env;
+use std::path::PathBuf;
+
+fn main() {
+    println!("cargo::rerun-if-changed=../memory.x");
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rustc-check-cfg=cfg(armv6m)");
+    if env::var("TARGET").is_ok_and(|target| target.starts_with("thumbv6m")) {
+        println!("cargo::rustc-cfg=armv6m");
+    }
+    if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "none") {
+        let workspace = PathBuf::from("..").canonicalize().expect("the package lies in a workspace");
+        println!("cargo::rustc-link-search={}", workspace.display());
+        println!("cargo::rustc-link-arg-bins=--nmagic");
+        println!("cargo::rustc-link-arg-bins=-Tlink.x");
+    }
+}

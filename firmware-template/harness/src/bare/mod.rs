@@ -1,0 +1,65 @@
+//! The harness as firmware on a Cortex-M: the session over semihosting, ticks from SysTick, stack by its paint.
+
+mod counter;
+mod fault;
+mod port;
+mod stack;
+
+use cortex_m_rt::entry;
+use harness::{Buffers, Cost, GuardedArena, Platform, serve};
+
+use counter::Counter;
+use stack::StackPaint;
+
+/// A Cortex-M core.
+struct Core {
+    counter: Counter,
+    stack: StackPaint,
+}
+
+impl Platform for Core {
+    fn measure(&mut self, work: &mut dyn FnMut()) -> Cost {
+        let mark = self.stack.renew();
+        self.counter.start();
+        work();
+        let ticks = self.counter.ticks();
+        Cost { ticks: Some(ticks), stack: Some(stack::depth_below(mark)) }
+    }
+
+    fn stack_total(&mut self) -> Option<usize> {
+        Some(self.stack.total())
+    }
+
+    fn stack_overflowed(&self) -> bool {
+        stack::overflowed()
+    }
+
+    #[cfg(feature = "faults")]
+    fn provoke(&mut self, kind: &str) -> bool {
+        use harness::Port;
+        match kind {
+            "fault" => cortex_m::asm::udf(),
+            "reset" => cortex_m::peripheral::SCB::sys_reset(),
+            "garbage" => port::Semihosting::open().write(b"\x1b[31mU-Boot 2024.01\n"),
+            "exit" => semihosting::process::exit(0),
+            "stack" => stack::spoil_end(),
+            _ => return false,
+        }
+        true
+    }
+}
+
+#[entry]
+fn main() -> ! {
+    static mut BUFFERS: Buffers = Buffers::new();
+    static mut ARENA: GuardedArena = GuardedArena::new();
+    let mut port = port::Semihosting::open();
+    let code = match cortex_m::Peripherals::take() {
+        Some(peripherals) => {
+            let mut core = Core { counter: Counter::new(peripherals.SYST), stack: StackPaint::new() };
+            serve(&mut port, &mut core, BUFFERS, ARENA)
+        }
+        None => 1,
+    };
+    semihosting::process::exit(code)
+}

@@ -1,0 +1,194 @@
+//! The model on its test bench: inputs go in, operators run, and what they leave in the arena is reported.
+//!
+//! Knows the model and the order of a run; does not know how bytes travel or how a platform measures.
+
+use core::sync::atomic::Ordering;
+
+use kernels::model::TensorInfo;
+use model::{CURRENT, INPUTS, OPERATORS, OUTPUTS};
+
+use crate::arena::GuardedArena;
+use crate::digest;
+use crate::protocol::{CHUNK_BYTES, Failure, Hex, OrNone, decode};
+use crate::transport::{Port, Replies};
+
+/// What a piece of work cost; `None` where the platform cannot tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// Ticks of the platform's counter.
+    pub ticks: Option<u64>,
+    /// Bytes of stack below the caller.
+    pub stack: Option<usize>,
+}
+
+/// What the bench needs of the machine under it.
+pub trait Platform {
+    /// Does `work` and measures it.
+    fn measure(&mut self, work: &mut dyn FnMut()) -> Cost;
+
+    /// Most bytes of stack in use at any time since reset.
+    fn stack_total(&mut self) -> Option<usize>;
+
+    /// Whether the stack reached its end.
+    fn stack_overflowed(&self) -> bool;
+
+    /// Provokes the failure `kind`; `false` where it is unknown.
+    #[cfg(feature = "faults")]
+    fn provoke(&mut self, kind: &str) -> bool;
+}
+
+/// A run whose inputs are arriving.
+struct Run {
+    seed: u32,
+    /// The input that is being filled; all inputs are complete when it is past the last.
+    input: usize,
+    /// Bytes of that input that are in place.
+    filled: usize,
+}
+
+/// The model, its arena and the machine.
+pub struct Bench<'a, L> {
+    arena: &'a mut GuardedArena,
+    platform: &'a mut L,
+    run: Option<Run>,
+}
+
+impl<'a, L: Platform> Bench<'a, L> {
+    /// A bench without a run.
+    pub fn new(arena: &'a mut GuardedArena, platform: &'a mut L) -> Self {
+        Self { arena, platform, run: None }
+    }
+
+    /// Begins a run: fills the arena with noise.
+    pub fn poison(&mut self, seed: u32) {
+        self.arena.poison(seed);
+        self.run = Some(Run { seed, input: 0, filled: 0 });
+    }
+
+    /// Places a part of an input, which must continue where the last one ended.
+    pub fn place(&mut self, index: usize, offset: usize, hex: &[u8]) -> Result<(), Failure<'static>> {
+        let run = self.run.as_mut().ok_or(Failure::Protocol("`input` before `poison`"))?;
+        let tensor = INPUTS.get(index).ok_or(Failure::Protocol("the model has no such input"))?;
+        if (index, offset) != (run.input, run.filled) {
+            return Err(Failure::Protocol("inputs must come in order and without gaps"));
+        }
+        let len = hex.len() / 2;
+        if len == 0 || !hex.len().is_multiple_of(2) || len > tensor.len - offset {
+            return Err(Failure::Protocol("`input` with no bytes, half a byte, or more bytes than the tensor has"));
+        }
+        decode(hex, self.arena.bytes_mut(tensor.offset + offset, len))?;
+        run.filled += len;
+        if run.filled == tensor.len {
+            (run.input, run.filled) = (run.input + 1, 0);
+        }
+        Ok(())
+    }
+
+    /// Runs operator by operator and digests each output tensor before the next operator can reuse its memory.
+    pub fn step(&mut self, replies: &mut Replies<'_, impl Port>) -> Result<(), Failure<'static>> {
+        let seed = self.complete()?;
+        replies.send(format_args!("step {seed}"));
+        for index in 0..OPERATORS.len() {
+            let output = self.run_operator(index)?;
+            let digest = digest::tensor(self.arena.bytes(output.offset, output.len));
+            replies.send(format_args!("op {index} {digest:016x}"));
+        }
+        self.report_outputs(replies);
+        self.report_end(seed, replies);
+        Ok(())
+    }
+
+    /// Runs the model as an app does, and measures that.
+    pub fn invoke(&mut self, replies: &mut Replies<'_, impl Port>) -> Result<(), Failure<'static>> {
+        let seed = self.complete()?;
+        replies.send(format_args!("invoke {seed}"));
+        let arena = self.arena.arena();
+        let cost = self.platform.measure(&mut || model::invoke(arena));
+        self.check(None)?;
+        self.report_outputs(replies);
+        replies.send(format_args!("ticks {}", OrNone(cost.ticks)));
+        replies.send(format_args!("stack {}", OrNone(cost.stack)));
+        self.report_end(seed, replies);
+        Ok(())
+    }
+
+    /// Runs up to and including `operator` and sends its output tensor.
+    pub fn dump(&mut self, operator: usize, replies: &mut Replies<'_, impl Port>) -> Result<(), Failure<'static>> {
+        let tensor = &OPERATORS.get(operator).ok_or(Failure::Protocol("the model has no such operator"))?.output;
+        self.complete()?;
+        replies.send(format_args!("dump {operator}"));
+        for index in 0..=operator {
+            self.run_operator(index)?;
+        }
+        for (offset, bytes) in self.chunks(tensor) {
+            replies.send(format_args!("tensor {offset} {}", Hex(bytes)));
+        }
+        replies.send(format_args!("done"));
+        Ok(())
+    }
+
+    /// Sends the stack's high-water mark since reset.
+    pub fn report_stack(&mut self, replies: &mut Replies<'_, impl Port>) {
+        replies.send(format_args!("stack-total {}", OrNone(self.platform.stack_total())));
+    }
+
+    /// Provokes a failure.
+    #[cfg(feature = "faults")]
+    pub fn fault(&mut self, kind: &str) -> Result<(), Failure<'static>> {
+        match kind {
+            "guard-low" => self.arena.break_guard(crate::arena::Damage::Low),
+            "guard-high" => self.arena.break_guard(crate::arena::Damage::High),
+            "panic" => panic!("provoked"),
+            "hang" => loop {
+                core::hint::spin_loop();
+            },
+            kind if self.platform.provoke(kind) => {}
+            _ => return Err(Failure::Protocol("unknown kind of fault")),
+        }
+        Ok(())
+    }
+
+    /// Ends the run's preparation: all inputs must be in place. Gives its seed.
+    fn complete(&mut self) -> Result<u32, Failure<'static>> {
+        match self.run.take() {
+            Some(run) if run.input == INPUTS.len() => Ok(run.seed),
+            Some(_) => Err(Failure::Protocol("the inputs are not complete")),
+            None => Err(Failure::Protocol("a run begins with `poison`")),
+        }
+    }
+
+    fn run_operator(&mut self, index: usize) -> Result<&'static TensorInfo, Failure<'static>> {
+        CURRENT.store(u32::try_from(index).unwrap_or(u32::MAX), Ordering::Relaxed);
+        (OPERATORS[index].run)(self.arena.arena());
+        CURRENT.store(u32::MAX, Ordering::Relaxed);
+        self.check(Some(index))?;
+        Ok(&OPERATORS[index].output)
+    }
+
+    /// Looks for damage that `operator` may have done.
+    fn check(&self, operator: Option<usize>) -> Result<(), Failure<'static>> {
+        if self.platform.stack_overflowed() {
+            return Err(Failure::StackOverflow { operator });
+        }
+        self.arena.damage().map_or(Ok(()), |damage| Err(Failure::Guard { damage, operator }))
+    }
+
+    fn report_outputs(&self, replies: &mut Replies<'_, impl Port>) {
+        for (index, tensor) in OUTPUTS.iter().enumerate() {
+            for (offset, bytes) in self.chunks(tensor) {
+                replies.send(format_args!("output {index} {offset} {}", Hex(bytes)));
+            }
+        }
+    }
+
+    fn report_end(&self, seed: u32, replies: &mut Replies<'_, impl Port>) {
+        replies.send(format_args!("arena {}", self.arena.high_water(seed)));
+        replies.send(format_args!("done"));
+    }
+
+    /// A tensor in pieces that fit a line, each with its offset.
+    fn chunks(&self, tensor: &TensorInfo) -> impl Iterator<Item = (usize, &[i8])> {
+        let bytes = self.arena.bytes(tensor.offset, tensor.len);
+        bytes.chunks(CHUNK_BYTES).enumerate().map(|(index, chunk)| (index * CHUNK_BYTES, chunk))
+    }
+}

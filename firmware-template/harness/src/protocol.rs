@@ -1,0 +1,226 @@
+//! The line protocol between a host and the harness, version 1.
+//!
+//! A session is a text that a host writes in one go and a transcript that comes back; nothing waits for an answer, so a
+//! session is played with `qemu-system-arm … < session.txt`. Both are lines of printable ASCII, each ended by ` *` and eight
+//! hexadecimal digits, the 32-bit FNV-1a of everything before the space, and a newline. `HEX` is two digits a byte.
+//!
+//! | the host says | the harness answers |
+//! |---|---|
+//! | (after each reset) | `boot 1 DIGEST`: protocol version and the image's build digest |
+//! | `hello DIGEST` | `ready inputs=N outputs=N operators=N arena=BYTES`, or `error wrong-image …` |
+//! | `poison SEED` | nothing: fills the arena with the noise of the 32-bit number SEED and renews the guards |
+//! | `input N OFFSET HEX` | nothing: places bytes of input N; inputs and offsets in order, without gaps |
+//! | `step` | `step SEED`, after each operator `op I DIGEST` (64-bit FNV-1a of its output tensor), `output N OFFSET HEX` …, `arena BYTES`, `done` |
+//! | `invoke` | `invoke SEED`, `output N OFFSET HEX` …, `ticks T`, `stack BYTES`, `arena BYTES`, `done` |
+//! | `dump I` | `dump I`, `tensor OFFSET HEX` … of the output of operator I, taken right after it, `done` |
+//! | `bye` | `stack-total BYTES`, `bye`; the harness ends with exit code 0 |
+//!
+//! `hello` comes first. A run is `poison`, every `input` in full, then one of `step`, `invoke`, `dump`; operators reuse the
+//! inputs' memory, so each run begins with `poison` again. `invoke` runs the model uninterrupted, as an app does, and counts
+//! its ticks and its own stack. `arena` is the end of the highest byte touched. A value that a platform cannot measure is
+//! `none`.
+//!
+//! Anything unexpected ends the session with `error CODE …` and exit code 1:
+//!
+//! | code | meaning |
+//! |---|---|
+//! | `wrong-image` | the image carries another build digest than `hello` named |
+//! | `guard-low`, `guard-high` | something wrote before or after the arena; `operator=I`, or `none` during `invoke` |
+//! | `stack-overflow` | the stack reached its end |
+//! | `fault` | the processor took a fault: `operator=I pc= lr= cfsr= hfsr= address=` in hexadecimal |
+//! | `protocol` | a line was damaged, unknown or out of order |
+//! | `panic` | Rust code panicked: `operator=I`, place and message |
+
+use core::fmt::{self, Write};
+
+use crate::arena::Damage;
+
+/// Version of the protocol, which `boot` names.
+pub const VERSION: u32 = 1;
+
+/// Bytes of a tensor in one line, at most.
+pub const CHUNK_BYTES: usize = 256;
+
+/// What the host asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command<'l> {
+    /// Start, if the image is the one named.
+    Hello {
+        /// The digest of the build that the host expects.
+        digest: &'l str,
+    },
+    /// Begin a run.
+    Poison {
+        /// Seed of the noise that the arena is filled with.
+        seed: u32,
+    },
+    /// Place a part of an input.
+    Input {
+        /// Which input.
+        index: usize,
+        /// First byte, counted from the input's start.
+        offset: usize,
+        /// The bytes, two digits each.
+        hex: &'l [u8],
+    },
+    /// Run operator by operator.
+    Step,
+    /// Run uninterrupted.
+    Invoke,
+    /// Run to an operator and send its output.
+    Dump {
+        /// Which operator.
+        operator: usize,
+    },
+    /// Provoke a failure.
+    #[cfg(feature = "faults")]
+    Fault {
+        /// Which one.
+        kind: &'l str,
+    },
+    /// End.
+    Bye,
+}
+
+impl<'l> Command<'l> {
+    /// Reads a line's text, its check word removed.
+    pub fn parse(text: &'l str) -> Result<Self, Failure<'l>> {
+        let mut words = text.split(' ');
+        let command = match words.next() {
+            Some("hello") => Self::Hello { digest: words.next().ok_or(Failure::Protocol("`hello` without digest"))? },
+            Some("poison") => Self::Poison { seed: number(words.next())? },
+            Some("input") => Self::Input {
+                index: number(words.next())?,
+                offset: number(words.next())?,
+                hex: words.next().ok_or(Failure::Protocol("`input` without bytes"))?.as_bytes(),
+            },
+            Some("step") => Self::Step,
+            Some("invoke") => Self::Invoke,
+            Some("dump") => Self::Dump { operator: number(words.next())? },
+            #[cfg(feature = "faults")]
+            Some("fault") => Self::Fault { kind: words.next().ok_or(Failure::Protocol("`fault` without kind"))? },
+            Some("bye") => Self::Bye,
+            _ => return Err(Failure::Protocol("unknown command")),
+        };
+        match words.next() {
+            None => Ok(command),
+            Some(_) => Err(Failure::Protocol("more words than the command takes")),
+        }
+    }
+}
+
+/// A decimal number.
+fn number<'l, T: core::str::FromStr>(word: Option<&str>) -> Result<T, Failure<'l>> {
+    word.and_then(|word| word.parse().ok()).ok_or(Failure::Protocol("a number was expected"))
+}
+
+/// Why a session ended early; its `Display` is what follows `error `.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure<'l> {
+    /// Another image was expected.
+    WrongImage {
+        /// The digest that the host named.
+        want: &'l str,
+    },
+    /// A guard beside the arena was overwritten.
+    Guard {
+        /// Which end.
+        damage: Damage,
+        /// The operator that did it, where known.
+        operator: Option<usize>,
+    },
+    /// The stack reached its end.
+    StackOverflow {
+        /// The operator that was running, where known.
+        operator: Option<usize>,
+    },
+    /// A line was damaged, unknown or out of order.
+    Protocol(&'static str),
+}
+
+impl fmt::Display for Failure<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::WrongImage { want } => write!(f, "wrong-image have={} want={want}", model::DIGEST),
+            Self::Guard { damage: Damage::Low, operator } => write!(f, "guard-low operator={}", OrNone(operator)),
+            Self::Guard { damage: Damage::High, operator } => write!(f, "guard-high operator={}", OrNone(operator)),
+            Self::StackOverflow { operator } => write!(f, "stack-overflow operator={}", OrNone(operator)),
+            Self::Protocol(what) => write!(f, "protocol {what}"),
+        }
+    }
+}
+
+/// A value, or the word `none`.
+pub struct OrNone<T>(pub Option<T>);
+
+impl<T: fmt::Display> fmt::Display for OrNone<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(value) => value.fmt(f),
+            None => f.write_str("none"),
+        }
+    }
+}
+
+/// Hexadecimal digits, in ASCII.
+pub(crate) const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+/// Bytes as hexadecimal digits.
+pub struct Hex<'a>(pub &'a [i8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().map(|byte| usize::from(byte.cast_unsigned())).try_for_each(|byte| {
+            f.write_char(DIGITS[byte >> 4].into())?;
+            f.write_char(DIGITS[byte & 15].into())
+        })
+    }
+}
+
+/// Fills `bytes` from hexadecimal digits, two a byte.
+pub fn decode(hex: &[u8], bytes: &mut [i8]) -> Result<(), Failure<'static>> {
+    let digit = |digit: u8| match digit {
+        b'0'..=b'9' => Ok(digit - b'0'),
+        b'a'..=b'f' => Ok(digit - b'a' + 10),
+        _ => Err(Failure::Protocol("a hexadecimal digit was expected")),
+    };
+    for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
+        *byte = (digit(pair[0])? << 4 | digit(pair[1])?).cast_signed();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::format;
+
+    use super::*;
+
+    #[test]
+    fn commands_are_read() {
+        assert_eq!(Command::parse("hello 00ff"), Ok(Command::Hello { digest: "00ff" }));
+        assert_eq!(Command::parse("poison 4294967295"), Ok(Command::Poison { seed: u32::MAX }));
+        assert_eq!(Command::parse("input 0 256 7f80"), Ok(Command::Input { index: 0, offset: 256, hex: b"7f80" }));
+        assert_eq!(Command::parse("dump 3"), Ok(Command::Dump { operator: 3 }));
+    }
+
+    #[test]
+    fn what_is_no_command_is_refused() {
+        for text in ["", "hullo", "hello", "poison", "poison -1", "input 0 0", "step now", "dump x"] {
+            assert!(matches!(Command::parse(text), Err(Failure::Protocol(_))), "`{text}`");
+        }
+    }
+
+    #[test]
+    fn hexadecimal_goes_both_ways() {
+        let bytes = [0, 1, 127, -128, -1];
+        let text = format!("{}", Hex(&bytes));
+        assert_eq!(text, "00017f80ff");
+        let mut read = [0; 5];
+        decode(text.as_bytes(), &mut read).unwrap();
+        assert_eq!(read, bytes);
+        assert!(decode(b"0G", &mut read).is_err());
+    }
+}
