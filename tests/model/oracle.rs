@@ -87,6 +87,13 @@ fn vww() {
     compare_shared("vww_96_int8");
 }
 
+/// The model of the project's own example manifest.
+#[test]
+fn example() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/models/kws.tflite");
+    compare("kws", &std::fs::read(path).unwrap());
+}
+
 #[test]
 fn models_made_here() {
     let made = [("sample", sample::model(sample::Flaw::None)), ("variety", variety::model())];
