@@ -151,7 +151,7 @@ pub(super) fn softmax(site: &Site, beta: f32) -> Result<Lowered, Fault> {
 pub(super) fn reshape(site: &Site) -> Result<Lowered, Fault> {
     site.arity(1..=2)?;
     let (input, output) = (site.input(0)?, site.output()?);
-    agree(input.shape.iter().product::<usize>() == output.shape.iter().product(), output.id, || {
+    agree(input.shape.iter().product::<usize>() == output.shape.iter().product::<usize>(), output.id, || {
         format!("has an input of shape {:?} and an output of {:?}", input.shape, output.shape)
     })?;
     Ok(Lowered { call: Call::Reshape, inputs: vec![input.id], output: output.id, weights: None })
