@@ -27,6 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     packed.sort();
     let mut table = String::from("&[\n");
     for (path, file) in packed {
+        let file = file.to_str().ok_or("the checkout's path is not UTF-8")?;
         writeln!(table, "    File {{ path: {path:?}, bytes: include_bytes!({file:?}) }},")?;
     }
     table.push_str("]\n");
@@ -53,7 +54,6 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
 
 /// Asks cargo to run this again when `path` changes. Cargo looks at everything below a folder, so a folder with a `target`
 /// folder in it is left to its files.
-#[expect(clippy::print_stdout, reason = "this is how a build script speaks to cargo")]
 fn watch(path: &Path) {
     let holds_target = path.join("target").exists() || path.ends_with("firmware-template");
     if !holds_target {

@@ -1,5 +1,11 @@
 //! The model reader and the host reference: against LiteRT Micro's own results, and against hostile files.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests stop at the first surprise and say what they skip"
+)]
+
 mod hostile;
 #[path = "../fuzz/bodies/model_read.rs"]
 mod model_read;
@@ -7,3 +13,4 @@ mod oracle;
 mod refusals;
 mod sample;
 mod shared;
+mod variety;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use deployctl::model::{Graph, Step, TensorId, digest, evaluate, lower, read, vectors};
 
-use crate::shared;
+use crate::{sample, shared, variety};
 
 /// A golden file.
 struct Golden {
@@ -33,10 +33,15 @@ fn vector(graph: &Graph, seed: u64, run: u64) -> Vec<Vec<u8>> {
     (0..).zip(&graph.inputs).map(input).collect()
 }
 
-fn compare(model: &str) {
-    let Some(bytes) = shared::model(&format!("{model}.tflite")) else { return };
+fn compare_shared(model: &str) {
+    if let Some(bytes) = shared::model(&format!("{model}.tflite")) {
+        compare(model, &bytes);
+    }
+}
+
+fn compare(model: &str, bytes: &[u8]) {
     let golden = golden(model);
-    let model = read(&bytes).unwrap();
+    let model = read(bytes).unwrap();
     let steps: Vec<Step> = lower(&model.graph).into_iter().map(Result::unwrap).collect();
     assert_eq!(golden.operators.len(), steps.len());
     assert!(golden.runs >= 16);
@@ -54,30 +59,53 @@ fn compare(model: &str) {
 
 #[test]
 fn ad() {
-    compare("ad01_int8");
+    compare_shared("ad01_int8");
 }
 
 #[test]
 fn hello_world() {
-    compare("hello_world_int8");
+    compare_shared("hello_world_int8");
 }
 
 #[test]
 fn kws() {
-    compare("kws_ref_model");
+    compare_shared("kws_ref_model");
 }
 
 #[test]
 fn micro_speech() {
-    compare("micro_speech_quantized");
+    compare_shared("micro_speech_quantized");
 }
 
 #[test]
 fn resnet() {
-    compare("pretrainedResnet_quant");
+    compare_shared("pretrainedResnet_quant");
 }
 
 #[test]
 fn vww() {
-    compare("vww_96_int8");
+    compare_shared("vww_96_int8");
+}
+
+/// The model of the project's own example manifest.
+#[test]
+fn example() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/models/kws.tflite");
+    compare("kws", &std::fs::read(path).unwrap());
+}
+
+#[test]
+fn models_made_here() {
+    let made = [("sample", sample::model(sample::Flaw::None)), ("variety", variety::model())];
+    for (name, bytes) in made {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../tests/golden/{name}.tflite"));
+        if std::env::var_os("DEPLOYCTL_BLESS").is_some() {
+            std::fs::write(&path, &bytes).unwrap();
+            println!("written: {}; now run tests/oracle/oracle.py on it", path.display());
+            continue;
+        }
+        let committed = std::fs::read(&path).unwrap();
+        assert!(committed == bytes, "`{}` is not what the test makes; set DEPLOYCTL_BLESS=1", path.display());
+        compare(name, &bytes);
+    }
 }

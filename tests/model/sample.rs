@@ -260,7 +260,7 @@ fn write<'a>(b: &mut Builder<'a>, tensor: &Tensor, flaw: Flaw) -> WIPOffset<form
 fn operators<'a>(b: &mut Builder<'a>, flaw: Flaw) -> Vec<WIPOffset<format::Operator<'a>>> {
     let lists: [(&[i32], i32); 8] = [
         (&[0, 1, 2], 3),
-        (&[3, 4, -1], 5),
+        (&[3, 4], 5),
         (&[3, 5], 6),
         (&[6], 7),
         (&[7], 8),

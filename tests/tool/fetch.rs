@@ -90,7 +90,7 @@ fn an_archive_is_stored_once_read_only_and_found_again() {
     assert_eq!(bench.fetcher().locate("lib", &source, Want::Any).unwrap(), None);
     let tree = bench.fetcher().fetch("lib", &source, Want::Any).unwrap();
     assert_eq!(text(&tree, "add.c"), "int add;");
-    assert_eq!(bench.stored(), [tree.digest.clone()]);
+    assert_eq!(bench.stored(), std::slice::from_ref(&tree.digest));
     assert_eq!(std::fs::metadata(tree.root.join("add.c")).unwrap().permissions().mode() & 0o777, 0o444);
     assert!(bench.home.root().join("CACHEDIR.TAG").is_file());
     assert_eq!(bench.fetcher().locate("lib", &source, Want::Any).unwrap().as_ref(), Some(&tree));
@@ -214,7 +214,10 @@ fn network_crates_are_vendored_and_build_offline() {
         cargo.output().unwrap()
     };
     assert!(cargo(&["generate-lockfile"], "").status.success());
-    let tree = bench.fetcher().fetch_firmware(&project, Want::Any).unwrap();
+    let files =
+        ["Cargo.toml", "Cargo.lock", "src/lib.rs"].map(|path| (path, std::fs::read(project.join(path)).unwrap()));
+    let files: Vec<(&str, &[u8])> = files.iter().map(|(path, bytes)| (*path, bytes.as_slice())).collect();
+    let tree = bench.fetcher().fetch_firmware(&files, Want::Any).unwrap();
     assert!(tree.root.join("fnv-1.0.7/Cargo.toml").is_file());
     assert!(!tree.root.join("fnv-1.0.7/.cargo_vcs_info.json").exists());
     let lock = std::fs::read_to_string(project.join("Cargo.lock")).unwrap();
@@ -228,6 +231,20 @@ fn network_crates_are_vendored_and_build_offline() {
     let source = Source::Crate { package: "fnv".into(), version: "1.0.7".into(), folder: String::new() };
     let fnv = bench.fetcher().fetch("fnv", &source, Want::Any).unwrap();
     assert!(fnv.root.join("lib.rs").is_file());
+}
+
+#[test]
+#[ignore = "uses the network"]
+fn network_packed_firmware_crates_are_vendored() {
+    let bench = Bench::with_tools_of_this_machine();
+    let packed = deployctl::builtin::under("firmware-template");
+    let files: Vec<_> =
+        packed.filter_map(|file| Some((file.path.strip_prefix("firmware-template/")?, file.bytes))).collect();
+    let tree = bench.fetcher().fetch_firmware(&files, Want::Any).unwrap();
+    println!("firmware-crates {}", tree.digest);
+    let lock = std::str::from_utf8(files.iter().find(|(path, _)| *path == "Cargo.lock").unwrap().1).unwrap();
+    let external = lock.matches("source = \"registry").count();
+    assert_eq!(tree.root.read_dir_utf8().unwrap().count(), external);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Started tools: output, limits, environment, and that nothing outlives a killed engine. Real processes, really killed.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};

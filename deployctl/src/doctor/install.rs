@@ -119,7 +119,7 @@ impl Installer<'_> {
             return if args.first().is_some_and(|verb| verb == "update") { Ok(()) } else { Err(root_error(step)) };
         }
         let invocation = Invocation::new(found?).args(args).envs(self.env).env("DEBIAN_FRONTEND", "noninteractive");
-        invocation.time_limit(Duration::from_secs(60 * 60)).run(self.supervisor)?;
+        invocation.time_limit(Duration::from_hours(1)).run(self.supervisor)?;
         Ok(())
     }
 }

@@ -40,7 +40,7 @@ pub fn unpack(archive: &Utf8Path, folder: &Utf8Path, limits: Limits) -> Result<(
     } else if start.get(257..262) == Some(b"ustar") {
         unpacking.tar(file)
     } else {
-        Err(unpacking.broken("it is neither a zip (wheel, pack) nor a tar nor a gzipped tar (crate)"))
+        Err(unpacking.broken(&"it is neither a zip (wheel, pack) nor a tar nor a gzipped tar (crate)"))
     }
 }
 
@@ -54,16 +54,16 @@ struct Unpacking<'a> {
 
 impl Unpacking<'_> {
     fn zip(&mut self, file: BufReader<File>) -> Result<(), FetchError> {
-        let mut zip = zip::ZipArchive::new(file).map_err(|error| self.broken(error))?;
+        let mut zip = zip::ZipArchive::new(file).map_err(|error| self.broken(&error))?;
         for index in 0..zip.len() {
-            let mut entry = zip.by_index(index).map_err(|error| self.broken(error))?;
+            let mut entry = zip.by_index(index).map_err(|error| self.broken(&error))?;
             let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
             if entry.is_symlink() {
                 return Err(self.refuse(&name, "is a link"));
             }
             let path = self.admit(&name)?;
             if entry.is_dir() {
-                self.make_folder(&path)?;
+                make_folder(&path)?;
             } else {
                 self.write(&name, &path, &mut entry)?;
             }
@@ -74,14 +74,14 @@ impl Unpacking<'_> {
     fn tar(&mut self, stream: impl Read) -> Result<(), FetchError> {
         use tar::EntryType as Type;
         let mut tar = tar::Archive::new(stream);
-        for entry in tar.entries().map_err(|error| self.broken(error))? {
-            let mut entry = entry.map_err(|error| self.broken(error))?;
+        for entry in tar.entries().map_err(|error| self.broken(&error))? {
+            let mut entry = entry.map_err(|error| self.broken(&error))?;
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             match entry.header().entry_type() {
                 Type::XGlobalHeader => self.count(&name)?,
                 Type::Directory => {
                     let path = self.admit(&name)?;
-                    self.make_folder(&path)?;
+                    make_folder(&path)?;
                 }
                 Type::Regular | Type::Continuous => {
                     let path = self.admit(&name)?;
@@ -110,21 +110,17 @@ impl Unpacking<'_> {
         Ok(self.folder.join(path))
     }
 
-    fn make_folder(&self, path: &Utf8Path) -> Result<(), FetchError> {
-        std::fs::create_dir_all(path).map_err(io("make", path))
-    }
-
     fn write(&mut self, name: &str, path: &Utf8Path, contents: &mut dyn Read) -> Result<(), FetchError> {
         if !self.seen.insert(path.to_owned()) {
             return Err(self.refuse(name, "is there twice"));
         }
         if let Some(folder) = path.parent() {
-            self.make_folder(folder)?;
+            make_folder(folder)?;
         }
         let mut file = File::create_new(path).map_err(io("write", path))?;
         let mut limited = contents.take(self.left.saturating_add(1));
         let written = copy(&mut limited, &mut file).map_err(|error| match error {
-            CopyError::Read(error) => self.broken(format!("entry `{name}`: {error}")),
+            CopyError::Read(error) => self.broken(&format_args!("entry `{name}`: {error}")),
             CopyError::Write(error) => io("write", path)(error),
         })?;
         match self.left.checked_sub(written) {
@@ -138,9 +134,13 @@ impl Unpacking<'_> {
         FetchError::Unsafe { archive: self.archive.to_owned(), entry: entry.to_owned(), why: why.to_owned() }
     }
 
-    fn broken(&self, why: impl ToString) -> FetchError {
+    fn broken(&self, why: &dyn std::fmt::Display) -> FetchError {
         FetchError::Archive { archive: self.archive.to_owned(), why: why.to_string() }
     }
+}
+
+fn make_folder(path: &Utf8Path) -> Result<(), FetchError> {
+    std::fs::create_dir_all(path).map_err(io("make", path))
 }
 
 fn check_name(name: &str) -> Result<Utf8PathBuf, &'static str> {

@@ -17,11 +17,15 @@ impl Fetcher<'_> {
         self.locate_stored(&lock_description(lock), want)
     }
 
-    /// The vendored crates for the workspace in the folder `template`, whose `Cargo.lock` is obeyed; fetched if missing. The
-    /// tree is the folder that [`source_replacement`] takes: one folder a crate.
-    pub fn fetch_firmware(&self, template: &Utf8Path, want: Want<'_>) -> Result<Tree, FetchError> {
-        let lock = template.join("Cargo.lock");
-        let text = std::fs::read_to_string(&lock).map_err(io("read", &lock))?;
+    /// The vendored crates for a workspace, given as paths and contents of its files, whose `Cargo.lock` is obeyed; fetched if
+    /// missing. The tree is the folder that [`source_replacement`] takes: one folder a crate.
+    pub fn fetch_firmware(&self, workspace: &[(&str, &[u8])], want: Want<'_>) -> Result<Tree, FetchError> {
+        let lock =
+            workspace.iter().find(|(path, _)| *path == "Cargo.lock").map(|(_, text)| String::from_utf8_lossy(text));
+        let text = lock.ok_or_else(|| FetchError::Description {
+            name: NAME.to_owned(),
+            what: "the workspace has no `Cargo.lock`; run `cargo generate-lockfile` in it".to_owned(),
+        })?;
         // The lock file decides: there is nothing newer for it.
         let want = if want == Want::Newest { Want::Any } else { want };
         if let Some(tree) = self.locate_firmware(&text, want)? {
@@ -29,6 +33,13 @@ impl Fetcher<'_> {
         }
         (self.progress)(&format!("{NAME}: cargo vendor"));
         self.store(NAME, &lock_description(&text), want, |scratch| {
+            let template = scratch.join("workspace");
+            for (path, contents) in workspace {
+                let path = template.join(path);
+                let folder = path.parent().unwrap_or(&template);
+                std::fs::create_dir_all(folder).map_err(io("make", folder))?;
+                std::fs::write(&path, contents).map_err(io("write", &path))?;
+            }
             let vendor = scratch.join("vendor");
             self.vendor(NAME, &template.join("Cargo.toml"), &vendor, &["--locked"])?;
             Ok(vendor)

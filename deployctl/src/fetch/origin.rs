@@ -1,4 +1,4 @@
-//! Where sources come from: archives, PyPI through pip, crates through cargo, repositories through git.
+//! Where sources come from: archives, the Python index through pip, crates through cargo, repositories through git.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::{FetchError, Fetcher, Limits, firmware, io, unpack};
 use crate::manifest::Source;
 use crate::tool::{Invocation, Output};
 
-const TIME_LIMIT: Duration = Duration::from_secs(30 * 60);
+const TIME_LIMIT: Duration = Duration::from_mins(30);
 
 /// Beginnings of the names of variables that tools with a network need: proxies, mirrors, certificates, and their homes.
 const NETWORK_VARIABLES: &[&str] = &[

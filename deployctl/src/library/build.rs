@@ -36,16 +36,11 @@ impl Build {
 
     /// The text of `cmsis-nn.sources`, for a library in `root`, a path relative to the crate's folder.
     pub fn description(&self, root: &str) -> String {
-        let mut text = "# How libcmsis_nn.a is made where Cargo makes it; see the crate's documentation.\n".to_owned();
         let words =
             [("include", &self.include), ("define", &self.define), ("flag", &self.flag), ("source", &self.source)];
-        text.push_str(&format!("root {root}\n"));
-        for (word, values) in words {
-            for value in values {
-                text.push_str(&format!("{word} {value}\n"));
-            }
-        }
-        text
+        let lines = words.iter().flat_map(|(word, values)| values.iter().map(move |value| format!("{word} {value}\n")));
+        let opening = "# How libcmsis_nn.a is made where Cargo makes it; see the crate's documentation.\n";
+        format!("{opening}root {root}\n{}", lines.collect::<String>())
     }
 }
 

@@ -35,6 +35,12 @@ pub fn select(step: &Step, features: Features) -> Result<Kernel, Unfit> {
         Call::Softmax(p) if p.depth > LARGEST_SOFTMAX => {
             return unfit(format!("rows of {} elements can overflow the sum of exponentials", p.depth));
         }
+        Call::Softmax(p) if !(0..=30).contains(&p.requant.shift) => {
+            return unfit(format!(
+                "an input scale that shifts by {} bits is outside the library's format",
+                p.requant.shift
+            ));
+        }
         Call::Softmax(_) => Variant::Softmax,
         Call::Reshape => return Ok(no_code()),
     };

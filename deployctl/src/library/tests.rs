@@ -188,6 +188,11 @@ fn add_and_softmax() {
     assert!(refused(&adding(Dims { n: 1, h: 1, w: 1, c: 4 })).contains("broadcast"));
     assert_eq!(chosen(&softmax(12), M4), ("arm_softmax_s8".to_owned(), InstructionPath::Scalar));
     assert!(refused(&softmax(4096)).contains("overflow"));
+    let mut tiny_scale = softmax(12);
+    if let Call::Softmax(p) = &mut tiny_scale.call {
+        p.requant.shift = -1;
+    }
+    assert!(refused(&tiny_scale).contains("shifts by -1"));
 }
 
 /// Every kernel with a scratch argument, and some without, on every kind of core.

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use super::catalog::Entry;
 use super::decode::{Grammar, Node, Report, Times, check_children};
-use super::error::Errors;
+use super::error::{Errors, is_misspelt};
 use super::header;
 use super::parse;
 use super::types::{Board, Bytes, Region, RegionKind, Runner};
@@ -31,15 +31,11 @@ const FILE: Grammar = Grammar {
 const TEXT: Grammar = Grammar { arguments: 1, ..Grammar::NOTHING };
 const TEXTS: Grammar = Grammar { arguments: 64, ..Grammar::NOTHING };
 const CORE: Grammar = Grammar { arguments: 1, properties: &["dsp", "mve"], ..Grammar::NOTHING };
-const MEMORY: Grammar =
-    Grammar { children: &[("flash", Times::Often), ("ram", Times::Often)], ..Grammar::NOTHING };
+const MEMORY: Grammar = Grammar { children: &[("flash", Times::Often), ("ram", Times::Often)], ..Grammar::NOTHING };
 const REGION: Grammar = Grammar { arguments: 1, properties: &["address", "size"], ..Grammar::NOTHING };
-const RUNNER: Grammar = Grammar {
-    arguments: 1,
-    properties: &["machine", "instructions-per-tick"],
-    ..Grammar::NOTHING
-};
-const REGION_EXAMPLE: &str = "ram \"RAM\" address=0x20000000 size=\"64KiB\"";
+const RUNNER: Grammar = Grammar { arguments: 1, properties: &["machine", "instructions-per-tick"], ..Grammar::NOTHING };
+const FLASH_EXAMPLE: &str = "flash \"FLASH\" address=0x0 size=\"256KiB\"";
+const RAM_EXAMPLE: &str = "ram \"RAM\" address=0x20000000 size=\"64KiB\"";
 const ADDRESSES: RangeInclusive<i128> = 0..=0xFFFF_FFFF;
 
 /// Reads the board called `name` from its file.
@@ -109,7 +105,12 @@ impl<'a> File<'a> {
                     let message = format!("`{name}` has no meaning on a board that runs on the host");
                     part.refuse(message, "host board", "remove it; cargo's own target and the C linker are used");
                 }
-                (Runner::Qemu { .. }, None) => node.missing(name, example_of(name)),
+                (Runner::Qemu { .. }, None)
+                    if !self.nodes.iter().any(|node| is_misspelt(node.name().value(), name)) =>
+                {
+                    let help = format!("write `{}`", example_of(name));
+                    node.refuse(format!("a board with this runner needs `{name}`"), "this runner", help);
+                }
                 _ => {}
             }
         }
@@ -120,7 +121,9 @@ fn example_of(part: &str) -> &'static str {
     match part {
         "rust-target" => "rust-target \"thumbv7em-none-eabihf\"",
         "c-flags" => "c-flags \"-mcpu=cortex-m4\" \"-mthumb\"",
-        "memory" => "memory { flash \"FLASH\" address=0x0 size=\"4MiB\"; ram \"RAM\" address=0x20000000 size=\"4MiB\" }",
+        "memory" => {
+            "memory { flash \"FLASH\" address=0x0 size=\"4MiB\"; ram \"RAM\" address=0x20000000 size=\"4MiB\" }"
+        }
         _ => "clock \"25MHz\"",
     }
 }
@@ -172,10 +175,11 @@ fn runner(node: &Node<'_>) -> Option<Runner> {
 
 fn regions(memory: &Node<'_>) -> Option<Vec<Region>> {
     let mut found: Vec<(Node<'_>, Option<Region>)> = Vec::new();
-    for (name, kind) in [("flash", RegionKind::Flash), ("ram", RegionKind::Ram)] {
+    let kinds = [("flash", RegionKind::Flash, FLASH_EXAMPLE), ("ram", RegionKind::Ram, RAM_EXAMPLE)];
+    for (name, kind, example) in kinds {
         let nodes = memory.children(name, &REGION);
         if nodes.is_empty() {
-            memory.missing(name, REGION_EXAMPLE);
+            memory.missing(name, example);
         }
         found.extend(nodes.into_iter().map(|node| (node, region(&node, kind))));
     }
@@ -204,7 +208,7 @@ fn check_apart(node: &Node<'_>, region: &Region, other: &Region) {
 }
 
 fn region(node: &Node<'_>, kind: RegionKind) -> Option<Region> {
-    let name = node.need_argument(0, "a name for the linker", REGION_EXAMPLE).and_then(|value| {
+    let name = node.need_argument(0, "a name for the linker", RAM_EXAMPLE).and_then(|value| {
         let name = value.text()?;
         let plain = name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
         if !plain || name.starts_with(|first: char| first.is_ascii_digit()) {

@@ -3,6 +3,7 @@
 //! Knows where the files are; does not know what is in them.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -22,11 +23,27 @@ pub struct Entry {
     pub bytes: Vec<u8>,
 }
 
-/// All boards and kernel libraries that a manifest can name.
+/// All boards and kernel libraries that a manifest can name. Each file is checked at most once, when it is first asked for.
 #[derive(Clone, Debug)]
 pub struct Catalog {
-    boards: BTreeMap<String, Entry>,
-    kernels: BTreeMap<String, Entry>,
+    boards: BTreeMap<String, Slot<Board>>,
+    kernels: BTreeMap<String, Slot<Library>>,
+}
+
+#[derive(Clone, Debug)]
+struct Slot<T> {
+    entry: Entry,
+    checked: OnceLock<Result<T, Errors>>,
+}
+
+impl<T: Clone> Slot<T> {
+    fn new(entry: Entry) -> Self {
+        Self { entry, checked: OnceLock::new() }
+    }
+
+    fn get(&self, name: &str, read: impl Fn(&str, &Entry) -> Result<T, Errors>) -> Result<T, Errors> {
+        self.checked.get_or_init(|| read(name, &self.entry)).clone()
+    }
 }
 
 impl Catalog {
@@ -55,55 +72,55 @@ impl Catalog {
 
     /// The file of a board.
     pub fn board_file(&self, name: &str) -> Option<&Entry> {
-        self.boards.get(name)
+        self.boards.get(name).map(|slot| &slot.entry)
     }
 
     /// The file of a kernel library.
     pub fn library_file(&self, name: &str) -> Option<&Entry> {
-        self.kernels.get(name)
+        self.kernels.get(name).map(|slot| &slot.entry)
     }
 }
 
 impl Board {
     /// The board called `name`, checked; `None` where there is none of that name.
     pub fn load(name: &str, catalog: &Catalog) -> Option<Result<Self, Errors>> {
-        catalog.board_file(name).map(|entry| super::board::read(name, entry))
+        catalog.boards.get(name).map(|slot| slot.get(name, super::board::read))
     }
 
     /// All boards, sorted by name.
     pub fn all(catalog: &Catalog) -> Result<Vec<Self>, Errors> {
-        catalog.boards.iter().map(|(name, entry)| super::board::read(name, entry)).collect()
+        catalog.boards.iter().map(|(name, slot)| slot.get(name, super::board::read)).collect()
     }
 }
 
 impl Library {
     /// The kernel library called `name`, checked; `None` where there is none of that name.
     pub fn load(name: &str, catalog: &Catalog) -> Option<Result<Self, Errors>> {
-        catalog.library_file(name).map(|entry| super::library::read(name, entry))
+        catalog.kernels.get(name).map(|slot| slot.get(name, super::library::read))
     }
 
     /// All kernel libraries, sorted by name.
     pub fn all(catalog: &Catalog) -> Result<Vec<Self>, Errors> {
-        catalog.kernels.iter().map(|(name, entry)| super::library::read(name, entry)).collect()
+        catalog.kernels.iter().map(|(name, slot)| slot.get(name, super::library::read)).collect()
     }
 }
 
-fn packed(folder: &str) -> BTreeMap<String, Entry> {
+fn packed<T: Clone>(folder: &str) -> BTreeMap<String, Slot<T>> {
     builtin::under(folder)
         .filter_map(|file| {
             let name = file.path.strip_prefix(folder)?.strip_prefix('/')?.strip_suffix(".kdl")?;
             let entry = Entry { shown: format!("built-in {}", file.path), path: None, bytes: file.bytes.to_vec() };
-            Some((name.to_owned(), entry))
+            Some((name.to_owned(), Slot::new(entry)))
         })
         .collect()
 }
 
-fn add(entries: &mut BTreeMap<String, Entry>, root: &Utf8Path, folder: &str) -> Result<(), Errors> {
+fn add<T: Clone>(slots: &mut BTreeMap<String, Slot<T>>, root: &Utf8Path, folder: &str) -> Result<(), Errors> {
     for path in super::resolve::kdl_files(&root.join(folder)) {
         let Some(name) = path.file_stem() else { continue };
         let shown = format!("{folder}/{name}.kdl");
         let bytes = parse::read(&path, &shown)?;
-        entries.insert(name.to_owned(), Entry { shown, path: Some(path.clone()), bytes });
+        slots.insert(name.to_owned(), Slot::new(Entry { shown, path: Some(path.clone()), bytes }));
     }
     Ok(())
 }

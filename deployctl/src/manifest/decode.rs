@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use kdl::{KdlEntry, KdlNode, KdlValue};
 
-use super::error::{Errors, Problem, Text, suggest};
+use super::error::{Errors, Problem, Text, is_misspelt, suggest};
 use super::units::UnitError;
 
 /// Mistakes found so far in one file.
@@ -172,8 +172,14 @@ impl<'a> Node<'a> {
         self.report.add(Problem::at(self.span(), message).label(label).help(help));
     }
 
-    /// Adds the problem that something is not there.
+    /// Adds the problem that a property or child is not there, unless it stands there misspelt or as the other of the two:
+    /// that is a problem already.
     pub(super) fn missing(&self, what: &str, example: &str) {
+        let keys = self.kdl.entries().iter().filter_map(|entry| Some(entry.name()?.value()));
+        let children = self.kdl.children().map_or(&[][..], kdl::KdlDocument::nodes).iter();
+        if keys.chain(children.map(|node| node.name().value())).any(|written| is_misspelt(written, what)) {
+            return;
+        }
         self.refuse(format!("`{}` needs `{what}`", self.name()), "incomplete", format!("write `{example}`"));
     }
 
@@ -319,10 +325,10 @@ impl Value<'_> {
         Some(text.clone())
     }
 
-    /// A name that a model gave: any text that is not empty.
+    /// A name that a model gave: any text, even an empty one.
     pub(super) fn name(&self) -> Option<String> {
         match self.entry.value() {
-            KdlValue::String(text) if !text.is_empty() => Some(text.clone()),
+            KdlValue::String(text) => Some(text.clone()),
             _ => self.text(),
         }
     }
@@ -342,7 +348,11 @@ impl Value<'_> {
 
     /// A real number, as the `f32` that is nearest to the decimal digits in the file.
     pub(super) fn float32(&self) -> Option<f32> {
-        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "rounding to f32 is what is asked")]
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            reason = "rounding to f32 is what is asked"
+        )]
         let value = match *self.entry.value() {
             KdlValue::Integer(number) => number as f32,
             // Not by way of f64: rounding twice can give the neighbour of the nearest f32.
@@ -377,7 +387,9 @@ impl Value<'_> {
         let text = match self.entry.value() {
             KdlValue::String(text) => text.clone(),
             KdlValue::Integer(number) if bare => number.to_string(),
-            _ => return self.wrong("a quantity with its unit", &format!("write it in quotes, such as `\"{example}\"`")),
+            _ => {
+                return self.wrong("a quantity with its unit", &format!("write it in quotes, such as `\"{example}\"`"));
+            }
         };
         match read(&text) {
             Ok(value) => Some(value),

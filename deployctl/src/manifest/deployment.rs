@@ -27,12 +27,8 @@ const FILE: Grammar = Grammar {
     ],
     later: &["convert", "preprocess", "services"],
 };
-const DEPLOYMENT: Grammar = Grammar {
-    arguments: 1,
-    properties: &["version", "owner"],
-    children: &[("summary", Times::Once)],
-    later: &[],
-};
+const DEPLOYMENT: Grammar =
+    Grammar { arguments: 1, properties: &["version", "owner"], children: &[("summary", Times::Once)], later: &[] };
 const TEXT: Grammar = Grammar { arguments: 1, ..Grammar::NOTHING };
 const RUNBOOK: Grammar =
     Grammar { children: &[("escalate", Times::Once), ("review-every", Times::Once)], ..Grammar::NOTHING };
@@ -137,7 +133,11 @@ impl<'a> File<'a> {
             let target = value.and_then(|value| {
                 let target = self.target(&value)?;
                 if seen.contains(&target.name.value) {
-                    value.refuse(format!("`{}` is a target twice", target.name.value), "second one", "keep one of them");
+                    value.refuse(
+                        format!("`{}` is a target twice", target.name.value),
+                        "second one",
+                        "keep one of them",
+                    );
                 }
                 seen.push(target.name.value.clone());
                 Some(target)
@@ -190,7 +190,8 @@ fn file_name(value: &Value<'_>) -> Option<Spanned<String>> {
     if plain && name.len() <= 64 && name.starts_with(|first: char| first.is_ascii_alphanumeric()) {
         return Some(Spanned { value: name, span: value.span() });
     }
-    let help = "use up to 64 letters, digits, `-`, `_` and `.`, the first a letter or digit: outputs are filed under it";
+    let help =
+        "use up to 64 letters, digits, `-`, `_` and `.`, the first a letter or digit: outputs are filed under it";
     value.refuse(format!("`{name}` is no name for a deployment"), "here", help);
     None
 }

@@ -31,8 +31,8 @@ pub struct Problem {
 
 fn headline(path: &str, count: usize) -> String {
     match count {
-        1 => format!("`{path}` has a mistake"),
-        _ => format!("`{path}` has {count} mistakes"),
+        1 => format!("`{path}` cannot be used"),
+        _ => format!("`{path}` cannot be used: {count} mistakes"),
     }
 }
 
@@ -142,6 +142,11 @@ pub(super) fn closest<'a>(written: &str, known: impl IntoIterator<Item = &'a str
         .map(|word| (strsim::damerau_levenshtein(&lower, &word.to_lowercase()), word))
         .min_by_key(|(distance, _)| *distance)?;
     (distance <= 1 + word.chars().count() / 4).then_some(word)
+}
+
+/// True where `written` was probably meant to be `word`.
+pub(super) fn is_misspelt(written: &str, word: &str) -> bool {
+    closest(written, [word]).is_some()
 }
 
 /// Advice for a word that is not known: the closest known one, and all of them.

@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::error::Problem;
 
 /// Manifests nest three levels; this leaves room and bounds the parser's work, which doubles with each `/-` level.
-const DEPTH: usize = 12;
+const DEPTH: usize = 8;
 /// Nested `/* /* */ */`.
 const COMMENT_DEPTH: usize = 12;
 /// Bounds the parser's recursion even where it sees other brackets than this scan does, after an error inside a string.
@@ -120,7 +120,7 @@ impl Scan<'_> {
         let help = if many {
             "close it with `\"\"\"` on a line of its own"
         } else {
-            "close it with a `\"` on the same line; a text of several lines stands between `\"\"\"` lines"
+            "a `\"` is missing, here or earlier on this line; a text of several lines stands between `\"\"\"` lines"
         };
         self.refuse(opening, "this string is never closed", "opened here", help);
     }
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn depth_is_capped() {
-        assert_eq!(messages(&"a {".repeat(1500)), ["nodes nest more than 12 deep"]);
+        assert_eq!(messages(&"a {".repeat(1500)), ["nodes nest more than 8 deep"]);
         assert_eq!(messages(&"/*".repeat(1500)), ["comments nest more than 12 deep"]);
         assert_eq!(messages(&"/- a\n".repeat(17)), ["more than 16 times `/-` in one file"]);
         assert!(messages(&"}".repeat(9000)).len() <= 20);

@@ -3,7 +3,7 @@
 use kdl::{KdlNode, KdlValue};
 
 use super::decode::Report;
-use super::error::Problem;
+use super::error::{Problem, is_misspelt};
 
 /// The only version of the grammar so far.
 const VERSION: i128 = 1;
@@ -39,11 +39,14 @@ pub(super) fn check(nodes: &[KdlNode], kind: &str, report: &Report) -> bool {
         Some(VERSION) if first.children().is_none_or(|children| children.nodes().is_empty()) => true,
         Some(VERSION) => {
             let problem = Problem::at(span, format!("`{kind}` has no braces"));
-            report.add(problem.label("here").help(format!("`{kind} version={VERSION}` stands alone; the rest follows it")));
+            report.add(
+                problem.label("here").help(format!("`{kind} version={VERSION}` stands alone; the rest follows it")),
+            );
             false
         }
         Some(other) => {
-            let problem = Problem::at(span, format!("version {other} of this file's grammar is not known to this version"));
+            let problem =
+                Problem::at(span, format!("version {other} of this file's grammar is not known to this version"));
             report.add(problem.label("here").help(format!("this version reads `{kind} version={VERSION}`")));
             false
         }
@@ -54,8 +57,11 @@ pub(super) fn check(nodes: &[KdlNode], kind: &str, report: &Report) -> bool {
     }
 }
 
-/// Adds the problem that a top-level node is not there.
+/// Adds the problem that a top-level node is not there, unless one stands there misspelt: that is a problem already.
 pub(super) fn missing(nodes: &[KdlNode], whole: &str, name: &str, example: &str, report: &Report) {
+    if nodes.iter().any(|node| is_misspelt(node.name().value(), name)) {
+        return;
+    }
     let span = nodes.first().map_or(0..0, |first| {
         let span = first.name().span();
         span.offset()..span.offset() + span.len()

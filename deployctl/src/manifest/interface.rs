@@ -23,10 +23,8 @@ const INPUT: Grammar = Grammar {
     children: &[("shape", Times::Once), ("quantization", Times::Once)],
     later: &[],
 };
-const OUTPUT: Grammar = Grammar {
-    children: &[("shape", Times::Once), ("quantization", Times::Once), ("labels", Times::Once)],
-    ..INPUT
-};
+const OUTPUT: Grammar =
+    Grammar { children: &[("shape", Times::Once), ("quantization", Times::Once), ("labels", Times::Once)], ..INPUT };
 /// LiteRT's tensors have up to eight dimensions.
 const SHAPE: Grammar = Grammar { arguments: 8, ..Grammar::NOTHING };
 const QUANTIZATION: Grammar = Grammar { properties: &["scale", "zero-point"], ..Grammar::NOTHING };
@@ -97,8 +95,8 @@ fn port(node: &Node<'_>, manifest: &Utf8Path) -> Option<Port> {
         None => Some(None),
     };
     let labels = match node.child("labels", &LABELS) {
-        Some(node) => labels(&node, shape.as_deref(), manifest).map(Some),
-        None => Some(None),
+        Some(labels_node) if node.name() == "output" => labels(&labels_node, shape.as_deref(), manifest).map(Some),
+        _ => Some(None),
     };
     Some(Port { name: name?, dtype: dtype?, shape: shape?, quantization: quantization?, labels: labels? })
 }
@@ -122,7 +120,11 @@ fn quantization(node: &Node<'_>, dtype: Option<TensorType>) -> Option<PortQuanti
         if scale > 0.0 {
             return Some(scale);
         }
-        value.refuse("a scale is greater than zero", "not positive", "copy it from the model: `deployctl init` shows it");
+        value.refuse(
+            "a scale is greater than zero",
+            "not positive",
+            "copy it from the model: `deployctl init` shows it",
+        );
         None
     });
     let zero_point = node.need_property("zero-point", QUANTIZATION_EXAMPLE);

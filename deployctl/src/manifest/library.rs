@@ -104,7 +104,7 @@ impl<'a> File<'a> {
     fn list(&self, name: &str, check: impl Fn(&Value<'_>) -> bool) -> Option<Vec<String>> {
         let mut all = Some(Vec::new());
         for node in Node::find_all(self.nodes, name, &TEXTS, self.report) {
-            let good = texts(node).filter(|_| node.arguments().iter().fold(true, |good, value| check(value) && good));
+            let good = texts(node).filter(|_| node.arguments().iter().filter(|value| !check(value)).count() == 0);
             all = all.zip(good).map(|(mut all, texts)| {
                 all.extend(texts);
                 all
@@ -150,9 +150,8 @@ fn check_glob(value: &Value<'_>) -> bool {
 /// A path that stays inside the source's folder.
 fn check_inside(value: &Value<'_>) -> bool {
     let Some(text) = value.text() else { return false };
-    let inside = Utf8Path::new(&text)
-        .components()
-        .all(|part| matches!(part, Utf8Component::Normal(_) | Utf8Component::CurDir));
+    let inside =
+        Utf8Path::new(&text).components().all(|part| matches!(part, Utf8Component::Normal(_) | Utf8Component::CurDir));
     if !inside {
         let help = "write it relative to the source's folder, without `..`";
         value.refuse(format!("`{text}` leaves the source's folder"), "here", help);
@@ -188,7 +187,11 @@ fn source_of(node: &Node<'_>, folder: Option<&Utf8Path>) -> Option<Source> {
             Some(folder) => Some(folder.join(text)),
             None if Utf8Path::new(&text).is_absolute() => Some(text.into()),
             None => {
-                value.refuse("a built-in file has no folder that a path could start from", "here", "use another source");
+                value.refuse(
+                    "a built-in file has no folder that a path could start from",
+                    "here",
+                    "use another source",
+                );
                 None
             }
         }

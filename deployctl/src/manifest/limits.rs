@@ -133,7 +133,7 @@ fn override_of(node: &Node<'_>, library: Option<&str>) -> Option<Spanned<Overrid
 }
 
 fn operator(value: &Value<'_>) -> Option<String> {
-    let text = value.name()?;
+    let text = value.name().filter(|text| !text.is_empty()).or_else(|| value.text())?;
     match text.strip_prefix("op:") {
         Some(index) if index.parse::<u32>().is_err() || index.starts_with('+') => {
             let help = "write an operator's index, such as `op:7`, its name, such as `SOFTMAX`, or its output tensor";
@@ -171,7 +171,6 @@ pub(super) fn gates(node: &Node<'_>, deployment_owner: Option<&str>) -> Option<G
 
 type MaybeLimit<T> = Option<Spanned<Limit<T>>>;
 
-#[expect(clippy::option_option, reason = "absent and mistaken are different")]
 fn limit<T: Default + PartialEq>(
     gates: &Node<'_>,
     name: &str,

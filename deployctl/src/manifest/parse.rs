@@ -2,10 +2,11 @@
 //!
 //! Knows KDL; does not know what nodes mean.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use camino::Utf8Path;
-use kdl::{KdlDiagnostic, KdlDocument};
+use kdl::{KdlDiagnostic, KdlDocument, KdlError};
 use miette::NamedSource;
 
 use super::error::{Errors, Problem, Text};
@@ -57,7 +58,7 @@ pub(super) fn parse(bytes: &[u8], shown: &str) -> Result<Parsed, Errors> {
     }
     match on_large_stack(text) {
         Some(Ok(document)) => Ok(Parsed { text: Arc::clone(&named), document }),
-        Some(Err(error)) => Err(in_text(syntax_problems(&error.diagnostics, text))),
+        Some(Err(error)) => Err(in_text(all_problems(error, text))),
         None => fail(Problem::new(format!("`{shown}` could not be parsed")).help("free some memory and try again")),
     }
 }
@@ -73,30 +74,95 @@ fn on_large_stack(text: &str) -> Option<Result<KdlDocument, kdl::KdlError>> {
     })
 }
 
-/// The parser's diagnostics, without those that only say again that something is wrong where an earlier one already did.
-fn syntax_problems(diagnostics: &[KdlDiagnostic], text: &str) -> Vec<Problem> {
-    let mut problems: Vec<Problem> = Vec::new();
-    let mut last_line = None;
-    for diagnostic in diagnostics {
-        let start = floor(text, diagnostic.span.offset());
-        let end = floor(text, diagnostic.span.offset() + diagnostic.span.len()).max(start);
-        let line = text[..start].matches('\n').count();
-        if last_line == Some(line) {
-            continue;
+/// Most syntax errors that are shown.
+const MOST_PROBLEMS: usize = 20;
+
+/// All syntax errors. At a bad property value the parser gives up, so the value is replaced and the parser started again.
+fn all_problems(mut error: KdlError, text: &str) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut repaired = text.to_owned();
+    loop {
+        let (mut found, fatal) = syntax_problems(&error.diagnostics, &repaired);
+        problems.append(&mut found);
+        let Some(token) = fatal.filter(|token| !token.is_empty() && problems.len() < MOST_PROBLEMS) else { break };
+        // As long as the original, so that places stay where they are.
+        repaired.replace_range(token.clone(), &format!("{:<1$}", 0, token.len()));
+        match on_large_stack(&repaired) {
+            Some(Err(next)) => error = next,
+            _ => break,
         }
-        last_line = Some(line);
-        let message = diagnostic.message.as_deref().unwrap_or("this is not KDL").trim_end_matches('.');
-        let help = diagnostic.help.as_deref().unwrap_or(
-            "text stands in double quotes, a node ends with its line or `;`, and true and false are `#true` and `#false`",
-        );
-        let label = diagnostic.label.as_deref().unwrap_or("here");
-        problems.push(Problem::at(start..end, lower_first(message)).label(label).help(help));
     }
+    problems.sort_by_key(|problem| problem.span().map(|span| span.start));
+    problems.dedup_by_key(|problem| problem.span().map(|span| span.start));
     problems
 }
 
-fn floor(text: &str, at: usize) -> usize {
-    text.floor_char_boundary(at)
+/// The parser's diagnostics, without those that only say again that something is wrong on a line where one already did;
+/// and the bad property value at which it gave up, if it did.
+fn syntax_problems(diagnostics: &[KdlDiagnostic], text: &str) -> (Vec<Problem>, Option<Range<usize>>) {
+    let mut problems: Vec<Problem> = Vec::new();
+    let mut last_line = None;
+    let mut fatal = None;
+    for diagnostic in diagnostics {
+        let start = text.floor_char_boundary(diagnostic.span.offset());
+        let end = text.floor_char_boundary(diagnostic.span.offset() + diagnostic.span.len()).max(start);
+        let gave_up = diagnostic.message.as_deref() == Some("Expected property value");
+        let span = if gave_up { token_at(text, end) } else { start..end };
+        if gave_up {
+            fatal = Some(span.clone());
+        }
+        let line = text[..span.start].matches('\n').count();
+        if last_line.replace(line) != Some(line) {
+            problems.push(explained(diagnostic, span, text));
+        }
+    }
+    (problems, fatal)
+}
+
+/// The word around `at`, up to white space and brackets.
+fn token_at(text: &str, at: usize) -> Range<usize> {
+    let ends = |c: char| c.is_whitespace() || matches!(c, '=' | ';' | '{' | '}' | '(' | ')');
+    let start = text[..at].char_indices().rev().find(|(_, c)| ends(*c)).map_or(0, |(index, c)| index + c.len_utf8());
+    let end = text[at..].find(ends).map_or(text.len(), |len| at + len);
+    start..end
+}
+
+/// The parser's diagnostic in words for people who do not know its grammar.
+fn explained(diagnostic: &KdlDiagnostic, span: Range<usize>, text: &str) -> Problem {
+    let token = &text[span.clone()];
+    let message = diagnostic.message.as_deref().unwrap_or("this is not KDL").trim_end_matches('.');
+    let (message, label, help) = match token {
+        "true" | "false" | "null" | "inf" | "-inf" | "nan" => {
+            (format!("`{token}` needs a hash in KDL 2"), "a keyword", format!("write `#{token}`"))
+        }
+        _ if token.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '-' | '+' | '.')) => {
+            let help =
+                "a number has digits, perhaps a `.` with more, perhaps an exponent; other text stands in double quotes";
+            (format!("`{}` is not a number", clipped(token)), "not a number", help.to_owned())
+        }
+        _ if token.starts_with('"') => {
+            let help = "write `\\\\` for a backslash, and a space, `;` or line end behind the closing quote";
+            ("this string is not well formed".to_owned(), "here", help.to_owned())
+        }
+        _ if message == "Expected end of document" => {
+            let help = "a node ends with its line or `;`; a value may be missing before this";
+            ("this cannot stand here".to_owned(), "not expected", help.to_owned())
+        }
+        _ if message.starts_with("Found child block") => (
+            "a block without a node name".to_owned(),
+            "no name before it",
+            "write the node's name before the `{`".to_owned(),
+        ),
+        _ => {
+            let help = "text stands in double quotes; a node ends with its line or `;`; true and false are `#true` and `#false`";
+            (lower_first(message), "here", help.to_owned())
+        }
+    };
+    Problem::at(span, message).label(label).help(help)
+}
+
+fn clipped(token: &str) -> &str {
+    &token[..token.floor_char_boundary(40)]
 }
 
 fn lower_first(message: &str) -> String {

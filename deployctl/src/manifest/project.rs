@@ -1,6 +1,6 @@
 //! What concerns several manifests of a project at once, and the body of the manifest fuzzers.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use miette::NamedSource;
@@ -21,7 +21,8 @@ pub fn clashes(manifests: &[Manifest]) -> Result<(), Errors> {
         path = resolve::shown(&manifest.path, &manifest.root);
         let text = Arc::new(NamedSource::new(&path, manifest.text.clone()));
         let other = resolve::shown(&other.path, &other.root);
-        let message = format!("deployment `{}` is in `{other}` too, with a target of the same name", manifest.name.value);
+        let message =
+            format!("deployment `{}` is in `{other}` too, with a target of the same name", manifest.name.value);
         let problem = Problem::at(manifest.name.span.clone(), message).label("second one");
         problems.push(problem.help("give one of them another name: outputs are filed by it").in_text(&text));
     }
@@ -33,18 +34,22 @@ fn shares_target(a: &Manifest, b: &Manifest) -> bool {
     a.name.value == b.name.value && a.targets.iter().any(|target| has(&target.name.value))
 }
 
-/// Reads `bytes` as a manifest, a board and a kernel library and writes out the mistakes found. Must never panic.
+/// Reads `bytes` as a manifest, a board and a kernel library and writes out the mistakes found.
+///
+/// # Panics
+///
+/// Only where the reader has a fault: a refusal without a reason, or one whose place lies outside the text.
 pub fn fuzz_body(bytes: &[u8]) {
-    let catalog = Catalog::builtin();
+    static BUILTIN: LazyLock<Catalog> = LazyLock::new(Catalog::builtin);
     let root = Utf8PathBuf::from("fuzz");
-    let manifest = deployment::from_bytes(bytes, Utf8Path::new("fuzz/input.kdl"), root, &catalog).err();
+    let manifest = deployment::from_bytes(bytes, Utf8Path::new("fuzz/input.kdl"), root, &BUILTIN).err();
     let entry = Entry { shown: "input.kdl".to_owned(), path: None, bytes: bytes.to_vec() };
     let others = [board::read("input", &entry).err(), library::read("input", &entry).err()];
     for errors in others.into_iter().flatten().chain(manifest) {
         assert!(!errors.problems().is_empty(), "an error without a problem");
         let mut out = String::new();
-        let rendered = miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::none())
-            .render_report(&mut out, &errors);
+        let rendered =
+            miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::none()).render_report(&mut out, &errors);
         assert!(rendered.is_ok(), "a problem's place lies outside the text");
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn regression(node: &Node<'_>, manifest: &Utf8Path) -> Option<Regress
         (Some(node), None) => recorded(&node, manifest),
         (None, Some(node)) => seeded(&node),
         (None, None) => {
-            node.refuse("`regression` names no vectors", "incomplete", format!("write `{EXAMPLE}`"));
+            node.missing("vectors", EXAMPLE);
             None
         }
     };

@@ -187,7 +187,7 @@ pub enum Vectors {
 }
 
 /// The `gates` node: limits over measurements. Built-in gates need no node.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Gates {
     /// Flash of the app.
     pub flash: Option<Spanned<Limit<Bytes>>>,
@@ -273,7 +273,7 @@ pub enum Runner {
     Qemu {
         /// `-M`.
         machine: String,
-        /// Instructions a SysTick tick under `-icount shift=0`.
+        /// Instructions a `SysTick` tick under `-icount shift=0`.
         instructions_per_tick: u64,
     },
 }

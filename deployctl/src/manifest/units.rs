@@ -14,7 +14,8 @@ fn refuse<T>(message: impl Into<String>, help: &str) -> Result<T, UnitError> {
     Err(UnitError { message: message.into(), help: help.to_owned() })
 }
 
-const BYTES_HELP: &str = "write bytes as a number with one of the units B, KiB (1024) or MiB (1024 × 1024): `\"24KiB\"`";
+const BYTES_HELP: &str =
+    "write bytes as a number with one of the units B, KiB (1024) or MiB (1024 × 1024): `\"24KiB\"`";
 const INSTRUCTIONS_HELP: &str =
     "write a number, k, M or G if you like, and the word: `\"9.5M instructions\"` or `\"120k instructions\"`";
 const PERCENT_HELP: &str = "write a percentage between 0% and 100%, such as `\"10%\"`";
@@ -156,7 +157,9 @@ mod tests {
 
     #[test]
     fn bytes_that_cannot_be_meant_are_refused() {
-        for text in ["", "KiB", "24KB", "24kB", "24M", "1.3B", "-1 B", "1..5KiB", "1e3", "24 KiB KiB", "NaN", "0.0001KiB"] {
+        for text in
+            ["", "KiB", "24KB", "24kB", "24M", "1.3B", "-1 B", "1..5KiB", "1e3", "24 KiB KiB", "NaN", "0.0001KiB"]
+        {
             assert!(bytes(text).is_err(), "{text}");
         }
         assert!(bytes("99999999999999999999").is_err());

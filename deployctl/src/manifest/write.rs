@@ -38,7 +38,12 @@ pub fn budget_for(peak: u64, headroom: Ratio) -> Bytes {
         let margin = (budget - peak) as f64 / budget as f64;
         margin >= headroom.0
     };
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "as above")]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "as above"
+    )]
     let about = (peak as f64 / (1.0 - headroom.0.clamp(0.0, 0.99))) as u64;
     let mut budget = about.max(peak).max(1).next_multiple_of(16);
     // The estimate is off by a rounding at most.
@@ -110,9 +115,10 @@ fn kernels(out: &mut String, options: &Init<'_>, owner: &str) -> std::fmt::Resul
     writeln!(out, "\n")
 }
 
-/// The shortest decimal that reads back as the same `f32`, with the decimal point that makes it a real number.
+/// The shortest decimal that reads back as the same `f32`. Very large and small ones get an exponent: they would be long,
+/// and KDL's parser takes no more digits than an integer has.
 fn decimal(value: f32) -> String {
-    let plain = value.to_string();
+    let plain = if (1e-6..1e9).contains(&value) { value.to_string() } else { return format!("{value:e}") };
     if plain.contains('.') { plain } else { format!("{plain}.0") }
 }
 
@@ -124,7 +130,7 @@ fn quoted(text: &str) -> String {
             '"' | '\\' => out.extend(['\\', c]),
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
-            c if c.is_control() || is_format(c) => out.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
+            c if c.is_control() || is_format(c) => out.extend(c.escape_unicode()),
             c => out.push(c),
         }
     }

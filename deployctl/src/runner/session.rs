@@ -21,9 +21,9 @@ pub struct Session {
     pub output_bytes: Vec<usize>,
 }
 
-/// One run of one vector in a session.
+/// One place in the order of a session: one run of one vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Run {
+pub(super) struct Turn {
     /// Which vector.
     pub(super) vector: usize,
     /// Which repetition.
@@ -36,14 +36,14 @@ pub(super) struct Run {
 
 impl Session {
     /// The runs in order.
-    pub(super) fn plan(&self) -> Vec<Run> {
+    pub(super) fn plan(&self) -> Vec<Turn> {
         let mut plan = Vec::new();
         for run in 0..self.runs {
             for vector in 0..self.vectors.len() {
-                plan.push(Run { vector, run, complement: false, poison: 0 });
+                plan.push(Turn { vector, run, complement: false, poison: 0 });
             }
             if self.vectors.len() == 1 {
-                plan.push(Run { vector: 0, run, complement: true, poison: 0 });
+                plan.push(Turn { vector: 0, run, complement: true, poison: 0 });
             }
         }
         for (item, seed) in plan.iter_mut().zip((1..).step_by(2)) {
@@ -55,9 +55,9 @@ impl Session {
     /// The lines that the harness reads.
     pub fn script(&self) -> String {
         let mut script = Script::new(&self.digest);
-        for run in self.plan() {
-            for (seed, verb) in [(run.poison, "step"), (run.poison + 1, "invoke")] {
-                script.inputs(seed, &self.vectors[run.vector], run.complement);
+        for turn in self.plan() {
+            for (seed, verb) in [(turn.poison, "step"), (turn.poison + 1, "invoke")] {
+                script.inputs(seed, &self.vectors[turn.vector], turn.complement);
                 script.line(verb);
             }
         }

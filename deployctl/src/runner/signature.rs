@@ -44,23 +44,23 @@ pub enum Signature {
     },
     /// The processor took a fault.
     #[error(
-        "fault: {} during {}, at pc {pc}{}; resolve the address with `arm-none-eabi-addr2line -e harness {pc}` \
-         (lr {lr}, cfsr {cfsr}, hfsr {hfsr})",
-        fault_cause(cfsr, hfsr), during(*operator), address.as_ref().map_or_else(String::new, |at| format!(", accessing {at}"))
+        "fault: {} during {}, at pc {pc:#010x}{}; find the line with `arm-none-eabi-addr2line -e harness {pc:#x}` \
+         (lr {lr:#010x}, cfsr {cfsr:#010x}, hfsr {hfsr:#010x})",
+        fault_cause(*cfsr, *hfsr), during(*operator), accessing(*address)
     )]
     Fault {
         /// The operator, where known.
         operator: Option<usize>,
-        /// Program counter, hexadecimal.
-        pc: String,
-        /// Link register, hexadecimal.
-        lr: String,
-        /// Configurable fault status register, hexadecimal.
-        cfsr: String,
-        /// Hard fault status register, hexadecimal.
-        hfsr: String,
-        /// The address that was accessed, where the core kept it, hexadecimal.
-        address: Option<String>,
+        /// Program counter.
+        pc: u32,
+        /// Link register.
+        lr: u32,
+        /// Configurable fault status register.
+        cfsr: u32,
+        /// Hard fault status register.
+        hfsr: u32,
+        /// The address that was accessed, where the core kept it.
+        address: Option<u32>,
     },
     /// Rust code on the target panicked.
     #[error("panic: {message} (during {}); this is a defect of the firmware, not of the board", during(*operator))]
@@ -185,7 +185,7 @@ impl Signature {
         let (code, rest) = text.split_once(' ')?;
         let field = |name: &str| rest.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
         let operator = || field("operator").and_then(|word| word.parse().ok());
-        let hex = |name: &str| field(name).filter(|word| *word != "none").map(|word| format!("0x{word}"));
+        let hex = |name: &str| u32::from_str_radix(field(name)?, 16).ok();
         Some(match code {
             "wrong-image" => Self::WrongImage { have: field("have")?.into(), want: field("want")?.into() },
             "guard-low" => Self::GuardLow { operator: operator() },
@@ -210,6 +210,10 @@ fn during(operator: Option<usize>) -> String {
     operator.map_or_else(|| "the uninterrupted run or between operators".into(), |index| format!("op:{index}"))
 }
 
+fn accessing(address: Option<u32>) -> String {
+    address.map_or_else(String::new, |address| format!(", accessing {address:#010x}"))
+}
+
 fn code_text(code: Option<i32>) -> String {
     code.map_or_else(|| "none, a signal".into(), |code| code.to_string())
 }
@@ -222,7 +226,7 @@ fn hint(diagnostics: &str) -> String {
 }
 
 /// The first cause that the fault status registers name (ARMv7-M Architecture Reference Manual, B3.2.15 and B3.2.16).
-fn fault_cause(cfsr: &str, hfsr: &str) -> &'static str {
+fn fault_cause(cfsr: u32, hfsr: u32) -> &'static str {
     const CAUSES: [(u32, &str); 14] = [
         (0, "instruction fetch from forbidden memory"),
         (1, "data access to forbidden memory"),
@@ -239,8 +243,6 @@ fn fault_cause(cfsr: &str, hfsr: &str) -> &'static str {
         (24, "unaligned access"),
         (25, "division by zero"),
     ];
-    let register = |text: &str| u32::from_str_radix(text.trim_start_matches("0x"), 16).unwrap_or(0);
-    let (cfsr, hfsr) = (register(cfsr), register(hfsr));
     match CAUSES.iter().find(|(bit, _)| cfsr >> bit & 1 == 1) {
         Some((_, cause)) => cause,
         None if hfsr >> 1 & 1 == 1 => "bus error on a vector table read",

@@ -15,7 +15,7 @@ use super::*;
 
 const BOARD_TARGET: &str = "thumbv7em-none-eabihf";
 const MACHINE: &str = "mps2-an386";
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Starts with the standard library and polls for the end.
 struct Plain;
@@ -195,8 +195,8 @@ fn each_failure_has_its_signature() {
 #[test]
 fn a_hang_is_a_time_out_of_the_machine() {
     for command in [Some(host()), board()].into_iter().flatten() {
-        let signature = provoked(&command, "hang", Duration::from_secs(1));
-        assert!(matches!(&signature, Signature::TimedOut { after } if after.starts_with("ready ")), "{signature}");
+        let signature = provoked(&command, "hang", Duration::from_secs(2));
+        assert!(matches!(signature, Signature::TimedOut { .. }), "{signature}");
         assert!(signature.is_infrastructure());
     }
 }

@@ -4,7 +4,7 @@
 
 use std::str::FromStr;
 
-use super::session::{Run, Session, check_word};
+use super::session::{Session, Turn, check_word};
 use super::{Ended, Measurement, Observation, Signature};
 
 /// The answers of a target to one session.
@@ -45,9 +45,9 @@ impl<'a> Transcript<'a> {
     ) -> Result<Measurement, Signature> {
         let (operators, arena_bytes) = self.greeting()?;
         let mut observations = Vec::new();
-        for run in session.plan() {
-            let observation = self.observation(run, operators, session, instructions_per_tick)?;
-            if !run.complement {
+        for turn in session.plan() {
+            let observation = self.observation(turn, operators, session, instructions_per_tick)?;
+            if !turn.complement {
                 observations.push(observation);
             }
         }
@@ -91,26 +91,26 @@ impl<'a> Transcript<'a> {
     /// The answers to `step` and `invoke` of one run.
     fn observation(
         &mut self,
-        run: Run,
+        turn: Turn,
         operators: usize,
         session: &Session,
         instructions_per_tick: Option<u64>,
     ) -> Result<Observation, Signature> {
-        self.expect(&format!("step {}", run.poison))?;
+        self.expect(&format!("step {}", turn.poison))?;
         let operator_digests = (0..operators).map(|index| self.operator(index)).collect::<Result<_, _>>()?;
         let outputs = self.outputs(&session.output_bytes)?;
         let step_high = self.required("arena")?;
         self.expect("done")?;
-        self.expect(&format!("invoke {}", run.poison + 1))?;
+        self.expect(&format!("invoke {}", turn.poison + 1))?;
         let invoke_outputs = self.outputs(&session.output_bytes)?;
         let ticks: Option<u64> = self.optional("ticks")?;
         let stack_invoke = self.optional("stack")?;
         let invoke_high = self.required("arena")?;
         self.expect("done")?;
         Ok(Observation {
-            vector: run.vector,
-            run: run.run,
-            poison: run.poison,
+            vector: turn.vector,
+            run: turn.run,
+            poison: turn.poison,
             operator_digests,
             outputs,
             invoke_outputs,
@@ -194,7 +194,8 @@ impl<'a> Transcript<'a> {
     fn end(&self) -> Signature {
         let after = self.after.to_owned();
         let Ended { code, stderr, timed_out, .. } = self.ended;
-        let diagnostics = String::from_utf8_lossy(stderr).lines().last().unwrap_or_default().to_owned();
+        let said = String::from_utf8_lossy(stderr);
+        let diagnostics = said.lines().rfind(|line| !line.contains(": warning: ")).unwrap_or_default().to_owned();
         match (timed_out, self.read) {
             (true, _) => Signature::TimedOut { after },
             (false, 0) => Signature::Silent { code: *code, diagnostics },
@@ -277,7 +278,8 @@ mod tests {
     }
 
     fn read(stdout: Vec<u8>) -> Result<Measurement, Signature> {
-        let ended = Ended { code: Some(1), stdout, stderr: b"warning\nlast words\n".into(), timed_out: false };
+        let ended =
+            Ended { code: Some(1), stdout, stderr: b"last words\nqemu: warning: no peer\n".into(), timed_out: false };
         Transcript::new(&ended).measurement(&session(), Some(40))
     }
 

@@ -183,7 +183,7 @@ impl Toolbox<'_> {
     fn invoke(&self, program: &Utf8Path, args: &[&str], env: &BTreeMap<String, String>) -> Result<String, ToolError> {
         let question = Invocation::new(program).args(args.iter().copied()).envs(env);
         let question = question.env("PATH", self.path.as_str()).env("LC_ALL", "C");
-        let output = question.time_limit(Duration::from_secs(60)).run(self.supervisor)?;
+        let output = question.time_limit(Duration::from_mins(1)).run(self.supervisor)?;
         let text = output.stdout.text().trim_end().to_owned();
         if text.is_empty() { Err(answer(program, &args.join(" "), "")) } else { Ok(text) }
     }

@@ -65,7 +65,7 @@ impl Invocation {
             env: BTreeMap::new(),
             cwd: Utf8PathBuf::from("/"),
             stdin: Stdin::Empty,
-            time_limit: Duration::from_secs(600),
+            time_limit: Duration::from_mins(10),
             output_limit: OUTPUT_LIMIT,
         }
     }

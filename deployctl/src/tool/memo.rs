@@ -142,7 +142,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| Utf8PathBuf::try_from(folder.path().join(name)).unwrap();
         std::fs::write(at("tool"), "1").unwrap();
-        let old = SystemTime::now() - Duration::from_secs(60);
+        let old = SystemTime::now() - Duration::from_mins(1);
         std::fs::File::open(at("tool")).unwrap().set_times(FileTimes::new().set_modified(old)).unwrap();
         let memo = Memo::open(at("memo.json"));
         ask(&memo, &at("tool"), "young");

@@ -80,3 +80,172 @@ fn answer<'l, L: Platform>(
     }
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::boxed::Box;
+    use std::format;
+    use std::string::{String, ToString};
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::bench::Cost;
+    use crate::digest;
+
+    /// A port that delivers a text and keeps what comes back.
+    struct Played {
+        script: Vec<u8>,
+        transcript: Vec<u8>,
+    }
+
+    impl Port for Played {
+        fn read(&mut self, buffer: &mut [u8]) -> usize {
+            let count = buffer.len().min(self.script.len());
+            buffer[..count].copy_from_slice(&self.script[..count]);
+            self.script.drain(..count);
+            count
+        }
+
+        fn write(&mut self, bytes: &[u8]) {
+            self.transcript.extend_from_slice(bytes);
+        }
+    }
+
+    /// A machine that measures ready-made values, and overflows its stack on demand.
+    struct Machine {
+        overflowed: bool,
+    }
+
+    impl Platform for Machine {
+        fn measure(&mut self, work: &mut dyn FnMut()) -> Cost {
+            work();
+            Cost { ticks: Some(17), stack: None }
+        }
+
+        fn stack_total(&mut self) -> Option<usize> {
+            Some(99)
+        }
+
+        fn stack_overflowed(&self) -> bool {
+            self.overflowed
+        }
+
+        #[cfg(feature = "faults")]
+        fn provoke(&mut self, _: &str) -> bool {
+            false
+        }
+    }
+
+    /// Plays lines; gives the exit code and the answers without check words.
+    fn play_on(machine: &mut Machine, lines: &[String]) -> (i32, Vec<String>) {
+        let mut script = Played { script: Vec::new(), transcript: Vec::new() };
+        lines.iter().for_each(|line| LineBuffer::new().send(&mut script, format_args!("{line}")));
+        let mut port = Played { script: script.transcript, transcript: Vec::new() };
+        let code = serve(&mut port, machine, &mut Buffers::new(), &mut Box::new(GuardedArena::new()));
+        let transcript = String::from_utf8(port.transcript).unwrap();
+        (code, transcript.lines().map(|line| line.rsplit_once(" *").unwrap().0.to_string()).collect())
+    }
+
+    fn play(lines: &[String]) -> (i32, Vec<String>) {
+        play_on(&mut Machine { overflowed: false }, lines)
+    }
+
+    fn hello() -> String {
+        format!("hello {DIGEST}")
+    }
+
+    /// A run on inputs that are all `byte`, whatever the model's inputs are.
+    fn run(verb: &str, seed: u32, byte: u8) -> Vec<String> {
+        let mut lines = Vec::from([format!("poison {seed}")]);
+        for (index, tensor) in INPUTS.iter().enumerate() {
+            for offset in (0..tensor.len).step_by(256) {
+                let hex = format!("{byte:02x}").repeat(usize::min(256, tensor.len - offset));
+                lines.push(format!("input {index} {offset} {hex}"));
+            }
+        }
+        lines.push(verb.to_string());
+        lines
+    }
+
+    fn session(runs: &[Vec<String>]) -> Vec<String> {
+        let mut lines = Vec::from([hello()]);
+        lines.extend(runs.iter().flatten().cloned());
+        lines.push("bye".to_string());
+        lines
+    }
+
+    #[test]
+    fn every_operators_tensor_is_digested_right_after_it() {
+        let mut guarded = Box::new(GuardedArena::new());
+        guarded.poison(1);
+        INPUTS.iter().for_each(|tensor| guarded.bytes_mut(tensor.offset, tensor.len).fill(5));
+        let (code, answers) = play(&session(&[run("step", 9, 5)]));
+        assert_eq!(code, 0);
+        let digests: Vec<&String> = answers.iter().filter(|line| line.starts_with("op ")).collect();
+        assert_eq!(digests.len(), OPERATORS.len());
+        for (index, operator) in OPERATORS.iter().enumerate() {
+            (operator.run)(guarded.arena());
+            let digest = digest::tensor(guarded.bytes(operator.output.offset, operator.output.len));
+            assert_eq!(*digests[index], format!("op {index} {digest:016x}"));
+        }
+    }
+
+    #[test]
+    fn both_ways_of_running_give_the_same_outputs_whatever_the_noise() {
+        let (code, answers) = play(&session(&[run("step", 1, 7), run("invoke", 2, 7), run("invoke", 3, 7)]));
+        assert_eq!(code, 0);
+        let starts: Vec<usize> = ["step 1", "invoke 2", "invoke 3"]
+            .map(|start| answers.iter().position(|line| line == start).unwrap())
+            .into();
+        let outputs = |from: usize| {
+            let run = answers[from..].iter().take_while(|line| *line != "done");
+            run.filter(|line| line.starts_with("output ")).collect::<Vec<_>>()
+        };
+        assert!(!outputs(starts[0]).is_empty());
+        assert!(starts.iter().all(|&start| outputs(start) == outputs(starts[0])));
+        assert!(answers.contains(&"ticks 17".to_string()) && answers.contains(&"stack none".to_string()));
+        assert_eq!(answers[answers.len() - 2..], ["stack-total 99", "bye"]);
+    }
+
+    #[test]
+    fn a_dump_is_an_operators_whole_tensor() {
+        let last = OPERATORS.len() - 1;
+        let (code, answers) = play(&session(&[run(&format!("dump {last}"), 1, 3)]));
+        assert_eq!(code, 0);
+        let digits: usize = answers
+            .iter()
+            .filter_map(|line| line.strip_prefix("tensor ")?.split_once(' '))
+            .map(|(_, hex)| hex.len())
+            .sum();
+        assert_eq!(digits, 2 * OPERATORS[last].output.len);
+    }
+
+    #[test]
+    fn what_is_out_of_order_ends_the_session() {
+        let complete = run("step", 1, 0);
+        let without_inputs = Vec::from(["poison 1".to_string(), "step".to_string()]);
+        let twice: Vec<String> = complete.iter().cloned().chain(["step".to_string()]).collect();
+        let no_poison = complete[1..].to_vec();
+        let cases = [
+            (session(&[without_inputs]), "protocol the inputs are not complete"),
+            (session(&[twice]), "protocol a run begins with `poison`"),
+            (session(&[no_poison]), "protocol `input` before `poison`"),
+            (session(&[run("dump 99999", 1, 0)]), "protocol the model has no such operator"),
+            (complete, "protocol a session begins with `hello`"),
+            (Vec::from([hello()]), "protocol the session ended without `bye`"),
+            (Vec::from(["hello 00".to_string()]), &format!("wrong-image have={DIGEST} want=00")),
+        ];
+        for (lines, error) in cases {
+            let (code, answers) = play(&lines);
+            assert_eq!((code, answers.last().unwrap().as_str()), (1, format!("error {error}").as_str()));
+        }
+    }
+
+    #[test]
+    fn a_stack_at_its_end_is_reported_with_the_operator() {
+        let (code, answers) = play_on(&mut Machine { overflowed: true }, &session(&[run("step", 1, 0)]));
+        assert_eq!((code, answers.last().unwrap().as_str()), (1, "error stack-overflow operator=0"));
+    }
+}

@@ -8,7 +8,7 @@ use deployctl::model::{Call, Graph, Step, evaluate, lower, read, vectors};
 const MAX_WORK: usize = 1 << 22;
 
 /// Reads, lowers and runs whatever `bytes` are. Returns true where they were a model.
-pub fn body(bytes: &[u8]) -> bool {
+pub(crate) fn body(bytes: &[u8]) -> bool {
     let Ok(model) = read(bytes) else { return false };
     let graph = &model.graph;
     assert!(model.weights.len() <= bytes.len() * 2 + 4096, "{} bytes of weights", model.weights.len());

@@ -22,13 +22,30 @@ fn start() -> usize {
     (&raw const _stack_start).addr()
 }
 
+/// Whether a word of the stack's memory still has its paint.
+///
+/// # Safety
+///
+/// `word` lies between `_stack_end` and `_stack_start` and is aligned.
+unsafe fn painted(word: *const u32) -> bool {
+    // SAFETY: the linker script gave that RAM to the stack, and paint initialized it. Interrupt frames may be pushed there
+    // meanwhile, hence volatile.
+    unsafe { word.read_volatile() == PAINT }
+}
+
 /// The lowest word below the stack pointer that has lost its paint, or the stack pointer.
 fn lowest_used() -> *mut u32 {
+    const BLOCK: usize = 4;
     let top = msp::read() as usize;
     let mut word = end();
-    // SAFETY: from `_stack_end` to the stack pointer is RAM that the linker script gave to the stack, aligned to words, and
-    // painted, so initialized; interrupt frames may be pushed there meanwhile, hence volatile.
-    while word.addr() < top && unsafe { word.read_volatile() } == PAINT {
+    // A large RAM is all paint: by blocks as far as they go, then word by word.
+    // SAFETY: every word of a block that ends at or below the stack pointer is the stack's.
+    while word.wrapping_add(BLOCK).addr() <= top && (0..BLOCK).all(|index| unsafe { painted(word.wrapping_add(index)) })
+    {
+        word = word.wrapping_add(BLOCK);
+    }
+    // SAFETY: a word below the stack pointer is the stack's.
+    while word.addr() < top && unsafe { painted(word) } {
         word = word.wrapping_add(1);
     }
     word
@@ -41,8 +58,8 @@ pub(super) fn depth_below(mark: usize) -> usize {
 
 /// Whether the last words of the stack were used.
 pub(super) fn overflowed() -> bool {
-    // SAFETY: as in `lowest_used`; the stack has at least these words.
-    (0..LIMIT_WORDS).any(|index| unsafe { end().wrapping_add(index).read_volatile() } != PAINT)
+    // SAFETY: the stack has at least these words.
+    (0..LIMIT_WORDS).any(|index| unsafe { !painted(end().wrapping_add(index)) })
 }
 
 /// Paint that is renewed, with the deepest use seen before.
@@ -57,9 +74,8 @@ impl StackPaint {
 
     /// Paints over what was used below the stack pointer; gives the stack pointer.
     pub(super) fn renew(&mut self) -> usize {
-        self.total();
+        let mut word = self.record();
         let mark = msp::read() as usize;
-        let mut word = lowest_used();
         while word.addr() < mark {
             // SAFETY: below the stack pointer there are only frames of functions that have returned.
             unsafe { word.write_volatile(PAINT) };
@@ -70,8 +86,15 @@ impl StackPaint {
 
     /// Bytes from the stack's start to its deepest use since reset.
     pub(super) fn total(&mut self) -> usize {
-        self.deepest = self.deepest.max(start() - lowest_used().addr());
+        self.record();
         self.deepest
+    }
+
+    /// Keeps the depth in mind; gives the lowest word used.
+    fn record(&mut self) -> *mut u32 {
+        let lowest = lowest_used();
+        self.deepest = self.deepest.max(start() - lowest.addr());
+        lowest
     }
 }
 

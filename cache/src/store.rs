@@ -1,0 +1,409 @@
+//! The content-addressed store on disk: objects named by their digest, records named by their key, scratch folders of
+//! running stages, and the memo of file digests. Knows nothing of graphs.
+//!
+//! ```text
+//! DIR/CACHEDIR.TAG
+//! DIR/store-v1/objects/ab/…    content
+//! DIR/store-v1/records/ab/…    KEY.json, and KEY.journal beside it with times and log lines
+//! DIR/store-v1/index/…         one packed index a project, saves time only
+//! DIR/store-v1/digests         memo of file digests, saves time only
+//! DIR/store-v1/locks/…         one file for every key that is being made now
+//! DIR/store-v1/work/…          scratch folders, each owned by a process that holds its lock
+//! ```
+//!
+//! An object or record appears under its name by a rename, after its bytes are on the disk; the record comes last.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::files::{Memo, walk};
+use crate::index::Index;
+use crate::io::{Io, Stamp, is_executable};
+use crate::lock::{Lock, Share};
+use crate::{Digest, Error, FileInput, Output, Record, TreeInput};
+
+const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55
+# This folder holds what deployctl can make again. Backups may leave it out.
+";
+const FORMAT: &str = "store-v1";
+
+/// A handle to a store, cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    root: Utf8PathBuf,
+    io: Io,
+    memo: Mutex<Option<Memo>>,
+    session: Mutex<Option<Session>>,
+}
+
+/// This process's folder below `work`, there as long as something runs.
+#[derive(Debug)]
+struct Session {
+    io: Io,
+    folder: Utf8PathBuf,
+    next: AtomicU64,
+    _lock: Lock,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _swept_at_the_next_start_otherwise = self.io.remove_folder(&self.folder);
+    }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Store {
+    /// Opens the store in `dir`, made if it is not there; sweeps what killed builds left.
+    pub fn open(dir: &Utf8Path) -> Result<Self, Error> {
+        Self::open_with(dir, Io::real())
+    }
+
+    /// The same over a given file system, for tests.
+    pub fn open_with(dir: &Utf8Path, io: Io) -> Result<Self, Error> {
+        let dir = absolute(dir)?;
+        let root = dir.join(FORMAT);
+        if io.lstat(&root.join("work"))?.is_none() {
+            for folder in ["objects", "records", "index", "locks", "work"] {
+                io.create_folder(&root.join(folder))?;
+            }
+        }
+        if io.lstat(&dir.join("CACHEDIR.TAG"))?.is_none() {
+            io.write(&dir.join("CACHEDIR.TAG"), TAG.as_bytes(), false)?;
+        }
+        let store = Self(Arc::new(Inner { root, io, memo: Mutex::default(), session: Mutex::default() }));
+        store.sweep_leftovers();
+        Ok(store)
+    }
+
+    /// The folder with the format's version in its name.
+    pub fn root(&self) -> &Utf8Path {
+        &self.0.root
+    }
+
+    pub(crate) fn io(&self) -> &Io {
+        &self.0.io
+    }
+
+    /// A file as an input, its digest remembered from earlier if that is safe.
+    pub fn file(&self, path: &Utf8Path) -> Result<FileInput, Error> {
+        let path = absolute(path)?;
+        let digest = self.digest_file(&path)?.0;
+        Ok(FileInput::new(self.io().clone(), path, digest))
+    }
+
+    /// A folder of files as an input. `filter` is asked with relative paths, of folders too.
+    pub fn tree(&self, root: &Utf8Path, filter: impl Fn(&Utf8Path) -> bool) -> Result<TreeInput, Error> {
+        let root = absolute(root)?;
+        if !self.io().stat(&root)?.is_dir() {
+            return Err(Error::io("list", &root)(std::io::ErrorKind::NotADirectory.into()));
+        }
+        let mut files = Vec::new();
+        for path in walk(self.io(), &root, &filter)? {
+            let digest = self.digest_file(&root.join(&path))?.0;
+            files.push((path, digest));
+        }
+        Ok(TreeInput::new(self.io().clone(), root, files))
+    }
+
+    /// A file's digest and whether it may be run, through the memo.
+    pub fn digest_file(&self, path: &Utf8Path) -> Result<(Digest, bool), Error> {
+        let now = Io::now();
+        let metadata = self.io().stat(path)?;
+        let (stamp, executable) = (Stamp::from(&metadata), is_executable(&metadata));
+        if !metadata.is_file() {
+            return Err(Error::Special(path.to_owned()));
+        }
+        if let Some(digest) = self.memo(|memo| memo.get(path, &stamp))? {
+            return Ok((digest, executable));
+        }
+        let (digest, _) = self.io().digest(path)?;
+        if Stamp::from(&self.io().stat(path)?) != stamp {
+            return Err(Error::Changed(path.to_owned()));
+        }
+        self.memo(|memo| memo.put(path, stamp, digest, now))?;
+        Ok((digest, executable))
+    }
+
+    /// Forgets all remembered digests of files, so that each is read again.
+    pub fn forget_files(&self) -> Result<(), Error> {
+        self.memo(Memo::forget)
+    }
+
+    pub(crate) fn memo<T>(&self, act: impl FnOnce(&mut Memo) -> T) -> Result<T, Error> {
+        let mut memo = held(&self.0.memo);
+        if memo.is_none() {
+            *memo = Some(self.read_packed("digests")?.map_or_else(Memo::default, |bytes| Memo::from_bytes(&bytes)));
+        }
+        Ok(act(memo.get_or_insert_default()))
+    }
+
+    /// Saves the memo of file digests if it has changed. Losing it costs time only.
+    pub fn save_memo(&self) -> Result<(), Error> {
+        if !self.memo(|memo| memo.is_changed())? {
+            return Ok(());
+        }
+        let disk = self.read_packed("digests")?.map_or_else(Memo::default, |bytes| Memo::from_bytes(&bytes));
+        self.memo(|memo| memo.merge(disk))?;
+        self.save_memo_alone()
+    }
+
+    /// The same without what another build saved meanwhile.
+    pub(crate) fn save_memo_alone(&self) -> Result<(), Error> {
+        let bytes = self.memo(|memo| memo.is_changed().then(|| memo.to_bytes()))?;
+        bytes.map_or(Ok(()), |bytes| self.write_packed("digests", &bytes))
+    }
+
+    /// The index of a project.
+    pub(crate) fn read_index(&self, scope: &str) -> Result<Index, Error> {
+        let bytes = self.read_packed(&index_name(scope))?;
+        Ok(bytes.map_or_else(Index::default, |bytes| Index::from_bytes(&bytes)))
+    }
+
+    /// Saves what is new in the index of a project, over what another build saved meanwhile.
+    pub(crate) fn save_index(&self, scope: &str, index: &mut Index) -> Result<(), Error> {
+        if !index.is_changed() {
+            return Ok(());
+        }
+        let merged = index.over(self.read_index(scope)?, Io::now());
+        self.write_packed(&index_name(scope), &merged.to_bytes())
+    }
+
+    pub(crate) fn read_packed(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        match self.io().read(&self.0.root.join(name)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Not synced: the checksum in a packed file tells what a power cut left.
+    pub(crate) fn write_packed(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        let scratch = self.scratch()?;
+        let made = self.io().write(&scratch, bytes, false);
+        made.and_then(|()| self.io().rename(&scratch, &self.0.root.join(name)))
+    }
+
+    /// Where an object lies.
+    pub(crate) fn object(&self, digest: Digest) -> Utf8PathBuf {
+        self.sharded("objects", digest, "")
+    }
+
+    fn sharded(&self, kind: &str, digest: Digest, suffix: &str) -> Utf8PathBuf {
+        let hex = digest.to_hex();
+        self.0.root.join(format!("{kind}/{}/{}{suffix}", &hex[..2], &hex[2..]))
+    }
+
+    /// An object's content, checked against its digest.
+    pub(crate) fn read_object(&self, digest: Digest) -> Result<Vec<u8>, Error> {
+        let path = self.object(digest);
+        match self.io().read(&path) {
+            Ok(bytes) if Digest::of(&bytes) == digest => Ok(bytes),
+            Err(error) if !error.is_not_found() => Err(error),
+            _ => Err(Error::Damaged { path, digest }),
+        }
+    }
+
+    /// Whether an object is there and has the bytes of its digest.
+    pub(crate) fn is_sound(&self, digest: Digest) -> Result<bool, Error> {
+        match self.io().digest(&self.object(digest)) {
+            Ok((found, _)) => Ok(found == digest),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether all of a stage's outputs are there and undamaged.
+    pub(crate) fn are_sound(&self, outputs: &[Output]) -> Result<bool, Error> {
+        for output in outputs {
+            if !self.is_sound(output.digest)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Copies an object to a new file, which shares blocks with it where possible, and checks the copy.
+    pub(crate) fn copy_object(&self, digest: Digest, executable: bool, to: &Utf8Path) -> Result<(), Error> {
+        let path = self.object(digest);
+        if self.io().reflink(&path, to)? {
+            if self.io().digest(to)?.0 != digest {
+                return Err(Error::Damaged { path, digest });
+            }
+            return self.io().set_mode(to, if executable { 0o755 } else { 0o644 });
+        }
+        self.io().write(to, &self.read_object(digest)?, executable)
+    }
+
+    /// Every file below a stage's output folder, sorted by path.
+    pub(crate) fn collect(&self, folder: &Utf8Path) -> Result<Vec<Output>, Error> {
+        let mut outputs = Vec::new();
+        for path in walk(self.io(), folder, &|_| true)? {
+            let file = folder.join(&path);
+            let metadata = self.io().lstat(&file)?.filter(std::fs::Metadata::is_file);
+            let metadata = metadata.ok_or_else(|| Error::Special(file.clone()))?;
+            let (digest, size) = self.io().digest(&file)?;
+            outputs.push(Output { path, digest, size, executable: is_executable(&metadata) });
+        }
+        Ok(outputs)
+    }
+
+    /// Moves a stage's outputs into the store: bytes to the disk, rename, folders to the disk.
+    pub(crate) fn keep(&self, folder: &Utf8Path, outputs: &[Output]) -> Result<(), Error> {
+        let mut folders = BTreeSet::new();
+        let mut kept = BTreeSet::new();
+        for output in outputs {
+            if kept.insert(output.digest) && !self.is_sound(output.digest)? {
+                let file = folder.join(&output.path);
+                self.io().set_mode(&file, 0o444)?;
+                self.io().sync(&file)?;
+                self.put(&file, &self.object(output.digest), &mut folders)?;
+            }
+        }
+        folders.iter().try_for_each(|folder| self.io().sync(folder))
+    }
+
+    /// Renames into a sharded place; notes which folders are to be synced.
+    fn put(&self, from: &Utf8Path, to: &Utf8Path, folders: &mut BTreeSet<Utf8PathBuf>) -> Result<(), Error> {
+        let shard = to.parent().unwrap_or(to);
+        match self.io().rename(from, to) {
+            Err(error) if error.is_not_found() => {
+                self.io().create_folder(shard)?;
+                folders.extend(shard.parent().map(Utf8Path::to_owned));
+                self.io().rename(from, to)?;
+            }
+            other => other?,
+        }
+        folders.insert(shard.to_owned());
+        Ok(())
+    }
+
+    /// The record of a key; `None` if there is none or it is damaged.
+    pub(crate) fn read_record(&self, key: Digest) -> Result<Option<Record>, Error> {
+        match self.io().read(&self.sharded("records", key, ".json")) {
+            Ok(bytes) => Ok(Record::from_bytes(key, &bytes)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes a record, the last act of a stage that ran.
+    pub(crate) fn write_record(&self, key: Digest, record: &Record) -> Result<(), Error> {
+        let path = self.sharded("records", key, ".json");
+        let bytes = record.to_bytes(key).map_err(|error| Error::io("write", &path)(error.into()))?;
+        let scratch = self.scratch()?;
+        self.io().write(&scratch, &bytes, false)?;
+        self.io().sync(&scratch)?;
+        let mut folders = BTreeSet::new();
+        self.put(&scratch, &path, &mut folders)?;
+        folders.iter().try_for_each(|folder| self.io().sync(folder))
+    }
+
+    /// Forgets a record, because something it names is damaged.
+    pub(crate) fn forget(&self, scope: &str, key: Digest) -> Result<(), Error> {
+        self.remove_record(key)?;
+        let mut index = self.read_index(scope)?;
+        if index.retain(|other| other != key) {
+            self.write_packed(&index_name(scope), &index.to_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Removes a record and its journal.
+    pub(crate) fn remove_record(&self, key: Digest) -> Result<(), Error> {
+        self.io().remove(&self.sharded("records", key, ".json"))?;
+        self.io().remove(&self.sharded("records", key, ".journal"))
+    }
+
+    /// Notes that a record was used, so that a sweep leaves it.
+    pub(crate) fn touch_record(&self, key: Digest) -> Result<(), Error> {
+        self.io().touch(&self.sharded("records", key, ".json"))
+    }
+
+    /// Adds a line to the journal beside a record.
+    pub(crate) fn append_journal(&self, key: Digest, line: &str) -> Result<(), Error> {
+        self.io().append(&self.sharded("records", key, ".journal"), line.as_bytes())
+    }
+
+    /// When and how long the stage of a record ran, and what it logged: one JSON object a line.
+    pub fn journal(&self, key: Digest) -> Result<String, Error> {
+        match self.io().read(&self.sharded("records", key, ".journal")) {
+            Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(error) if error.is_not_found() => Ok(String::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The lock of a key, or of anything else that has a digest.
+    pub(crate) fn lock_path(&self, digest: Digest) -> Utf8PathBuf {
+        self.0.root.join("locks").join(digest.to_hex())
+    }
+
+    /// Keeps sweeps away as long as it is held.
+    pub(crate) fn share(&self) -> Result<Share, Error> {
+        Share::take(self.io(), &self.0.root.join("in-use"))
+    }
+
+    /// Takes the store for a sweep; `None` if a build is on.
+    pub(crate) fn take_whole(&self) -> Result<Option<Share>, Error> {
+        Share::take_whole(self.io(), &self.0.root.join("in-use"))
+    }
+
+    /// A fresh path of this process's own, on the store's file system. Nothing is there yet.
+    pub(crate) fn scratch(&self) -> Result<Utf8PathBuf, Error> {
+        let mut session = held(&self.0.session);
+        if session.is_none() {
+            *session = Some(self.new_session()?);
+        }
+        let session = session
+            .as_ref()
+            .map(|session| session.folder.join(session.next.fetch_add(1, Ordering::Relaxed).to_string()));
+        Ok(session.unwrap_or_default())
+    }
+
+    fn new_session(&self) -> Result<Session, Error> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        loop {
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            let name = format!("{}-{count}-{:x}", std::process::id(), Io::now());
+            let folder = self.0.root.join("work").join(name);
+            if let Some(lock) = Lock::try_take(self.io(), &lock_of(&folder))? {
+                self.io().create_folder(&folder)?;
+                return Ok(Session { io: self.io().clone(), folder, next: AtomicU64::new(0), _lock: lock });
+            }
+        }
+    }
+
+    /// Removes scratch folders whose owner is gone. What cannot be removed waits for the next start.
+    fn sweep_leftovers(&self) {
+        let work = self.0.root.join("work");
+        for entry in self.io().list(&work).unwrap_or_default() {
+            let name = entry.name.strip_suffix(".lock").unwrap_or(&entry.name);
+            let folder = work.join(name);
+            // The owner makes the lock before the folder and removes it after, so an unlocked folder has no owner.
+            if let Ok(Some(_lock)) = Lock::try_take(self.io(), &lock_of(&folder)) {
+                let _ = self.io().remove_folder(&folder);
+            }
+        }
+    }
+}
+
+fn lock_of(folder: &Utf8Path) -> Utf8PathBuf {
+    Utf8PathBuf::from(format!("{folder}.lock"))
+}
+
+fn index_name(scope: &str) -> String {
+    format!("index/{}", Digest::of(scope.as_bytes()))
+}
+
+fn absolute(path: &Utf8Path) -> Result<Utf8PathBuf, Error> {
+    camino::absolute_utf8(path).map_err(Error::io("find", path))
+}

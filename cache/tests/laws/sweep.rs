@@ -1,0 +1,58 @@
+//! The sweep removes what nobody needs and nothing else.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
+
+use deployctl_cache::gc::{Sweep, Swept, gc};
+use deployctl_cache::{Digest, Error};
+
+use crate::space::{Mix, Space, diamond, stored};
+
+fn age(space: &Space, key: Digest, days: u64) {
+    let key = key.to_hex();
+    let path = space.path(&format!("store/store-v1/records/{}/{}.json", &key[..2], &key[2..]));
+    let time = SystemTime::now() - Duration::from_secs(days * 86_400);
+    std::fs::File::open(path).unwrap().set_modified(time).unwrap();
+}
+
+fn days(days: u64) -> Duration {
+    Duration::from_secs(days * 86_400)
+}
+
+#[test]
+fn only_what_is_old_and_unneeded_goes() {
+    let space = Space::new();
+    let old = space.build(&diamond(Mix::new("old")));
+    let new = space.build(&diamond(Mix::new("new")));
+    assert_eq!(gc(&space.store(), &Sweep { older_than: days(30), keep: BTreeSet::new() }).unwrap(), Swept::default());
+    old.keys().for_each(|key| age(&space, key, 40));
+    let keep: BTreeSet<_> = new.keys().collect();
+    let swept = gc(&space.store(), &Sweep { older_than: days(30), keep }).unwrap();
+    assert_eq!((swept.records, swept.objects), (2, 3), "two and four, their outputs, and the text `old`");
+    assert!(space.ran(&diamond(Mix::new("new"))).is_empty());
+    let clean = Space::new();
+    clean.build(&diamond(Mix::new("new")));
+    assert_eq!(stored(&space.path("store")), stored(&clean.path("store")));
+    assert_eq!(space.ran(&diamond(Mix::new("old"))), ["two", "four"]);
+}
+
+#[test]
+fn everything_may_go_and_comes_again() {
+    let space = Space::new();
+    let all = space.build(&diamond(Mix::new("2")));
+    all.keys().for_each(|key| age(&space, key, 1));
+    assert_eq!(gc(&space.store(), &Sweep::default()).unwrap().records, 4);
+    assert!(stored(&space.path("store")).is_empty());
+    assert_eq!(space.ran(&diamond(Mix::new("2"))).len(), 4);
+}
+
+#[test]
+fn not_while_a_build_is_on() {
+    let space = Space::new();
+    let store = space.store();
+    let in_use = std::fs::File::create(space.path("store/store-v1/in-use")).unwrap();
+    in_use.lock_shared().unwrap();
+    assert!(matches!(gc(&store, &Sweep::default()), Err(Error::Busy(_))));
+    drop(in_use);
+    gc(&store, &Sweep::default()).unwrap();
+}

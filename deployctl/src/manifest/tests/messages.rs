@@ -1,0 +1,252 @@
+//! Every message, as a newcomer reads it. The snapshots are the catalogue.
+
+use super::{GOOD, Project, edited, rendered};
+
+macro_rules! snapshot {
+    ($text:expr) => {
+        insta::with_settings!({ omit_expression => true }, { insta::assert_snapshot!($text) })
+    };
+}
+
+/// Renders what is wrong with [`GOOD`] after each edit, under its title.
+fn catalogue(cases: &[(&str, &[(&str, &str)])]) -> String {
+    let project = Project::new();
+    cases.iter().fold(String::new(), |all, (title, edits)| {
+        let errors = project.load(edited(edits)).map(|_| title).expect_err(title);
+        all + &format!("# {title}\n{}\n\n", rendered(&errors))
+    })
+}
+
+/// As [`catalogue`], of files of the project beside a good manifest.
+fn catalogue_of(path: &str, cases: &[(&str, &str)]) -> String {
+    cases.iter().fold(String::new(), |all, (title, text)| {
+        let project = Project::new();
+        project.write(path, text);
+        let errors = project.load(GOOD).map(|_| title).expect_err(title);
+        all + &format!("# {title}\n{}\n\n", rendered(&errors))
+    })
+}
+
+#[test]
+fn six_mistakes_are_six_problems() {
+    let project = Project::new();
+    let errors = project
+        .load(edited(&[
+            ("version=\"1.2.0\" ", ""),
+            ("shape 1 49 10 1", "shape 1 49 0 1"),
+            ("mps2-an386", "mps2-an368"),
+            ("24KiB", "24KB"),
+            ("require", "requires"),
+            ("stack max", "stak max"),
+        ]))
+        .unwrap_err();
+    assert_eq!(errors.problems().len(), 6, "{}", rendered(&errors));
+    snapshot!(rendered(&errors));
+}
+
+#[test]
+fn syntax() {
+    snapshot!(catalogue(&[
+        ("a brace too few", &[("review-every \"release\" }", "review-every \"release\"")]),
+        ("a brace too many", &[("runs 20 }", "runs 20 } }")]),
+        ("an open string", &[("\"24KiB\"", "\"24KiB")]),
+        ("an open comment", &[("runtime", "/* runtime")]),
+        ("true without its hash", &[("scale=0.5847029", "scale=true")]),
+        ("a number that is none", &[("scale=0.5847029", "scale=0.58x")]),
+        ("no value", &[("policy=\"require\"", "policy=")]),
+        ("an unknown escape", &[("\"kws\"", "\"k\\ws\"")]),
+        ("two of them", &[("scale=0.5847029", "scale=0.58x"), ("runs 20", "runs 20y")]),
+        ("a block without a name", &[("gates {", "{")]),
+    ]));
+}
+
+#[test]
+fn header() {
+    snapshot!(catalogue(&[
+        ("no header", &[("manifest version=1\n", "")]),
+        ("another version", &[("manifest version=1", "manifest version=2")]),
+        ("no version", &[("manifest version=1", "manifest")]),
+        ("a version in quotes", &[("manifest version=1", "manifest version=\"1\"")]),
+        ("a board", &[("manifest version=1", "board version=1")]),
+        ("braces", &[("manifest version=1", "manifest version=1 { deployment }")]),
+        ("a second header", &[("runtime", "manifest version=1\nruntime")]),
+    ]));
+}
+
+#[test]
+fn not_supported_yet() {
+    snapshot!(catalogue(&[
+        ("convert", &[("runtime", "convert \"python3 train.py\" { input \"a\" }\nruntime")]),
+        ("preprocess", &[("runtime", "preprocess \"audio\" rate=16000\nruntime")]),
+        ("services", &[("runtime", "services { ram \"8KiB\" }\nruntime")]),
+        ("optimize", &[("tflite\" {", "tflite\" {\n    optimize #true")]),
+        ("litert-micro", &[("\"aot\"", "\"litert-micro\"")]),
+        ("accuracy", &[("gates {", "gates {\n    accuracy metric=\"top1\" min=\"90%\" dataset=\"x.npz\"")]),
+        ("waive", &[("gates {", "gates {\n    waive \"flash\" owner=\"a\" reason=\"b\" until=\"2027-03-01\"")]),
+    ]));
+}
+
+#[test]
+fn structure() {
+    snapshot!(catalogue(&[
+        ("unknown node", &[("regression", "regresion")]),
+        ("unknown node, nothing close", &[("runtime", "colour \"red\"\nruntime")]),
+        ("unknown property", &[("headroom=", "headrom=")]),
+        ("unknown child", &[("flash max", "flsh max")]),
+        ("a child where nothing can be", &[("runtime \"aot\"", "runtime \"aot\" { fast }")]),
+        (
+            "a node written as a property",
+            &[("{ vectors \"vectors/kws.npz\"; runs 20 }", "vectors=\"vectors/kws.npz\"")]
+        ),
+        ("a property written as a node", &[("arena budget=\"24KiB\"", "arena { budget \"24KiB\" }\n//")]),
+        ("twice", &[("runtime", "arena budget=\"1KiB\" owner=\"a\"\nruntime")]),
+        ("a property twice", &[("headroom=", "budget=\"1KiB\" headroom=")]),
+        ("an argument too many", &[("target \"host\"", "target \"host\" \"mps2-an386\"")]),
+        ("an argument instead of a property", &[("budget=\"24KiB\"", "\"24KiB\"")]),
+        ("a type annotation", &[("runs 20", "runs (u8)20")]),
+        ("nearly empty", &[(&GOOD["manifest version=1".len()..], "")]),
+        (
+            "empty nodes",
+            &[(
+                &GOOD["manifest version=1".len()..],
+                "\ndeployment\nmodel\ntarget\nruntime\narena\nkernels\nregression\ngates\n"
+            ),]
+        ),
+    ]));
+}
+
+#[test]
+fn values() {
+    snapshot!(catalogue(&[
+        ("an ambiguous unit", &[("24KiB", "24KB")]),
+        ("an unknown unit", &[("24KiB", "24 bananas")]),
+        ("part of a byte", &[("24KiB", "1.3 B")]),
+        ("a budget of zero", &[("24KiB", "0")]),
+        ("a number for text", &[("\"1.2.0\"", "1.2")]),
+        ("text for a number", &[("runs 20", "runs \"20\"")]),
+        ("runs below two", &[("runs 20", "runs 1")]),
+        ("a percentage without its sign", &[("headroom=\"10%\"", "headroom=\"10\"")]),
+        ("a percentage as a number", &[("headroom=\"10%\"", "headroom=0.1")]),
+        ("over a hundred per cent", &[("headroom=\"10%\"", "headroom=\"110%\"")]),
+        ("milliseconds on an emulator", &[("9.5M instructions", "9.5 ms")]),
+        ("instructions without the word", &[("9.5M instructions", "9.5M")]),
+        ("cycles", &[("9.5M instructions", "9.5M cycles")]),
+        ("a limit of zero", &[("256KiB", "0KiB")]),
+        ("empty text", &[("\"audio-team@example.com\"", "\" \"")]),
+        ("text over two lines", &[("Keyword spotting,", "Keyword\\nspotting")]),
+        ("a name that leaves its folder", &[("deployment \"kws\"", "deployment \"../kws\"")]),
+        ("null", &[("\"1.2.0\"", "#null")]),
+    ]));
+}
+
+#[test]
+fn interface() {
+    snapshot!(catalogue(&[
+        ("no shape", &[("shape 1 49 10 1; ", "")]),
+        ("an empty shape", &[("shape 1 49 10 1", "shape")]),
+        ("a zero dimension", &[("shape 1 49 10 1", "shape 1 49 0 1")]),
+        ("a gigantic shape", &[("shape 1 49 10 1", "shape 65536 65536")]),
+        ("a huge number", &[("shape 1 49 10 1", "shape 99999999999999999999")]),
+        ("an unknown type", &[("type=\"int8\" { shape 1 49", "type=\"i8\" { shape 1 49")]),
+        ("no type", &[("\"input_1\" type=\"int8\"", "\"input_1\"")]),
+        ("a scale of zero", &[("scale=0.5847029", "scale=0.0")]),
+        ("a scale that is not finite", &[("scale=0.5847029", "scale=#nan")]),
+        ("a scale too large", &[("scale=0.5847029", "scale=1e99")]),
+        ("a zero point that does not fit", &[("zero-point=83", "zero-point=200")]),
+        (
+            "two outputs of one name",
+            &[
+                ("target \"host\"", "target \"host\""),
+                ("    output", "    output \"Identity\" type=\"int8\" { shape 1 2 }\n    output")
+            ]
+        ),
+        ("labels on an input", &[("zero-point=83", "zero-point=83; labels \"models/kws-labels.txt\"")]),
+        ("another number of labels", &[("shape 1 2", "shape 1 12")]),
+        ("no inputs", &[("    input", "    //")]),
+    ]));
+}
+
+#[test]
+fn names_and_files() {
+    snapshot!(catalogue(&[
+        ("a model that is not there", &[("models/kws.tflite", "models/kw.tflite")]),
+        ("a model that is a folder", &[("models/kws.tflite", "models")]),
+        ("nothing close", &[("models/kws.tflite", "elsewhere/net.tflite")]),
+        ("vectors that are not there", &[("vectors/kws.npz", "vectors/eval.npz")]),
+        ("vectors in another format", &[("vectors/kws.npz", "models/kws-labels.txt")]),
+        ("labels that are not there", &[("kws-labels.txt", "kws_labels.txt")]),
+        ("two sources of vectors", &[("runs 20", "random count=1 seed=1")]),
+        ("no vectors", &[("vectors \"vectors/kws.npz\"; ", "")]),
+        ("an unknown board", &[("mps2-an386", "mps2-an368")]),
+        ("a target twice", &[("\"host\"", "\"mps2-an386\"")]),
+        ("an unknown library", &[("kernels \"cmsis-nn\"", "kernels \"cmsisnn\"")]),
+        ("reference as a library", &[("kernels \"cmsis-nn\"", "kernels \"reference\"")]),
+        ("no owner", &[(" headroom=\"10%\" owner=\"ml-platform@example.com\"", "")]),
+        ("fallback under prefer", &[("require", "prefer")]),
+        ("an unknown fallback", &[("fallback \"reference\"", "fallback \"tflm\"")]),
+        ("an unknown kernel", &[("kernel=\"reference\"", "kernel=\"refrence\"")]),
+        ("not an index", &[("op:7", "op:seven")]),
+        ("use twice", &[("    use", "    use \"op:7\" kernel=\"cmsis-nn\" reason=\"x\"\n    use")]),
+        ("use without a reason", &[(" reason=\"known-bad entry CN-3\"", "")]),
+    ]));
+}
+
+#[test]
+fn boards() {
+    let head = "board version=1\nsummary \"Mine\"\n";
+    let good = "core \"cortex-m4f\"\nrust-target \"t\"\nc-flags \"-mthumb\"\nclock \"25MHz\"\n\
+                memory { flash \"FLASH\" address=0 size=\"1MiB\"; ram \"RAM\" address=0x20000000 size=\"64KiB\" }\n\
+                runner \"qemu\" machine=\"m\" instructions-per-tick=40\n";
+    let with = |from: &str, to: &str| {
+        assert!(good.contains(from), "{from}");
+        format!("{head}{}", good.replacen(from, to, 1))
+    };
+    let cases = [
+        ("nothing but the header", head.to_owned()),
+        ("not a board", GOOD.to_owned()),
+        ("an unknown runner", with("\"qemu\"", "\"quemu\"")),
+        ("a probe", with("\"qemu\"", "\"probe-rs\"")),
+        ("a host with memory", with("\"qemu\" machine=\"m\" instructions-per-tick=40", "\"host\" machine=\"m\"")),
+        ("an emulator without a clock", with("clock \"25MHz\"\n", "")),
+        ("a clock without a unit", with("25MHz", "25")),
+        ("overlapping regions", with("0x20000000", "0x80000")),
+        ("one name for two", with("\"RAM\"", "\"FLASH\"")),
+        ("a region past the end", with("0x20000000 size=\"64KiB\"", "0xFFFF8000 size=\"64KiB\"")),
+        ("a name for no linker", with("\"RAM\"", "\"ram 1\"")),
+        ("no flash", with("flash \"FLASH\" address=0 size=\"1MiB\"; ", "")),
+        ("a feature in quotes", with("\"cortex-m4f\"", "\"cortex-m4f\" dsp=\"yes\"")),
+    ];
+    let cases: Vec<_> = cases.iter().map(|(title, text)| (*title, text.as_str())).collect();
+    snapshot!(catalogue_of("manifests/boards/mps2-an386.kdl", &cases));
+}
+
+#[test]
+fn libraries() {
+    let good = "kernel-library version=1\nsummary \"Mine\"\nlicence \"MIT\"\nversions \"1\"\n\
+                source \"git\" url=\"https://example.com/nn\" revision=\"v1\"\ninclude \"src/*.c\"\n";
+    let with = |from: &str, to: &str| {
+        assert!(good.contains(from), "{from}");
+        good.replacen(from, to, 1)
+    };
+    let cases = [
+        ("nothing but the header", "kernel-library version=1".to_owned()),
+        ("an unknown source", with("\"git\"", "\"gti\"")),
+        ("another source's property", with("revision=\"v1\"", "version=\"v1\"")),
+        ("a pattern that is none", with("src/*.c", "src/{a,b.c")),
+        ("a pattern that leaves the folder", with("src/*.c", "../*.c")),
+        ("a folder that leaves the source", with("revision=\"v1\"", "revision=\"v1\" folder=\"/etc\"")),
+        ("a definition twice", with("include", "define \"A\" \"1\"\ndefine \"A\"\ninclude")),
+        ("no flags in flags", with("include", "flags\ninclude")),
+        ("the other spelling", with("licence", "license")),
+    ];
+    let cases: Vec<_> = cases.iter().map(|(title, text)| (*title, text.as_str())).collect();
+    snapshot!(catalogue_of("manifests/kernels/cmsis-nn.kdl", &cases));
+}
+
+#[test]
+fn a_file_that_is_not_there() {
+    let project = Project::new();
+    let path = project.root.join("manifests/kw.kdl");
+    let errors = super::load(&path, &super::Catalog::builtin()).unwrap_err();
+    snapshot!(rendered(&errors));
+}

@@ -1,0 +1,130 @@
+//! Good files give the values that they state.
+
+use std::collections::BTreeSet;
+
+use super::super::*;
+use super::{GOOD, Project, edited};
+use crate::model::TensorType;
+
+#[test]
+fn every_value_arrives() {
+    let project = Project::new();
+    let manifest = project.load(GOOD).unwrap();
+    assert_eq!(manifest.root, project.root);
+    assert_eq!((manifest.name.value.as_str(), manifest.version.as_str()), ("kws", "1.2.0"));
+    assert_eq!(&manifest.text[manifest.name.span.clone()], "\"kws\"");
+    assert_eq!(manifest.summary.as_deref(), Some("Keyword spotting, 12 words, DS-CNN"));
+    assert_eq!(manifest.model.path, project.root.join("manifests/models/kws.tflite"));
+    let input = &manifest.model.inputs[0].value;
+    assert_eq!((input.dtype, input.shape.as_slice()), (TensorType::Int8, &[1, 49, 10, 1][..]));
+    assert_eq!(input.quantization, Some(PortQuantization { scale: 0.584_702_9, zero_point: 83 }));
+    assert_eq!(manifest.model.outputs[0].value.labels, Some(vec!["yes".to_owned(), "no".to_owned()]));
+    let targets: Vec<_> = manifest.targets.iter().map(|target| target.board.name.as_str()).collect();
+    assert_eq!(targets, ["mps2-an386", "host"]);
+    assert_eq!(&manifest.text[manifest.arena.budget.span.clone()], "\"24KiB\"");
+    assert_eq!((manifest.arena.budget.value, manifest.arena.headroom), (Bytes(24_576), Ratio(0.1)));
+    assert_eq!((manifest.kernels.policy, manifest.kernels.max_mac_share), (Policy::Require, Ratio(0.05)));
+    assert_eq!(manifest.kernels.overrides[0].value.operator, "op:7");
+    assert_eq!(manifest.regression.runs, 20);
+    assert_eq!(manifest.regression.vectors.value, Vectors::File(project.root.join("manifests/vectors/kws.npz")));
+    assert_eq!(manifest.gates.owner, "audio-team@example.com");
+    let flash = manifest.gates.flash.unwrap().value;
+    assert_eq!(flash, Limit { max: Bytes(262_144), margin: Ratio(0.1) });
+    assert_eq!(manifest.gates.latency.unwrap().value.max, Instructions(9_500_000));
+    assert_eq!(manifest.runbook.review_every.as_deref(), Some("release"));
+}
+
+#[test]
+fn what_may_be_left_out_has_its_default() {
+    let project = Project::new();
+    let gates = &GOOD[GOOD.find("gates {").unwrap()..];
+    let manifest = project
+        .load(edited(&[
+            (gates, ""),
+            ("vectors \"vectors/kws.npz\"; runs 20", "random count=16 seed=1"),
+            ("runtime \"aot\"\n", ""),
+            (" headroom=\"10%\"", ""),
+        ]))
+        .unwrap();
+    assert_eq!(manifest.gates, Gates { owner: "audio-team@example.com".to_owned(), ..Gates::default() });
+    assert_eq!(manifest.regression.runs, 3);
+    assert_eq!(manifest.regression.vectors.value, Vectors::Random { count: 16, seed: 1 });
+    assert_eq!(manifest.arena.headroom, Ratio(0.0));
+    assert_eq!(manifest.runbook, Runbook::default());
+}
+
+#[test]
+fn line_ends_comments_and_a_byte_order_mark_change_nothing() {
+    let project = Project::new();
+    for text in [GOOD.replace('\n', "\r\n"), format!("\u{feff}{GOOD}"), format!("// first\n/* second */ {GOOD}")] {
+        let manifest = project.load(&text).unwrap();
+        assert_eq!(manifest.arena.budget.value, Bytes(24_576));
+        assert_eq!(&text[manifest.arena.budget.span.clone()], "\"24KiB\"");
+    }
+}
+
+#[test]
+fn the_gates_node_can_have_its_own_owner() {
+    let project = Project::new();
+    let manifest = project.load(edited(&[("gates {", "gates owner=\"release@example.com\" {")])).unwrap();
+    assert_eq!(manifest.gates.owner, "release@example.com");
+}
+
+#[test]
+fn the_built_in_boards_and_libraries_load() {
+    let catalog = Catalog::builtin();
+    let boards = Board::all(&catalog).unwrap();
+    let names: BTreeSet<_> = boards.iter().map(|board| board.name.as_str()).collect();
+    assert!(names.is_superset(&["host", "mps2-an386"].into()));
+    let board = Board::load("mps2-an386", &catalog).unwrap().unwrap();
+    assert!(board.features.dsp && !board.features.mve);
+    assert_eq!((board.core.as_str(), board.clock_hz), ("cortex-m4f", Some(25_000_000)));
+    let regions: Vec<_> = board.memory.iter().map(|region| (region.name.as_str(), region.address)).collect();
+    assert_eq!(regions, [("FLASH", 0), ("RAM", 0x2000_0000)]);
+    assert_eq!(board.runner, Runner::Qemu { machine: "mps2-an386".to_owned(), instructions_per_tick: 40 });
+    let library = Library::load("cmsis-nn", &catalog).unwrap().unwrap();
+    assert!(matches!(&library.source, Source::Pypi { version, .. } if version == "0.2.1"));
+    assert_eq!(Library::all(&catalog).unwrap().len(), catalog.libraries().count());
+}
+
+#[test]
+fn every_manifest_of_the_project_loads() {
+    let root = camino::Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let catalog = Catalog::open(root).unwrap();
+    let manifests: Vec<_> = discover(root).iter().map(|path| load(path, &catalog).unwrap()).collect();
+    clashes(&manifests).unwrap();
+}
+
+#[test]
+fn a_projects_board_hides_the_built_in_one() {
+    let project = Project::new();
+    project.write("manifests/boards/host.kdl", "board version=1\nsummary \"Mine\"\ncore \"host\"\nrunner \"host\"");
+    project.write("manifests/boards/bench.kdl", "board version=1\nsummary \"Bench\"\ncore \"host\"\nrunner \"host\"");
+    let manifest = project.load(edited(&[("mps2-an386", "bench")])).unwrap();
+    let summaries: Vec<_> = manifest.targets.iter().map(|target| target.board.summary.as_str()).collect();
+    assert_eq!(summaries, ["Bench", "Mine"]);
+}
+
+#[test]
+fn a_librarys_lists_and_definitions_arrive() {
+    let project = Project::new();
+    let text = "kernel-library version=1\nsummary \"s\"\nlicence \"l\"\nversions \"v\"\nsource \"path\" path=\"../src\"\n\
+                include \"a.c\" \"b.c\"\ninclude \"c.c\"\ndefine \"X\"\ndefine \"Y\" \"2\"\n";
+    project.write("manifests/kernels/mine.kdl", text);
+    let library = Library::load("mine", &Catalog::open(&project.root).unwrap()).unwrap().unwrap();
+    assert_eq!(library.include, ["a.c", "b.c", "c.c"]);
+    assert_eq!(library.defines, [("X".to_owned(), None), ("Y".to_owned(), Some("2".to_owned()))].into());
+    assert_eq!(library.source, Source::Path { path: project.root.join("manifests/kernels/../src") });
+}
+
+#[test]
+fn two_manifests_cannot_share_a_place_for_outputs() {
+    let project = Project::new();
+    let one = project.load(GOOD).unwrap();
+    let mut other = one.clone();
+    other.path = project.root.join("manifests/other.kdl");
+    let errors = clashes(&[one.clone(), other.clone()]).unwrap_err();
+    assert!(errors.problems()[0].message().contains("`manifests/kws.kdl`"));
+    other.targets.clear();
+    clashes(&[one, other]).unwrap();
+}
