@@ -1,5 +1,6 @@
 //! Emitted projects of real models, built and run: on the host every operator's output equals the reference's; for firmware
 //! with CMSIS-NN they build without deployctl.
+#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
