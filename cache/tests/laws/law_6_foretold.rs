@@ -51,7 +51,7 @@ fn reckon(plans: &[Plan]) -> Vec<Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn law_6_foretold_build_does_what_plan_says(
         mut plans in plans(),
