@@ -91,7 +91,7 @@ impl<'s> Engine<'s> {
     /// What a build would do with each stage, in the graph's order. Writes nothing.
     pub fn plan(&self, graph: &Graph) -> Result<Vec<Forecast>, Error> {
         let view = view(self, graph, self.is_afresh())?;
-        Ok(view.survey()?.into_iter().map(|surveyed| surveyed.forecast).collect())
+        Ok(view.survey()?.stages.into_iter().map(|surveyed| surveyed.forecast).collect())
     }
 
     /// Makes everything that the graph says.
@@ -106,14 +106,14 @@ impl<'s> Engine<'s> {
     fn build_again(&self, graph: &Graph, afresh: bool, events: Events<'_>) -> Result<Outcome, Failure> {
         let _share = self.store.share()?;
         let view = view(self, graph, afresh)?;
-        let surveyed = view.survey()?;
-        Run::new(view, surveyed, events).finish()
+        let survey = view.survey()?;
+        Run::new(view, survey, events).finish()
     }
 
     /// Why a stage would run or not: all its fields, old and new. Writes nothing.
     pub fn why(&self, graph: &Graph, id: StageId) -> Result<Why, Error> {
         let view = view(self, graph, self.is_afresh())?;
-        let surveyed = view.survey()?;
+        let surveyed = view.survey()?.stages;
         let node = graph.node(id);
         let old = view.last_record(id)?;
         let unknown = |from: StageId| surveyed[from.0].found.is_none();

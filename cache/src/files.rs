@@ -143,7 +143,7 @@ impl Memo {
     }
 
     /// The packed file, which is taken to be kept.
-    pub(crate) fn to_bytes(&mut self) -> Vec<u8> {
+    pub(crate) fn pack(&mut self) -> Vec<u8> {
         self.changed = false;
         let mut sorted: Vec<_> = self.entries.iter().collect();
         sorted.sort_by_key(|(path, _)| *path);
@@ -238,7 +238,7 @@ mod tests {
         assert_eq!(memo.get(path, &stamp), None);
         assert!(!memo.is_changed());
         memo.put(path, stamp, digest, 12 * OLD_ENOUGH_NS);
-        let mut memo = Memo::from_bytes(&memo.to_bytes());
+        let memo = Memo::from_bytes(&memo.pack());
         assert_eq!(memo.get(path, &stamp), Some(digest));
         for other in [Stamp { inode: 3, ..stamp }, Stamp { changed: 1, ..stamp }, Stamp { size: 4, ..stamp }] {
             assert_eq!(memo.get(path, &other), None);
@@ -251,7 +251,7 @@ mod tests {
         let stamp = Stamp { device: 1, inode: 2, size: 3, modified: 0, changed: 0 };
         let mut memo = Memo::default();
         memo.put(Utf8Path::new("/a"), stamp, Digest::of(b"a"), OLD_ENOUGH_NS);
-        let bytes = memo.to_bytes();
+        let bytes = memo.pack();
         for at in 0..bytes.len() {
             let mut flipped = bytes.clone();
             flipped[at] ^= 0x40;

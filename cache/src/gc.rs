@@ -40,15 +40,12 @@ pub fn gc(store: &Store, sweep: &Sweep) -> Result<Swept, Error> {
     let mut kept = BTreeSet::new();
     let mut named = BTreeSet::new();
     for (path, key) in entries(store, "records", ".json")? {
-        match keep_record(store, sweep, &path, key, cutoff)? {
-            Some(record) => {
-                kept.insert(key);
-                named.extend(record.outputs.iter().map(|output| output.digest));
-            }
-            None => {
-                store.remove_record(key)?;
-                swept.records += 1;
-            }
+        if let Some(record) = keep_record(store, sweep, &path, key, cutoff)? {
+            kept.insert(key);
+            named.extend(record.outputs.iter().map(|output| output.digest));
+        } else {
+            store.remove_record(key)?;
+            swept.records += 1;
         }
     }
     trim_indexes(store, &kept)?;

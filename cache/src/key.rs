@@ -187,10 +187,15 @@ mod tests {
     enum Shape {
         Unit,
         Empty {},
-        One(Option<Option<i32>>),
+        One(Option<Maybe>),
+
         Two(u8, String),
         Named { a: Vec<Shape>, b: BTreeMap<String, Shape> },
     }
+
+    /// Written as nothing but the option inside.
+    #[derive(Debug, Clone, PartialEq, Serialize)]
+    struct Maybe(Option<i32>);
 
     fn key(value: &impl Serialize) -> Digest {
         KeyFields::of("n", "s", 1, Fields::of(value)).unwrap().digest()
@@ -204,7 +209,7 @@ mod tests {
         let leaf = prop_oneof![
             Just(Shape::Unit),
             Just(Shape::Empty {}),
-            any::<Option<Option<i32>>>().prop_map(Shape::One),
+            any::<Option<Option<i32>>>().prop_map(|some| Shape::One(some.map(Maybe))),
             (0..3_u8, "[a.\\[\\]\":0-1]{0,3}").prop_map(|(a, b)| Shape::Two(a, b)),
         ];
         leaf.prop_recursive(3, 12, 3, |inner| {
@@ -235,13 +240,13 @@ mod tests {
         struct Board {
             memory: Vec<BTreeMap<&'static str, u64>>,
             clock: Option<f32>,
-            odd: BTreeMap<&'static str, ()>,
+            odd: BTreeMap<&'static str, bool>,
             shape: Shape,
         }
         let board = Board {
             memory: vec![BTreeMap::from([("size", 4096), ("origin", 0)])],
             clock: Some(0.5),
-            odd: BTreeMap::from([("a.b", ())]),
+            odd: BTreeMap::from([("a.b", true)]),
             shape: Shape::Two(1, "x".into()),
         };
         let expected = ["memory[0].origin", "memory[0].size", "clock", "odd.\"a.b\"", "shape:Two[0]", "shape:Two[1]"];

@@ -26,6 +26,7 @@ mod outcome;
 mod packed;
 mod record;
 mod run;
+mod scratch;
 mod state;
 mod store;
 mod survey;

@@ -62,7 +62,7 @@ struct Delivery<'a> {
 pub fn materialize(store: &Store, dest: &Utf8Path, placements: &[Placement]) -> Result<Delivered, Error> {
     let dest = camino::absolute_utf8(dest).map_err(Error::io("find", dest))?;
     let mut delivery = Delivery { store, dest: &dest, wanted: wanted(placements)?, delivered: Delivered::default() };
-    if delivery.io().lstat(&delivery.beside("swap"))?.is_none() && delivery.is_in_place()? {
+    if delivery.leftovers()?.is_empty() && delivery.is_in_place()? {
         return Ok(delivery.delivered);
     }
     let lock = store.lock_path(Digest::of(dest.as_str().as_bytes()));
@@ -98,6 +98,18 @@ impl Delivery<'_> {
     fn beside(&self, what: &str) -> Utf8PathBuf {
         let name = self.dest.file_name().unwrap_or("out");
         self.dest.with_file_name(format!(".{name}.deployctl-{what}"))
+    }
+
+    /// Folders that a killed call left, with what may be a person's in them. The second is there only where folders
+    /// cannot be exchanged in one step.
+    fn leftovers(&self) -> Result<Vec<Utf8PathBuf>, Error> {
+        let mut leftovers = Vec::new();
+        for folder in [self.beside("swap"), self.beside("swap-aside")] {
+            if self.io().lstat(&folder)?.is_some() {
+                leftovers.push(folder);
+            }
+        }
+        Ok(leftovers)
     }
 
     /// What was written into a folder the last time; nothing if it is not ours.
@@ -140,8 +152,8 @@ impl Delivery<'_> {
         if self.io().lstat(self.dest)?.is_some_and(|there| !there.is_dir()) {
             return Err(Error::io("list", self.dest)(std::io::ErrorKind::NotADirectory.into()));
         }
-        if self.io().lstat(&swap)?.is_some() {
-            self.move_over(&swap)?;
+        for leftover in self.leftovers()? {
+            self.move_over(&leftover)?;
         }
         self.io().remove_folder(&new)?;
         self.io().create_folder(&new)?;
@@ -212,20 +224,22 @@ impl Delivery<'_> {
         for entry in self.io().list(&old.join(folder))? {
             let path = folder.join(&entry.name);
             let (from, to) = (old.join(&path), self.dest.join(&path));
-            let ours_inside = entry.is_folder && list.keys().any(|ours| ours.starts_with(&path));
             let there = self.io().lstat(&to)?;
-            if entry.is_folder && (ours_inside || there.as_ref().is_some_and(std::fs::Metadata::is_dir)) {
+            let folder_there = there.as_ref().map(std::fs::Metadata::is_dir);
+            let ours_inside = list.keys().any(|ours| ours.starts_with(&path));
+            if entry.is_folder && (folder_there == Some(true) || folder_there.is_none() && ours_inside) {
                 self.move_folder(old, &path, list)?;
-            } else if self.is_ours(&from, &path, list)? {
-                continue;
-            } else if there.is_none() && !list.contains_key(&path) {
-                self.make_room(&path)?;
-                self.io().rename(&from, &to)?;
-            } else {
-                self.keep_aside(old, path)?;
+            } else if !self.is_ours(&from, &path, list)? {
+                let theirs_alone = there.is_none() && !list.contains_key(&path);
+                if theirs_alone { self.move_one(&from, &path)? } else { self.keep_aside(old, path)? }
             }
         }
         Ok(())
+    }
+
+    fn move_one(&self, from: &Utf8Path, path: &Utf8Path) -> Result<(), Error> {
+        self.make_room(path)?;
+        self.io().rename(from, &self.dest.join(path))
     }
 
     /// The folder that a person's file was in, if it went with the last of ours.

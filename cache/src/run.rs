@@ -14,7 +14,7 @@ use crate::job::Resolved;
 use crate::key::KeyFields;
 use crate::outcome::{Events, Made};
 use crate::state::{State, States};
-use crate::survey::{Surveyed, View};
+use crate::survey::{Survey, Surveyed, View};
 use crate::{
     BoxError, Digest, Engine, Error, Event, FailedStage, Failure, Forecast, Graph, Outcome, Output, StageId, Status,
 };
@@ -29,6 +29,10 @@ pub(crate) struct Run<'r> {
     states: States<'r>,
     /// Keys that are being made now, and the stages of this graph that wait for them.
     busy: HashMap<Digest, Vec<StageId>>,
+    /// Keys that a stage is foretold to make: another that comes to the same key waits for it.
+    foretold: HashMap<Digest, StageId>,
+    /// What this build made itself: good even where no record is to be used.
+    ran: HashMap<Digest, Arc<[Output]>>,
     running: usize,
     load: usize,
     repairs: BTreeMap<StageId, u32>,
@@ -41,13 +45,15 @@ type Ending = (StageId, Digest, Ended);
 
 impl<'r> Run<'r> {
     /// A build from a survey.
-    pub(crate) fn new(view: View<'r>, surveyed: Vec<Surveyed>, events: Events<'r>) -> Self {
+    pub(crate) fn new(view: View<'r>, survey: Survey, events: Events<'r>) -> Self {
         let states = States::new(view.graph, view.engine.options().order);
         let mut run = Self {
             view,
             events,
             states,
             busy: HashMap::new(),
+            foretold: survey.missing,
+            ran: HashMap::new(),
             running: 0,
             load: 0,
             repairs: BTreeMap::new(),
@@ -55,20 +61,23 @@ impl<'r> Run<'r> {
             skipped: Vec::new(),
             cancelled: false,
         };
-        run.begin(surveyed);
+        run.begin(survey.stages);
         run
     }
 
     fn begin(&mut self, surveyed: Vec<Surveyed>) {
-        for (id, surveyed) in self.graph().ids().zip(surveyed) {
-            match (surveyed.forecast, surveyed.found) {
-                (_, Some((key, outputs))) => self.reused(id, key, outputs),
-                (Forecast::Maybe { because }, None) if self.is_twin(id, because) => self.states.put_after(id, because),
-                _ => self.states.wake(id),
+        for (id, surveyed) in self.graph().ids().zip(&surveyed) {
+            if let Forecast::Maybe { because } = surveyed.forecast
+                && self.is_twin(id, because)
+            {
+                self.states.put_after(id, because);
             }
         }
-        for id in self.graph().ids() {
-            self.states.wake(id);
+        for (id, surveyed) in self.graph().ids().zip(surveyed) {
+            match surveyed.found {
+                Some((key, outputs)) => self.reused(id, key, outputs),
+                None => self.states.wake(id),
+            }
         }
     }
 
@@ -141,11 +150,20 @@ impl<'r> Run<'r> {
         let outputs = |from: StageId| self.states.made(from).map(|made| &*made.outputs);
         let fields = self.view.fields(id, outputs)?;
         let key = fields.digest();
+        if let Some(first) = self.foretold.get(&key).filter(|first| **first != id && !self.states.has_ended(**first)) {
+            self.states.put_after(id, *first);
+            self.states.put_back(id);
+            return Ok(None);
+        }
         if let Some(waiting) = self.busy.get_mut(&key) {
             waiting.push(id);
             return Ok(None);
         }
-        if let Some(outputs) = self.view.find(key)? {
+        let made_before = match self.ran.get(&key) {
+            Some(outputs) => Some(Arc::clone(outputs)),
+            None => self.view.find(key)?,
+        };
+        if let Some(outputs) = made_before {
             self.reused(id, key, outputs);
             return Ok(None);
         }
@@ -173,7 +191,10 @@ impl<'r> Run<'r> {
         let waiting = self.busy.remove(&key).unwrap_or_default();
         match ended {
             Ended::Made { outputs, status: Status::Reused, .. } => self.reused(id, key, outputs),
-            Ended::Made { outputs, status, duration } => self.made(id, Made { key, outputs, status }, duration),
+            Ended::Made { outputs, status, duration } => {
+                self.ran.insert(key, Arc::clone(&outputs));
+                self.made(id, Made { key, outputs, status }, duration);
+            }
             Ended::Damaged(makers) => self.repair(id, &makers),
             Ended::Cancelled => self.cancelled = true,
             Ended::Failed(error) => self.fail(id, error),
@@ -213,6 +234,7 @@ impl<'r> Run<'r> {
                 let (node, stage) = (self.graph().node_name(*maker), self.graph().stage_name(*maker));
                 (self.events)(Event::Damaged { node, stage });
                 self.view.index.forget(key);
+                self.ran.remove(&key);
                 if let Err(error) = self.engine().store().forget(&self.engine().options().scope, key) {
                     return self.fail(id, error.into());
                 }

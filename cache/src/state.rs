@@ -25,7 +25,7 @@ pub(crate) enum State {
 /// All stages of a running build.
 pub(crate) struct States<'g> {
     graph: &'g Graph,
-    states: Vec<State>,
+    each: Vec<State>,
     /// A stage that has the same key, is not an input, and goes first.
     after: Vec<Option<StageId>>,
     dependents: Vec<Vec<StageId>>,
@@ -42,8 +42,8 @@ impl<'g> States<'g> {
                 dependents[input.from.0].push(id);
             }
         }
-        let states = graph.ids().map(|_| State::Waiting).collect();
-        Self { graph, states, after: vec![None; graph.len()], dependents, ready: BTreeSet::new(), order }
+        let each = graph.ids().map(|_| State::Waiting).collect();
+        Self { graph, each, after: vec![None; graph.len()], dependents, ready: BTreeSet::new(), order }
     }
 
     /// Lets a stage go only when another has ended in any way.
@@ -53,22 +53,29 @@ impl<'g> States<'g> {
     }
 
     pub(crate) fn get(&self, id: StageId) -> &State {
-        &self.states[id.0]
+        &self.each[id.0]
     }
 
     pub(crate) fn made(&self, id: StageId) -> Option<&Made> {
-        match &self.states[id.0] {
+        match &self.each[id.0] {
             State::Done(made) => Some(made),
             _ => None,
         }
     }
 
+    /// Whether nothing more comes of a stage.
+    pub(crate) fn has_ended(&self, id: StageId) -> bool {
+        matches!(self.get(id), State::Done(_) | State::Failed | State::Skipped)
+    }
+
     /// Makes a waiting stage ready if it can go.
     pub(crate) fn wake(&mut self, id: StageId) {
-        let ended = |first: StageId| matches!(self.get(first), State::Done(_) | State::Failed | State::Skipped);
         let inputs_made = self.graph.inputs(id).iter().all(|input| self.made(input.from).is_some());
-        if matches!(self.get(id), State::Waiting) && inputs_made && self.after[id.0].is_none_or(ended) {
-            self.states[id.0] = State::Ready;
+        if matches!(self.get(id), State::Waiting)
+            && inputs_made
+            && self.after[id.0].is_none_or(|first| self.has_ended(first))
+        {
+            self.each[id.0] = State::Ready;
             self.ready.insert((self.rank(id), id));
         }
     }
@@ -81,29 +88,29 @@ impl<'g> States<'g> {
     /// The next stage that can go, which is busy from now on.
     pub(crate) fn take(&mut self) -> Option<StageId> {
         let (_, id) = self.ready.pop_first()?;
-        self.states[id.0] = State::Busy;
+        self.each[id.0] = State::Busy;
         if self.graph.inputs(id).iter().all(|input| self.made(input.from).is_some()) {
             return Some(id);
         }
-        self.states[id.0] = State::Waiting;
+        self.each[id.0] = State::Waiting;
         self.take()
     }
 
     /// Gives a busy stage back, to go again when its inputs are there.
     pub(crate) fn put_back(&mut self, id: StageId) {
-        self.states[id.0] = State::Waiting;
+        self.each[id.0] = State::Waiting;
         self.wake(id);
     }
 
     /// A stage has its outputs.
     pub(crate) fn done(&mut self, id: StageId, made: Made) {
-        self.states[id.0] = State::Done(made);
+        self.each[id.0] = State::Done(made);
         self.wake_dependents(id);
     }
 
     /// A stage failed. Gives those that cannot run because of it.
     pub(crate) fn failed(&mut self, id: StageId) -> Vec<StageId> {
-        self.states[id.0] = State::Failed;
+        self.each[id.0] = State::Failed;
         let mut skipped = Vec::new();
         let mut lost = vec![id];
         while let Some(id) = lost.pop() {
@@ -111,7 +118,7 @@ impl<'g> States<'g> {
                 let needs = self.graph.inputs(dependent).iter().any(|input| input.from == id);
                 if needs && matches!(self.get(dependent), State::Waiting | State::Ready) {
                     self.ready.remove(&(self.rank(dependent), dependent));
-                    self.states[dependent.0] = State::Skipped;
+                    self.each[dependent.0] = State::Skipped;
                     skipped.push(dependent);
                     lost.push(dependent);
                 }
@@ -143,6 +150,6 @@ impl<'g> States<'g> {
     /// What was made, in the graph's order.
     pub(crate) fn into_made(self) -> Vec<Option<Made>> {
         let made = |state| if let State::Done(made) = state { Some(made) } else { None };
-        self.states.into_iter().map(made).collect()
+        self.each.into_iter().map(made).collect()
     }
 }

@@ -14,7 +14,6 @@
 //! An object or record appears under its name by a rename, after its bytes are on the disk; the record comes last.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -22,7 +21,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::files::{Memo, walk};
 use crate::index::Index;
 use crate::io::{Io, Stamp, is_executable};
-use crate::lock::{Lock, Share};
+use crate::lock::Share;
+use crate::scratch::{Session, sweep_leftovers};
 use crate::{Digest, Error, FileInput, Output, Record, TreeInput};
 
 const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55
@@ -40,21 +40,6 @@ struct Inner {
     io: Io,
     memo: Mutex<Option<Memo>>,
     session: Mutex<Option<Session>>,
-}
-
-/// This process's folder below `work`, there as long as something runs.
-#[derive(Debug)]
-struct Session {
-    io: Io,
-    folder: Utf8PathBuf,
-    next: AtomicU64,
-    _lock: Lock,
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        let _swept_at_the_next_start_otherwise = self.io.remove_folder(&self.folder);
-    }
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -80,7 +65,7 @@ impl Store {
             io.write(&dir.join("CACHEDIR.TAG"), TAG.as_bytes(), false)?;
         }
         let store = Self(Arc::new(Inner { root, io, memo: Mutex::default(), session: Mutex::default() }));
-        store.sweep_leftovers();
+        sweep_leftovers(store.io(), &store.0.root.join("work"));
         Ok(store)
     }
 
@@ -158,7 +143,7 @@ impl Store {
 
     /// The same without what another build saved meanwhile.
     pub(crate) fn save_memo_alone(&self) -> Result<(), Error> {
-        let bytes = self.memo(|memo| memo.is_changed().then(|| memo.to_bytes()))?;
+        let bytes = self.memo(|memo| memo.is_changed().then(|| memo.pack()))?;
         bytes.map_or(Ok(()), |bytes| self.write_packed("digests", &bytes))
     }
 
@@ -360,44 +345,12 @@ impl Store {
     /// A fresh path of this process's own, on the store's file system. Nothing is there yet.
     pub(crate) fn scratch(&self) -> Result<Utf8PathBuf, Error> {
         let mut session = held(&self.0.session);
-        if session.is_none() {
-            *session = Some(self.new_session()?);
-        }
-        let session = session
-            .as_ref()
-            .map(|session| session.folder.join(session.next.fetch_add(1, Ordering::Relaxed).to_string()));
-        Ok(session.unwrap_or_default())
+        let session = match &mut *session {
+            Some(session) => session,
+            none => none.insert(Session::begin(self.io(), &self.0.root.join("work"))?),
+        };
+        Ok(session.fresh())
     }
-
-    fn new_session(&self) -> Result<Session, Error> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        loop {
-            let count = COUNT.fetch_add(1, Ordering::Relaxed);
-            let name = format!("{}-{count}-{:x}", std::process::id(), Io::now());
-            let folder = self.0.root.join("work").join(name);
-            if let Some(lock) = Lock::try_take(self.io(), &lock_of(&folder))? {
-                self.io().create_folder(&folder)?;
-                return Ok(Session { io: self.io().clone(), folder, next: AtomicU64::new(0), _lock: lock });
-            }
-        }
-    }
-
-    /// Removes scratch folders whose owner is gone. What cannot be removed waits for the next start.
-    fn sweep_leftovers(&self) {
-        let work = self.0.root.join("work");
-        for entry in self.io().list(&work).unwrap_or_default() {
-            let name = entry.name.strip_suffix(".lock").unwrap_or(&entry.name);
-            let folder = work.join(name);
-            // The owner makes the lock before the folder and removes it after, so an unlocked folder has no owner.
-            if let Ok(Some(_lock)) = Lock::try_take(self.io(), &lock_of(&folder)) {
-                let _ = self.io().remove_folder(&folder);
-            }
-        }
-    }
-}
-
-fn lock_of(folder: &Utf8Path) -> Utf8PathBuf {
-    Utf8PathBuf::from(format!("{folder}.lock"))
 }
 
 fn index_name(scope: &str) -> String {

@@ -10,6 +10,14 @@ use crate::index::Index;
 use crate::key::KeyFields;
 use crate::{Digest, Engine, Error, Forecast, Graph, Output, Record, StageId};
 
+/// What is known of a graph before a build.
+pub(crate) struct Survey {
+    /// In the graph's order.
+    pub(crate) stages: Vec<Surveyed>,
+    /// The keys that are not recorded, and the first stage that has each.
+    pub(crate) missing: HashMap<Digest, StageId>,
+}
+
 /// What is known of a stage before a build.
 pub(crate) struct Surveyed {
     pub(crate) forecast: Forecast,
@@ -30,34 +38,33 @@ pub(crate) struct View<'e> {
 
 impl View<'_> {
     /// Looks at all stages, in the graph's order.
-    pub(crate) fn survey(&self) -> Result<Vec<Surveyed>, Error> {
+    pub(crate) fn survey(&self) -> Result<Survey, Error> {
         let mut surveyed: Vec<Surveyed> = Vec::with_capacity(self.graph.len());
-        let mut first_with_key = HashMap::new();
+        let mut missing = HashMap::new();
         for id in self.graph.ids() {
-            let waits_for = self.graph.inputs(id).iter().map(|input| input.from);
-            let next = match waits_for.into_iter().find(|from| surveyed[from.0].found.is_none()) {
-                Some(because) => Surveyed { forecast: Forecast::Maybe { because }, found: None },
-                None => {
-                    let outputs = |from: StageId| surveyed[from.0].found.as_ref().map(|(_, outputs)| &**outputs);
-                    self.look_at(id, &self.fields(id, outputs)?, &mut first_with_key)?
-                }
+            let mut from = self.graph.inputs(id).iter().map(|input| input.from);
+            let next = if let Some(because) = from.find(|from| surveyed[from.0].found.is_none()) {
+                Surveyed { forecast: Forecast::Maybe { because }, found: None }
+            } else {
+                let outputs = |from: StageId| surveyed[from.0].found.as_ref().map(|(_, outputs)| &**outputs);
+                self.look_at(id, &self.fields(id, outputs)?, &mut missing)?
             };
             surveyed.push(next);
         }
-        Ok(surveyed)
+        Ok(Survey { stages: surveyed, missing })
     }
 
     fn look_at(
         &self,
         id: StageId,
         fields: &KeyFields,
-        first_with_key: &mut HashMap<Digest, StageId>,
+        missing: &mut HashMap<Digest, StageId>,
     ) -> Result<Surveyed, Error> {
         let key = fields.digest();
         if let Some(outputs) = self.find(key)? {
             return Ok(Surveyed { forecast: Forecast::Reuse, found: Some((key, outputs)) });
         }
-        let first = *first_with_key.entry(key).or_insert(id);
+        let first = *missing.entry(key).or_insert(id);
         let forecast = if first == id {
             Forecast::Run { changed: self.changes(id, fields)? }
         } else {

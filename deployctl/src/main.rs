@@ -1,10 +1,33 @@
-//! The deployctl command.
+//! The deployctl command: the process around [`deployctl::run`].
 
+use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
 
+use camino::Utf8PathBuf;
+use deployctl::tool::{Cancel, Supervisor, supervise};
+
 fn main() -> ExitCode {
-    if let Some(code) = deployctl::tool::supervise(std::env::args_os()) {
+    if let Some(code) = supervise(std::env::args_os()) {
         return ExitCode::from(code);
     }
-    ExitCode::SUCCESS
+    let (cancel, engine_cancel) = (Cancel::default(), deployctl_cache::Cancel::default());
+    let on_interrupt = (cancel.clone(), engine_cancel.clone());
+    // Without a handler an interrupt still ends the process, and the supervisors end the tools.
+    drop(ctrlc::set_handler(move || {
+        on_interrupt.0.cancel();
+        on_interrupt.1.cancel();
+    }));
+    let cwd = std::env::current_dir().ok().and_then(|folder| Utf8PathBuf::from_path_buf(folder).ok());
+    let io = deployctl::Io {
+        out: Box::new(anstream::stdout()),
+        err: Box::new(anstream::stderr()),
+        terminal: stderr().is_terminal(),
+        cwd: cwd.unwrap_or_else(|| Utf8PathBuf::from("/")),
+        env: std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
+        supervisor: Supervisor::current_exe(cancel.clone()).unwrap_or_else(|_| Supervisor::absent(cancel)),
+        engine_cancel,
+    };
+    ExitCode::from(deployctl::run(std::env::args_os(), io))
 }

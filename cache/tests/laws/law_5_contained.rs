@@ -20,9 +20,9 @@ fn law_5_contained_a_damaged_artifact_is_made_again_when_it_is_consumed() {
         let object = space.object(&Mix::new("1").mixed(&[]));
         space.build(&diamond(Mix::new("2")));
         if remove {
-            std::fs::remove_file(&object).unwrap()
+            std::fs::remove_file(&object).unwrap();
         } else {
-            flip_a_byte(&object)
+            flip_a_byte(&object);
         }
         assert!(space.ran(&diamond(Mix::new("2"))).is_empty(), "nobody looks at it");
         assert_eq!(space.ran(&diamond(Mix::new("new"))), ["one", "two", "four"]);

@@ -1,5 +1,7 @@
 //! The laws of the engine (DESIGN section 5) as tests, by name, over synthetic stages.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+
 mod bench;
 mod faults;
 mod kills;

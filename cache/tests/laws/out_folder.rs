@@ -103,15 +103,33 @@ fn a_folder_that_was_there_before_is_taken_over_gently() {
 
 #[test]
 fn a_kill_between_the_renames_loses_nothing() {
+    for (name, dest_is_there) in [("swap", false), ("swap", true), ("swap-aside", false), ("swap-aside", true)] {
+        let space = Space::new();
+        deliver(&space, WANTED);
+        space.write("out/kws/host/notes.md", "mine");
+        let (dest, left) = (space.path("out/kws/host"), space.path(&format!("out/kws/.host.deployctl-{name}")));
+        std::fs::rename(&dest, &left).unwrap();
+        if dest_is_there {
+            let other = Space::new();
+            deliver(&other, WANTED);
+            let copied = std::process::Command::new("cp").arg("-r").arg(other.path("out/kws/host")).arg(&dest).status();
+            assert!(copied.unwrap().success());
+        }
+        deliver(&space, WANTED);
+        assert_eq!(read(&space, "notes.md"), "mine");
+        assert!(!left.exists());
+        assert_eq!(deliver(&space, WANTED), Delivered::default());
+    }
+}
+
+#[test]
+fn a_folder_that_becomes_a_file_is_kept_aside_with_what_is_in_it() {
     let space = Space::new();
     deliver(&space, WANTED);
-    space.write("out/kws/host/notes.md", "mine");
-    let (dest, swap) = (space.path("out/kws/host"), space.path("out/kws/.host.deployctl-swap"));
-    std::fs::rename(&dest, &swap).unwrap();
-    deliver(&space, WANTED);
-    assert_eq!(read(&space, "notes.md"), "mine");
-    assert!(!swap.exists());
-    assert_eq!(deliver(&space, WANTED), Delivered::default());
+    space.write("out/kws/host/firmware/notes.md", "mine");
+    deliver(&space, &[("two", "out.txt", "firmware")]);
+    assert_eq!(read(&space, "firmware.kept-1/notes.md"), "mine");
+    assert_eq!(read(&space, "firmware").len(), 64);
 }
 
 #[test]

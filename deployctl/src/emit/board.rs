@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::source::string;
-use super::{EmitError, Input};
-use crate::manifest::{Board, RegionKind, Runner};
+use super::{Board, EmitError, Input};
+use crate::manifest::{RegionKind, Runner};
 
 /// `memory.x`, `None` for the host.
 pub(super) fn memory_map(board: &Board) -> Result<Option<String>, EmitError> {

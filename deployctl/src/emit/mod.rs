@@ -19,7 +19,9 @@ use std::ops::Range;
 
 use camino::Utf8PathBuf;
 
-use crate::manifest::Board;
+use serde::Serialize;
+
+use crate::manifest::{self, Region, Runner};
 use crate::model::lower::Step;
 use crate::model::{Graph, TensorId};
 
@@ -65,6 +67,33 @@ pub struct Entry<'a> {
     pub symbol: &'a str,
     /// Whether the function's last argument is a scratch slice, be it empty for this step.
     pub scratch: bool,
+}
+
+/// What a project says about its board: these fields and no others, so that a change of any other leaves it as it is.
+#[derive(Clone, Debug, Serialize)]
+pub struct Board {
+    /// Name.
+    pub name: String,
+    /// Core, for people.
+    pub core: String,
+    /// Rust target triple; absent for the host's own.
+    pub rust_target: Option<String>,
+    /// Memory regions.
+    pub memory: Vec<Region>,
+    /// How it is run.
+    pub runner: Runner,
+}
+
+impl From<&manifest::Board> for Board {
+    fn from(board: &manifest::Board) -> Self {
+        Self {
+            name: board.name.clone(),
+            core: board.core.clone(),
+            rust_target: board.rust_target.clone(),
+            memory: board.memory.clone(),
+            runner: board.runner.clone(),
+        }
+    }
 }
 
 /// Everything that a project is made of.

@@ -13,8 +13,10 @@ mod transcript;
 use std::io;
 use std::time::Duration;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
+
+use crate::manifest;
 
 pub use session::Session;
 pub use signature::Signature;
@@ -168,6 +170,19 @@ pub fn dump(
 ) -> Result<Vec<u8>, RunnerError> {
     let ended = play(starter, command, &session.dump_script(vector, operator), limit)?;
     Ok(Transcript::new(&ended).dump(operator)?)
+}
+
+/// The command line that plays the session file `session` with `harness`, as a person types it in the folder of both.
+pub fn run_command(runner: &manifest::Runner, harness: &str, session: &str) -> String {
+    let command = match runner {
+        manifest::Runner::Host => host::command(format!("./{harness}")),
+        manifest::Runner::Qemu { machine, .. } => {
+            qemu::harness_command(Utf8Path::new("qemu-system-arm"), machine, Utf8Path::new(harness))
+        }
+    };
+    let words: Vec<&str> =
+        std::iter::once(command.program.as_str()).chain(command.args.iter().map(String::as_str)).collect();
+    format!("{} < {session}", words.join(" "))
 }
 
 fn play(starter: &dyn Start, command: &Command, script: &str, limit: Duration) -> Result<Ended, RunnerError> {

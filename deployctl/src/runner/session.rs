@@ -64,6 +64,16 @@ impl Session {
         script.end()
     }
 
+    /// The lines of a first bring-up: one vector operator by operator, then uninterrupted.
+    pub fn bringup_script(&self, vector: usize) -> String {
+        let mut script = Script::new(&self.digest);
+        for (seed, verb) in [(1, "step"), (2, "invoke")] {
+            script.inputs(seed, &self.vectors[vector], false);
+            script.line(verb);
+        }
+        script.end()
+    }
+
     /// The lines that make the harness send the output tensor of `operator` for `vector`.
     pub fn dump_script(&self, vector: usize, operator: usize) -> String {
         let mut script = Script::new(&self.digest);

@@ -1,0 +1,167 @@
+//! The command line. Its doc comments are the reference: `docs/reference/cli.md` is generated from them.
+
+use camino::Utf8PathBuf;
+use clap::{Args, Parser, Subcommand};
+
+/// Declarative builds of neural networks for Arm Cortex-M.
+///
+/// One manifest a deployment, checked into git, becomes firmware, evidence, a verdict and a runbook; only what changed is
+/// made again. Start with `deployctl init MODEL.tflite --board host`, then `deployctl build`.
+#[derive(Debug, Parser)]
+#[command(name = "deployctl", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Print one JSON object a line instead of text.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Folder of the store, instead of the one below DEPLOYCTL_HOME or the user's cache folder.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub store: Option<Utf8PathBuf>,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 ok, 1 a gate did not pass, 2 usage, 3 manifest or lock, 4 model, 5 tool or compile, 6 store, 7 target, 70 a mistake in deployctl.
+
+Environment: DEPLOYCTL_HOME is the folder of sources and store (else `deployctl` in XDG_CACHE_HOME or ~/.cache).";
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a manifest for a model: interface filled in, budget from the planned peak.
+    Init(Init),
+    /// Read manifests, boards and kernel libraries, and report every mistake in them.
+    Check(Manifests),
+    /// Say what a build would do, stage by stage, without doing it.
+    Plan(Plan),
+    /// Build: firmware, evidence, verdict and runbook into `out/`.
+    ///
+    /// Writes the store, `out/` and `deploy.lock`.
+    Build(Build),
+    /// Say which fields of a stage's key changed since it last ran, old and new.
+    Why(Why),
+    /// Fetch kernel library and firmware crate sources, and record them in `deploy.lock`.
+    Fetch(Fetch),
+    /// Say what is missing on this machine, which stage needs it, and the command that installs it.
+    Doctor(Doctor),
+    /// Copy a built firmware project, with vendored crates and kernel sources, into a folder where it stands alone.
+    Export(Export),
+    /// Remove `out/`, or sweep the store.
+    Clean(Clean),
+    /// Print a shell completion script.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Manifests to work on.
+#[derive(Debug, Args)]
+pub struct Manifests {
+    /// Manifest files; all of the project (`manifests/*.kdl`) if none is named.
+    pub manifests: Vec<Utf8PathBuf>,
+}
+
+/// `init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The model.
+    pub model: Utf8PathBuf,
+    /// The board to build for; `deployctl check` names the known ones when this one is not.
+    #[arg(long)]
+    pub board: String,
+    /// Who answers for the deployment; the user of git's configuration if not given.
+    #[arg(long)]
+    pub owner: Option<String>,
+    /// Name of the deployment; the model file's stem if not given.
+    #[arg(long)]
+    pub name: Option<String>,
+}
+
+/// `plan`.
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// Which manifests.
+    #[command(flatten)]
+    pub manifests: Manifests,
+}
+
+/// `build`.
+#[derive(Debug, Args)]
+pub struct Build {
+    /// Which manifests.
+    #[command(flatten)]
+    pub manifests: Manifests,
+    /// Install what is missing and fetch sources first (`doctor --install`, then `fetch`).
+    #[arg(long)]
+    pub install: bool,
+    /// Refuse to build if anything differs from `deploy.lock`, and write nothing to it.
+    #[arg(long)]
+    pub locked: bool,
+    /// Stages to run at a time; as many as there are processors if not given.
+    #[arg(short, long)]
+    pub jobs: Option<std::num::NonZeroUsize>,
+    /// Run every stage twice and name the one whose bytes differ.
+    #[arg(long)]
+    pub verify: bool,
+    /// Reread every stored artifact, and make damaged ones again.
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// `why`.
+#[derive(Debug, Args)]
+pub struct Why {
+    /// The stage: `memory`, or `kws/mps2-an386/memory` where several targets have one.
+    pub stage: String,
+    /// Which manifests.
+    #[command(flatten)]
+    pub manifests: Manifests,
+}
+
+/// `fetch`.
+#[derive(Debug, Args)]
+pub struct Fetch {
+    /// Which manifests.
+    #[command(flatten)]
+    pub manifests: Manifests,
+    /// Take the sources as they are now and record them, even if `deploy.lock` has others.
+    #[arg(long)]
+    pub update: bool,
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Which manifests.
+    #[command(flatten)]
+    pub manifests: Manifests,
+    /// Run the commands that install what is missing.
+    #[arg(long)]
+    pub install: bool,
+}
+
+/// `export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The manifest.
+    pub manifest: Utf8PathBuf,
+    /// The board, where the manifest has several.
+    #[arg(long)]
+    pub board: Option<String>,
+    /// The folder to make; it must not exist or be empty.
+    #[arg(long, value_name = "DIR")]
+    pub to: Utf8PathBuf,
+}
+
+/// `clean`.
+#[derive(Debug, Args)]
+pub struct Clean {
+    /// Which manifests.
+    #[command(flatten)]
+    pub manifests: Manifests,
+    /// Sweep the store instead: remove what nothing has used for this long and no manifest named here needs.
+    #[arg(long, value_name = "DAYS", num_args = 0..=1, default_missing_value = "30")]
+    pub store_older_than: Option<u32>,
+}

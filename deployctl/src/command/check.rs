@@ -1,0 +1,18 @@
+//! `check`: every mistake in manifests, boards and kernel libraries. Needs no tools and no store.
+
+use super::{Done, Surroundings};
+use crate::cli::Manifests;
+use crate::error::Error;
+use crate::ui::Event;
+
+pub(super) fn run(args: &Manifests, around: &Surroundings) -> Result<Done, Error> {
+    for manifest in around.manifests(args)? {
+        let shown = manifest.path.strip_prefix(&around.cwd).unwrap_or(&manifest.path);
+        let boards: Vec<&str> = manifest.targets.iter().map(|target| target.board.name.as_str()).collect();
+        around.ui.show(&Event::Line {
+            fields: serde_json::json!({ "manifest": shown, "deployment": manifest.name.value, "targets": boards }),
+            text: format!("{shown}: `{}` on {} is in order", manifest.name.value, boards.join(", ")),
+        });
+    }
+    Ok(Done::Ok)
+}

@@ -1,0 +1,50 @@
+//! `clean`: removes `out/`, or sweeps the store of what nothing has used for a while.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use deployctl_cache::gc::{Sweep, gc};
+
+use super::Done;
+use super::workshop::{Workshop, store_error};
+use crate::cli;
+use crate::error::{Error, Kind};
+use crate::render::grouped;
+use crate::ui::Event;
+
+pub(super) fn run(args: &cli::Clean, workshop: &Workshop) -> Result<Done, Error> {
+    if let Some(days) = args.store_older_than {
+        return sweep(days, workshop);
+    }
+    let roots: BTreeSet<_> =
+        workshop.around.manifests(&args.manifests)?.into_iter().map(|manifest| manifest.root).collect();
+    for root in roots {
+        let out = root.join("out");
+        if !out.exists() {
+            continue;
+        }
+        std::fs::remove_dir_all(&out)
+            .map_err(|error| Error::caused(Kind::Store, &error, format!("`{out}` could not be removed whole")))?;
+        say(workshop, &format!("removed {out}"));
+    }
+    Ok(Done::Ok)
+}
+
+fn sweep(days: u32, workshop: &Workshop) -> Result<Done, Error> {
+    let sweep = Sweep { older_than: Duration::from_secs(u64::from(days) * 86_400), keep: BTreeSet::new() };
+    let swept = gc(&workshop.store, &sweep).map_err(|error| store_error(&error))?;
+    say(
+        workshop,
+        &format!(
+            "{} records and {} artifacts unused for {days} days removed, {} bytes",
+            swept.records,
+            swept.objects,
+            grouped(swept.bytes)
+        ),
+    );
+    Ok(Done::Ok)
+}
+
+fn say(workshop: &Workshop, text: &str) {
+    workshop.ui.show(&Event::Line { fields: serde_json::json!({ "done": text }), text: text.to_owned() });
+}

@@ -1,0 +1,205 @@
+//! `init`: a model and a board to a manifest that builds and passes unedited. Needs no compiler: scratch sizes come from the
+//! table.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{Done, Surroundings};
+use crate::cli;
+use crate::error::{Error, Kind};
+use crate::library;
+use crate::manifest::{self, Board, Catalog, Policy, Ratio, Runner};
+use crate::memory;
+use crate::model::lower::{Refusal, Step, lower};
+use crate::model::{self, Graph};
+use crate::stage::{Audit, unreadable};
+use crate::ui::Event;
+
+/// The kernel library of a new manifest.
+const LIBRARY: &str = "cmsis-nn";
+/// Headroom of a new manifest.
+const HEADROOM: Ratio = Ratio(0.1);
+
+pub(super) fn run(args: &cli::Init, around: &Surroundings) -> Result<Done, Error> {
+    let model = around.path(&args.model);
+    let root = root(around);
+    let catalog = Catalog::open(&root).map_err(|errors| Error::new(Kind::Manifest, errors))?;
+    let board = board(&args.board, &catalog)?;
+    let name = match &args.name {
+        Some(name) => name.clone(),
+        None => deployment_name(&model),
+    };
+    let file = root.join("manifests").join(format!("{name}.kdl"));
+    if file.exists() {
+        let help = "give another `--name`, or remove the file if it is not wanted any more";
+        return Err(Error::plain(Kind::Usage, format!("`{file}` is there already"), help));
+    }
+    let bytes = std::fs::read(&model).map_err(|error| {
+        Error::caused(Kind::Usage, &error, format!("`{model}` is the model that was named; is the path right?"))
+    })?;
+    let graph = model::read(&bytes).map_err(|error| unreadable(model.as_str(), &error))?.graph;
+    let owner = owner(args, around)?;
+    let found = Survey::of(&graph, &board)?;
+    let folder = root.join("manifests");
+    let text = manifest::init(
+        &graph,
+        &manifest::Init {
+            name: &name,
+            model: relative(&model, &folder).as_str(),
+            board: &board.name,
+            owner: &owner,
+            budget: manifest::budget_for(found.peak, HEADROOM),
+            headroom: HEADROOM,
+            library: LIBRARY,
+            policy: found.policy,
+            max_mac_share: found.max_mac_share,
+        },
+    );
+    write(&file, &text)?;
+    let shown = file.strip_prefix(&around.cwd).unwrap_or(&file);
+    around.ui.show(&Event::Line {
+        fields: serde_json::json!({ "manifest": shown, "peak": found.peak }),
+        text: format!("wrote {shown}: planned arena peak {} bytes\nnext: deployctl build", found.peak),
+    });
+    for (index, reason) in found.unsupported {
+        around.ui.show(&Event::Note { text: format!("op:{index} has no kernel: {reason}") });
+    }
+    Ok(Done::Ok)
+}
+
+/// What is known of a model on a board before anything is compiled.
+struct Survey {
+    peak: u64,
+    policy: Policy,
+    max_mac_share: Ratio,
+    unsupported: Vec<(usize, String)>,
+}
+
+impl Survey {
+    fn of(graph: &Graph, board: &Board) -> Result<Self, Error> {
+        let lowered = lower(graph);
+        let library_runs = board.runner != Runner::Host;
+        let audit = Audit {
+            library: LIBRARY.to_owned(),
+            library_runs,
+            features: board.features,
+            policy: Policy::Prefer,
+            overrides: vec![],
+        }
+        .audit(graph, &lowered);
+        let scratch =
+            |(step, row): (&Result<Step, Refusal>, &crate::gate::evidence::AuditRow)| match (step, &row.kernel) {
+                (Ok(step), Some(kernel)) => library::scratch_bytes(kernel, step, board.features),
+                _ => 0,
+            };
+        let scratch: Vec<usize> = lowered.iter().zip(&audit.rows).map(scratch).collect();
+        let steps: Vec<Step> = lowered.iter().filter_map(|step| step.as_ref().ok().cloned()).collect();
+        let peak = if steps.len() == lowered.len() {
+            let plan = memory::plan(graph, &steps, &scratch)
+                .map_err(|error| Error::caused(Kind::Model, &error, "is the model meant for a microcontroller?"))?;
+            plan.peak as u64
+        } else {
+            0
+        };
+        let off = audit.share_off_library();
+        Ok(Self {
+            peak,
+            policy: if library_runs { Policy::Require } else { Policy::Prefer },
+            max_mac_share: Ratio(if library_runs { (off * 100.0).ceil() / 100.0 } else { 0.0 }),
+            unsupported: lowered
+                .iter()
+                .enumerate()
+                .filter_map(|(index, step)| Some((index, step.as_ref().err()?.reason.clone())))
+                .collect(),
+        })
+    }
+}
+
+/// The project around the working directory, or a new one in it.
+fn root(around: &Surroundings) -> Utf8PathBuf {
+    let is_project = |folder: &&Utf8Path| folder.join("deploy.lock").is_file() || folder.join("manifests").is_dir();
+    around.cwd.ancestors().find(is_project).unwrap_or(&around.cwd).to_owned()
+}
+
+fn board(name: &str, catalog: &Catalog) -> Result<Board, Error> {
+    match Board::load(name, catalog) {
+        Some(found) => found.map_err(|errors| Error::new(Kind::Manifest, errors)),
+        None => Err(Error::plain(
+            Kind::Usage,
+            format!("there is no board `{name}`"),
+            format!(
+                "boards are {}; a project adds its own in `manifests/boards/NAME.kdl`",
+                catalog.boards().map(|board| format!("`{board}`")).collect::<Vec<_>>().join(", ")
+            ),
+        )),
+    }
+}
+
+/// The model's file name, in the letters that a deployment's name may have.
+fn deployment_name(model: &Utf8Path) -> String {
+    let stem = model.file_stem().unwrap_or("model").to_lowercase();
+    let name: String = stem.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect();
+    let name = name.trim_matches('-').to_owned();
+    if name.is_empty() { "model".to_owned() } else { name }
+}
+
+/// `--owner`, else the user of git's configuration.
+fn owner(args: &cli::Init, around: &Surroundings) -> Result<String, Error> {
+    if let Some(owner) = &args.owner {
+        return Ok(owner.clone());
+    }
+    let nobody = || {
+        Error::plain(
+            Kind::Usage,
+            "nobody owns this deployment yet",
+            "say who with `--owner you@example.com`, or set git's `user.email`",
+        )
+    };
+    let path = crate::tool::SearchPath::new(around.env.get("PATH").map_or("", String::as_str));
+    let git = path.find("git").map_err(|_| nobody())?;
+    let mut ask = crate::tool::Invocation::new(git).args(["config", "--get", "user.email"]).cwd(around.cwd.clone());
+    for name in ["HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL"] {
+        if let Some(value) = around.env.get(name) {
+            ask = ask.env(name, value.clone());
+        }
+    }
+    let answer = ask.run(&around.supervisor).map_err(|_| nobody())?;
+    let email = answer.stdout.text().trim().to_owned();
+    if email.is_empty() { Err(nobody()) } else { Ok(email) }
+}
+
+/// `path` as seen from `folder`; both absolute.
+fn relative(path: &Utf8Path, folder: &Utf8Path) -> Utf8PathBuf {
+    let (mut path_parts, mut folder_parts) = (path.components().peekable(), folder.components().peekable());
+    while path_parts.peek().is_some() && path_parts.peek() == folder_parts.peek() {
+        path_parts.next();
+        folder_parts.next();
+    }
+    folder_parts.map(|_| Utf8Path::new("..")).chain(path_parts.map(|part| Utf8Path::new(part.as_str()))).collect()
+}
+
+fn write(file: &Utf8Path, text: &str) -> Result<(), Error> {
+    let write = || {
+        file.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+        std::fs::write(file, text)
+    };
+    write().map_err(|error| Error::caused(Kind::Store, &error, format!("`{file}` could not be written")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_seen_from_a_folder() {
+        let seen = |path: &str, folder: &str| relative(Utf8Path::new(path), Utf8Path::new(folder)).into_string();
+        assert_eq!(seen("/p/x.tflite", "/p/manifests"), "../x.tflite");
+        assert_eq!(seen("/p/manifests/models/x.tflite", "/p/manifests"), "models/x.tflite");
+        assert_eq!(seen("/q/x.tflite", "/p/manifests"), "../../q/x.tflite");
+    }
+
+    #[test]
+    fn names_have_the_letters_of_names() {
+        assert_eq!(deployment_name(Utf8Path::new("a/pretrainedResnet_quant.tflite")), "pretrainedresnet-quant");
+        assert_eq!(deployment_name(Utf8Path::new("___.tflite")), "model");
+    }
+}

@@ -1,0 +1,81 @@
+//! `deploy.lock` and a build: local files and tool identities are recorded when it succeeds; `--locked` refuses a difference.
+
+use camino::Utf8Path;
+use serde::Serialize;
+
+use super::gather::{FIRMWARE_CRATES, recorded};
+use crate::error::{Error, Kind};
+use crate::lockfile::{self, Group, Lockfile, Pin};
+use crate::manifest::Manifest;
+use crate::plan::Materials;
+
+/// What this build uses.
+pub(super) fn used(manifest: &Manifest, materials: &Materials) -> Group {
+    let mut group = Group::default();
+    let mut file = |path: &Utf8Path, digest: String| {
+        let name = path.strip_prefix(&manifest.root).unwrap_or(path).to_string();
+        group.insert(lockfile::Kind::File, name, Pin::new(digest, ""));
+    };
+    file(materials.model.path(), materials.model.digest().to_string());
+    if let Some(vectors) = &materials.vectors {
+        file(vectors.path(), vectors.digest().to_string());
+    }
+    for (target, found) in manifest.targets.iter().zip(&materials.targets) {
+        let (board, suffix) = (&target.board, format!("/{}", target.board.name));
+        group.insert(lockfile::Kind::File, format!("board{suffix}"), Pin::new(digest(board), ""));
+        let mut tool = |name: &str, identity: String, version: &str| {
+            group.insert(lockfile::Kind::Tool, format!("{name}{suffix}"), Pin::new(identity, version));
+        };
+        tool("rustc", digest(&found.rustc), found.rustc.version.lines().next().unwrap_or_default());
+        if let Some(linker) = &found.linker {
+            tool("linker", digest(linker), &linker.version);
+        }
+        if let Some(qemu) = &found.qemu {
+            tool("qemu", digest(qemu), &qemu.version);
+        }
+        if let Some(library) = &found.library {
+            tool("gcc", digest(&library.cross), &library.cross.version);
+            let remark = format!("{} {}", manifest.kernels.source.name, manifest.kernels.source.versions);
+            let pin = Pin::new(library.source_digest.clone(), &remark);
+            group.insert(lockfile::Kind::Source, manifest.kernels.source.name.clone(), pin);
+        }
+        let crates = Pin::new(found.crates.digest.clone(), "");
+        group.insert(lockfile::Kind::Source, FIRMWARE_CRATES, crates);
+    }
+    group
+}
+
+fn digest(value: &impl Serialize) -> String {
+    deployctl_cache::Digest::of(serde_json::to_string(value).unwrap_or_default().as_bytes()).to_string()
+}
+
+/// Refuses any difference to what is recorded.
+pub(super) fn refuse_differences(manifest: &Manifest, used: &Group) -> Result<(), Error> {
+    let differences = recorded(manifest)?.differences(used);
+    if differences.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<String> = differences.iter().map(|difference| format!("  {difference}")).collect();
+    Err(Error::plain(
+        Kind::Manifest,
+        format!(
+            "`{}` differs from `deploy.lock`, and `--locked` was asked:\n{}",
+            manifest.name.value,
+            lines.join("\n")
+        ),
+        "take the recorded versions, or build without `--locked` to record these; `fetch --update` records new sources",
+    ))
+}
+
+/// Records files and tools after a build; sources only where none are recorded, because `fetch` changes those.
+pub(super) fn record(manifest: &Manifest, used: &Group) -> Result<(), Error> {
+    let mut group = recorded(manifest)?;
+    group.replace(&[lockfile::Kind::File, lockfile::Kind::Tool], used);
+    for (kind, name, pin) in used.entries() {
+        if kind == lockfile::Kind::Source && group.get(kind, name).is_none() {
+            group.insert(kind, name, pin.clone());
+        }
+    }
+    Lockfile::write_group(&manifest.root.join("deploy.lock"), &manifest.name.value, &group)
+        .map_err(|error| Error::caused(Kind::Store, &error, "the build itself is complete"))
+}

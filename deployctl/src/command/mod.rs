@@ -1,0 +1,168 @@
+//! The verbs. [`run`] is the whole program as a function: arguments, streams and environment in, exit code out.
+//!
+//! Only here are the environment and the working directory read.
+
+mod build;
+mod check;
+mod clean;
+mod doctor;
+mod export;
+mod fetch;
+mod gather;
+mod init;
+mod lock;
+mod plan;
+mod why;
+mod workshop;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::Write;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::{CommandFactory, Parser};
+
+use crate::cli::{Cli, Command, Manifests};
+use crate::error::{Error, Kind};
+use crate::manifest::{self, Catalog, Manifest};
+use crate::tool::Supervisor;
+use crate::ui::{Event, Streams, Ui};
+
+use workshop::Workshop;
+
+/// What the program has of the outside.
+pub struct Io {
+    /// Standard output.
+    pub out: Box<dyn Write + Send>,
+    /// Standard error.
+    pub err: Box<dyn Write + Send>,
+    /// Whether a person watches standard error.
+    pub terminal: bool,
+    /// Working directory.
+    pub cwd: Utf8PathBuf,
+    /// Environment.
+    pub env: BTreeMap<String, String>,
+    /// Starts tools.
+    pub supervisor: Supervisor,
+    /// Ends the build.
+    pub engine_cancel: deployctl_cache::Cancel,
+}
+
+/// What a command came to.
+pub(crate) enum Done {
+    /// It did what it was asked.
+    Ok,
+    /// It did, and this is the worst verdict.
+    Verdict(crate::gate::Verdict),
+}
+
+/// Runs the program and gives its exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>, mut io: Io) -> u8 {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let text = error.render();
+            let (stream, code) =
+                if error.use_stderr() { (&mut io.err, Kind::Usage.exit_code()) } else { (&mut io.out, 0) };
+            drop(if io.terminal { write!(stream, "{}", text.ansi()) } else { write!(stream, "{text}") });
+            return code;
+        }
+    };
+    if let Command::Completions { shell } = cli.command {
+        clap_complete::generate(shell, &mut Cli::command(), "deployctl", &mut io.out);
+        return 0;
+    }
+    let ui = Ui::new(Streams { out: io.out, err: io.err }, cli.json, io.terminal);
+    let surroundings =
+        Surroundings { ui: &ui, cwd: io.cwd, env: io.env, supervisor: io.supervisor, engine_cancel: io.engine_cancel };
+    let done = dispatch(&cli, &surroundings);
+    let (code, verdict) = match &done {
+        Ok(Done::Ok) => (0, "ok"),
+        Ok(Done::Verdict(verdict)) => (if verdict.is_good() { 0 } else { Kind::Gate.exit_code() }, verdict.name()),
+        Err(error) => {
+            ui.fail(error);
+            (error.kind.exit_code(), "error")
+        }
+    };
+    ui.show(&Event::Result { verdict: verdict.to_owned() });
+    code
+}
+
+/// What every command may use.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) ui: &'a Ui,
+    pub(crate) cwd: Utf8PathBuf,
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) supervisor: Supervisor,
+    pub(crate) engine_cancel: deployctl_cache::Cancel,
+}
+
+fn dispatch(cli: &Cli, around: &Surroundings) -> Result<Done, Error> {
+    let workshop = || Workshop::open(around, cli.store.as_deref());
+    match &cli.command {
+        Command::Init(args) => init::run(args, around),
+        Command::Check(args) => check::run(args, around),
+        Command::Plan(args) => plan::run(args, &workshop()?),
+        Command::Build(args) => build::run(args, &workshop()?),
+        Command::Why(args) => why::run(args, &workshop()?),
+        Command::Fetch(args) => fetch::run(args, &workshop()?),
+        Command::Doctor(args) => doctor::run(args, &workshop()?),
+        Command::Export(args) => export::run(args, &workshop()?),
+        Command::Clean(args) => clean::run(args, &workshop()?),
+        Command::Completions { .. } => Ok(Done::Ok),
+    }
+}
+
+impl Surroundings<'_> {
+    /// A path as the user means it: relative to the working directory.
+    pub(crate) fn path(&self, path: &Utf8Path) -> Utf8PathBuf {
+        self.cwd.join(path)
+    }
+
+    /// The manifests that are named, or all of the project around the working directory. Every mistake of every file is
+    /// shown before the first error comes back.
+    pub(crate) fn manifests(&self, named: &Manifests) -> Result<Vec<Manifest>, Error> {
+        let paths = if named.manifests.is_empty() {
+            self.discover()?
+        } else {
+            named.manifests.iter().map(|path| self.path(path)).collect()
+        };
+        let mut manifests = Vec::new();
+        let mut wrong: Option<Error> = None;
+        for path in paths {
+            let root = manifest::project_root(&path);
+            let loaded = Catalog::open(&root).and_then(|catalog| manifest::load(&path, &catalog));
+            match loaded {
+                Ok(manifest) => manifests.push(manifest),
+                Err(errors) => {
+                    if let Some(earlier) = wrong.replace(Error::new(Kind::Manifest, errors)) {
+                        self.ui.fail(&earlier);
+                    }
+                }
+            }
+        }
+        if let Some(error) = wrong {
+            return Err(error);
+        }
+        manifest::clashes(&manifests).map_err(|errors| Error::new(Kind::Manifest, errors))?;
+        Ok(manifests)
+    }
+
+    fn discover(&self) -> Result<Vec<Utf8PathBuf>, Error> {
+        let mut found: Vec<Utf8PathBuf> = Vec::new();
+        for folder in self.cwd.ancestors() {
+            found = manifest::discover(folder);
+            if !found.is_empty() || folder.join("deploy.lock").is_file() {
+                break;
+            }
+        }
+        if found.is_empty() {
+            return Err(Error::plain(
+                Kind::Usage,
+                format!("there is no manifest in `{}`", self.cwd.join("manifests")),
+                "name one, or write the first with `deployctl init MODEL.tflite --board host`",
+            ));
+        }
+        Ok(found)
+    }
+}

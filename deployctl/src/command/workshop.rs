@@ -1,0 +1,87 @@
+//! What a command works with: the store, the tools of this machine, the sources. Opened once a command.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use deployctl_cache::Store;
+
+use super::Surroundings;
+use crate::error::{Error, Kind};
+use crate::fetch::{Fetcher, Home};
+use crate::stage::Runtime;
+use crate::tool::{Memo, SearchPath, Supervisor, Toolbox};
+use crate::ui::{Event, Ui};
+
+/// Store, tools, sources.
+pub(crate) struct Workshop<'a> {
+    pub(crate) around: &'a Surroundings<'a>,
+    pub(crate) ui: &'a Ui,
+    pub(crate) home: Home,
+    pub(crate) store: Store,
+    pub(crate) path: SearchPath,
+    pub(crate) supervisor: Supervisor,
+    memo: Memo,
+}
+
+impl<'a> Workshop<'a> {
+    pub(crate) fn open(around: &'a Surroundings<'a>, store: Option<&Utf8Path>) -> Result<Self, Error> {
+        let home = Home::from_env(&around.env)
+            .map_err(|error| Error::caused(Kind::Store, &error, "`DEPLOYCTL_HOME=/some/folder deployctl …`"))?;
+        let folder: Utf8PathBuf = store.map_or_else(|| home.root().to_owned(), |folder| around.path(folder));
+        let store = Store::open(&folder).map_err(|error| store_error(&error))?;
+        let search = around.env.get("PATH").map_or("", String::as_str);
+        Ok(Self {
+            around,
+            ui: around.ui,
+            memo: Memo::open(home.tool_memo()),
+            store,
+            path: SearchPath::new(search),
+            supervisor: around.supervisor.clone(),
+            home,
+        })
+    }
+
+    /// What stages start tools with.
+    pub(crate) fn runtime(&self) -> Runtime {
+        Runtime { supervisor: self.supervisor.clone(), path: self.path.clone() }
+    }
+
+    /// Looks for tools.
+    pub(crate) fn with_tools<T>(&self, act: impl FnOnce(Toolbox) -> T) -> T {
+        let digest = |path: &Utf8Path| self.digest(path);
+        act(Toolbox {
+            path: &self.path,
+            supervisor: &self.supervisor,
+            memo: &self.memo,
+            digest: &digest,
+            env: &self.around.env,
+        })
+    }
+
+    /// Looks for sources.
+    pub(crate) fn with_sources<T>(&self, act: impl FnOnce(Fetcher) -> T) -> T {
+        let digest = |path: &Utf8Path| self.digest(path);
+        let progress = |line: &str| self.ui.show(&Event::Note { text: line.to_owned() });
+        act(Fetcher {
+            home: &self.home,
+            path: &self.path,
+            supervisor: &self.supervisor,
+            env: &self.around.env,
+            digest: &digest,
+            progress: &progress,
+        })
+    }
+
+    /// Writes what only saves time. A failure costs time at the next start, and nothing else.
+    pub(crate) fn remember(&self) {
+        drop(self.memo.save());
+        drop(self.store.save_memo());
+    }
+
+    fn digest(&self, path: &Utf8Path) -> std::io::Result<String> {
+        self.store.digest_file(path).map(|(digest, _)| digest.to_string()).map_err(std::io::Error::other)
+    }
+}
+
+/// A failure of the store, with what to do.
+pub(crate) fn store_error(error: &deployctl_cache::Error) -> Error {
+    Error::caused(Kind::Store, error, "nothing is half-written; mend the cause and run the command again")
+}

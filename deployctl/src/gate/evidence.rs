@@ -1,0 +1,212 @@
+//! What the stages found out about a target: the evidence that gates judge and reports print.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::library::Kernel;
+use crate::model::OperatorId;
+
+/// Result of stage `interface`: the declared interface held against the model's, field by field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interface {
+    /// Every comparison made.
+    pub findings: Vec<Finding>,
+}
+
+/// One comparison.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The manifest path of the declared value, such as `model.input.input_1.shape`.
+    pub manifest: String,
+    /// What the manifest says.
+    pub declared: String,
+    /// What the model says.
+    pub actual: String,
+    /// Whether they are the same.
+    pub agrees: bool,
+}
+
+/// Result of stage `audit`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audit {
+    /// The kernel library that was asked for.
+    pub library: String,
+    /// One row an operator, in execution order.
+    pub rows: Vec<AuditRow>,
+}
+
+/// One operator and the kernel that will run it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRow {
+    /// Position in the model.
+    pub operator: OperatorId,
+    /// LiteRT's name.
+    pub name: String,
+    /// Name of the first output tensor.
+    pub output: String,
+    /// Shape of the first output tensor.
+    pub shape: Vec<usize>,
+    /// Multiply-accumulates an inference.
+    pub macs: u64,
+    /// The kernel; absent where nothing can run the operator.
+    pub kernel: Option<Kernel>,
+    /// Why it is not the library's, or why there is none.
+    pub reason: Option<String>,
+    /// What to do about it.
+    pub advice: Option<String>,
+}
+
+impl Audit {
+    /// Multiply-accumulates of the whole model.
+    pub fn macs(&self) -> u64 {
+        self.rows.iter().map(|row| row.macs).sum()
+    }
+
+    /// Share of the MACs that do not run on the library, in 0..=1.
+    pub fn share_off_library(&self) -> f64 {
+        let off: u64 = self.rows.iter().filter(|row| !self.on_library(row)).map(|row| row.macs).sum();
+        share(off, self.macs())
+    }
+
+    /// Whether a row's kernel is the library's.
+    pub fn on_library(&self, row: &AuditRow) -> bool {
+        row.kernel.as_ref().is_some_and(|kernel| kernel.library == self.library)
+    }
+
+    /// Operators that nothing can run.
+    pub fn unsupported(&self) -> impl Iterator<Item = &AuditRow> {
+        self.rows.iter().filter(|row| row.kernel.is_none())
+    }
+}
+
+/// `part / whole`, zero where there is nothing.
+#[expect(clippy::cast_precision_loss, reason = "counts of operations are far below 2^52")]
+pub fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// Result of stage `expect`: what the host reference computes for every vector.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Expectation {
+    /// Why there is none, where an operator cannot be run.
+    pub blocked: Option<String>,
+    /// Where the vectors come from, in words.
+    pub source: String,
+    /// Whether they are random inputs without recorded truth.
+    pub seeded: bool,
+    /// One for each vector.
+    pub vectors: Vec<ExpectedVector>,
+    /// Recorded outputs against the host reference, where the vectors have any.
+    pub recorded: Option<Recorded>,
+    /// How many vectors give different outputs.
+    pub distinct_outputs: usize,
+}
+
+/// One vector's expected results.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpectedVector {
+    /// Recorded label.
+    pub label: Option<i64>,
+    /// FNV-1a 64 of every operator's output tensor, 16 hex digits, in operator order.
+    pub operators: Vec<String>,
+    /// Output tensors, elements as numbers, in the model's order.
+    pub outputs: Vec<Vec<i8>>,
+}
+
+/// Recorded expected outputs against the host reference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// Output tensors that had a recorded value.
+    pub compared: usize,
+    /// How many were equal, element by element.
+    pub equal: usize,
+    /// The first that was not.
+    pub first_difference: Option<Difference>,
+}
+
+/// Where two tensors part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// Vector, counted from 0.
+    pub vector: usize,
+    /// Operator that wrote the tensor.
+    pub operator: Option<OperatorId>,
+    /// LiteRT's name of the operator.
+    pub operator_name: String,
+    /// Name of the tensor.
+    pub tensor: String,
+    /// Coordinate in the tensor's shape; empty where only digests are known.
+    pub coordinate: Vec<usize>,
+    /// Value that was expected there.
+    pub expected: i64,
+    /// Value that was found.
+    pub found: i64,
+}
+
+/// Result of stage `compile`: what the linked firmware takes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Footprint {
+    /// Why there is none.
+    pub blocked: Option<String>,
+    /// Flash of the app: every loaded byte that lies in flash, `.data`'s initial values included. Absent on the host.
+    pub flash_bytes: Option<u64>,
+    /// Of that, the model's constants: filters, biases, requantization factors.
+    pub weights_bytes: u64,
+    /// Static RAM of the app: `.data`, `.bss` and the arena. Absent on the host.
+    pub ram_bytes: Option<u64>,
+    /// Code of each operator's function in the model crate, by operator index.
+    pub operator_code: BTreeMap<usize, u64>,
+    /// Code of the kernel library's functions that were linked, by symbol.
+    pub kernel_code: BTreeMap<String, u64>,
+    /// Digest of the app's loadable image.
+    pub app_image: String,
+    /// Digest of the harness's loadable image.
+    pub harness_image: String,
+    /// Crates in the firmware: name, version, licence.
+    pub crates: Vec<FirmwareCrate>,
+}
+
+/// A crate that is linked into the firmware.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirmwareCrate {
+    /// Package name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// SPDX licence expression, where stated.
+    pub licence: Option<String>,
+}
+
+/// Result of stage `measure`: what the target did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// Why there is none.
+    pub blocked: Option<String>,
+    /// Whether that is the firmware's own failure (a fault, a damaged guard), not the lack of firmware.
+    pub target_failed: bool,
+    /// How the target was run: `host`, or `qemu mps2-an386`.
+    pub runner: String,
+    /// Whether an emulator stood in for hardware.
+    pub emulated: bool,
+    /// Vectors run.
+    pub vectors: usize,
+    /// Runs of each vector.
+    pub runs: u32,
+    /// Operator output tensors compared with the host reference.
+    pub tensors_compared: u64,
+    /// The first that differed.
+    pub first_difference: Option<Difference>,
+    /// Runs of one vector whose tensors differed among themselves, in words.
+    pub nondeterminism: Option<String>,
+    /// Instructions of one undisturbed inference, the largest of all runs; absent where the target cannot count them.
+    pub instructions: Option<u64>,
+    /// Bytes of the arena that were written, the largest of all runs.
+    pub arena_bytes: u64,
+    /// Stack of one inference in the harness; absent where the target cannot measure it.
+    pub stack_invoke_bytes: Option<u64>,
+    /// Stack of the harness as a whole.
+    pub stack_harness_bytes: Option<u64>,
+    /// Stack of the app as a whole.
+    pub stack_app_bytes: Option<u64>,
+}

@@ -1,0 +1,340 @@
+//! The checks, in the order of a bring-up: interface, operators, memory, kernels.
+
+use serde::Serialize;
+
+use super::evidence::{Audit, Difference, Expectation, Footprint, Interface, Measurement};
+use super::{Check, Judgement, Quantity, Unit, Verdict};
+use crate::manifest::{Bytes, Instructions, Limit, Policy, Ratio};
+
+/// What the manifest and the board allow.
+#[derive(Clone, Debug, Serialize)]
+pub struct Limits {
+    /// `arena` budget.
+    pub budget: Bytes,
+    /// `arena` headroom.
+    pub headroom: Ratio,
+    /// `kernels` policy; absent where the target runs reference kernels by nature (the host).
+    pub policy: Option<Policy>,
+    /// `kernels` fallback.
+    pub max_mac_share: Ratio,
+    /// `gates` flash.
+    pub flash: Option<Limit<Bytes>>,
+    /// `gates` stack.
+    pub stack: Option<Limit<Bytes>>,
+    /// `gates` latency.
+    pub latency: Option<Limit<Instructions>>,
+}
+
+/// Everything that was found out about a target.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "each field is its stage's result")]
+pub struct Evidence<'a> {
+    pub interface: &'a Interface,
+    pub audit: &'a Audit,
+    /// Planned peak of the arena, or why there is no plan.
+    pub arena_peak: Result<u64, &'a str>,
+    pub expectation: &'a Expectation,
+    pub footprint: &'a Footprint,
+    pub measurement: &'a Measurement,
+}
+
+/// Judges a target.
+pub fn judge(limits: &Limits, evidence: Evidence) -> Judgement {
+    let checks = vec![
+        interface(evidence.interface),
+        operators(evidence.audit),
+        arena(limits, evidence),
+        flash(limits, evidence.footprint),
+        stack(limits, evidence.measurement),
+        kernels(limits, evidence.audit),
+        reference(evidence.expectation),
+        bit_exactness(evidence.measurement),
+        determinism(evidence.measurement),
+        latency(limits, evidence.measurement),
+    ];
+    let verdict = checks.iter().map(|check| check.verdict).max().unwrap_or(Verdict::Unknown);
+    Judgement { verdict, checks }
+}
+
+fn check(name: &str, title: &str, verdict: Verdict, detail: impl Into<String>) -> Check {
+    Check {
+        name: name.to_owned(),
+        title: title.to_owned(),
+        manifest: None,
+        limit: None,
+        value: None,
+        margin: None,
+        margin_required: None,
+        verdict,
+        detail: detail.into(),
+    }
+}
+
+/// A check that allows no exception: the limit is zero and the value a count of offences.
+fn none_of(mut base: Check, offences: usize) -> Check {
+    base.limit = Some(count(0));
+    base.value = Some(count(offences));
+    base
+}
+
+fn count(value: usize) -> Quantity {
+    Quantity { value: number(value as u64), unit: Unit::Count }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes and counts are far below 2^52")]
+fn number(value: u64) -> f64 {
+    value as f64
+}
+
+/// A check without a measurement: unknown where there was no firmware to run, failed where it broke down.
+fn unmeasured(base: Check, measured: &Measurement, reason: &str) -> Check {
+    let verdict = if measured.target_failed { Verdict::Fail } else { Verdict::Unknown };
+    Check { verdict, detail: reason.to_owned(), ..base }
+}
+
+/// A value under a maximum with a margin: pass, thin or fail.
+fn under(mut base: Check, unit: Unit, max: u64, value: u64, margin_required: Ratio) -> Check {
+    let (limit, found) = (number(max), number(value));
+    let margin = if max == 0 { 0.0 } else { (limit - found) / limit };
+    base.limit = Some(Quantity { value: limit, unit });
+    base.value = Some(Quantity { value: found, unit });
+    base.margin = Some(margin);
+    base.margin_required = Some(margin_required.0);
+    base.verdict = if value > max {
+        Verdict::Fail
+    } else if margin < margin_required.0 {
+        Verdict::Thin
+    } else {
+        Verdict::Pass
+    };
+    base
+}
+
+fn interface(found: &Interface) -> Check {
+    let wrong: Vec<_> = found.findings.iter().filter(|finding| !finding.agrees).collect();
+    let (verdict, detail) = match wrong.first() {
+        None => (Verdict::Pass, format!("{} declared values agree with the model", found.findings.len())),
+        Some(first) => (
+            Verdict::Fail,
+            format!(
+                "`{}` is {} in the manifest and {} in the model; settle which one both sides mean, then change the other",
+                first.manifest, first.declared, first.actual
+            ),
+        ),
+    };
+    let mut result = none_of(check("interface", "interface", verdict, detail), wrong.len());
+    result.manifest = Some("model".to_owned());
+    result
+}
+
+fn operators(audit: &Audit) -> Check {
+    let missing: Vec<_> = audit.unsupported().collect();
+    let (verdict, detail) = match missing.first() {
+        None => (Verdict::Pass, format!("all {} operators have a kernel", audit.rows.len())),
+        Some(row) => (
+            Verdict::Fail,
+            format!(
+                "op:{} {} (`{}`) has no kernel: {}; {}",
+                row.operator.0,
+                row.name,
+                row.output,
+                row.reason.as_deref().unwrap_or("no reason recorded"),
+                row.advice.as_deref().unwrap_or("see the operator table"),
+            ),
+        ),
+    };
+    none_of(check("operators", "operator support", verdict, detail), missing.len())
+}
+
+fn arena(limits: &Limits, evidence: Evidence) -> Check {
+    let base = check("arena_headroom", "arena headroom", Verdict::Unknown, "");
+    let peak = match evidence.arena_peak {
+        Ok(peak) => peak,
+        Err(reason) => return Check { detail: reason.to_owned(), ..base },
+    };
+    let mut result = under(base, Unit::Bytes, limits.budget.0, peak, limits.headroom);
+    result.manifest = Some("arena.budget".to_owned());
+    let measured = evidence.measurement;
+    let shown = match &measured.blocked {
+        None => format!("planned peak {peak} bytes, {} bytes written on the target", measured.arena_bytes),
+        Some(_) => format!("planned peak {peak} bytes, not measured"),
+    };
+    result.detail =
+        after(shown, result.verdict, "raise `arena` budget with its owner's agreement, or shrink the model");
+    result
+}
+
+fn flash(limits: &Limits, footprint: &Footprint) -> Check {
+    let mut base = check("flash", "flash", Verdict::NotApplicable, "");
+    base.manifest = limits.flash.map(|_| "gates.flash".to_owned());
+    if let Some(reason) = &footprint.blocked {
+        base.verdict = Verdict::Unknown;
+        base.detail.clone_from(reason);
+        return base;
+    }
+    let Some(bytes) = footprint.flash_bytes else {
+        base.detail = "the host has no flash".into();
+        return base;
+    };
+    base.value = Some(Quantity { value: number(bytes), unit: Unit::Bytes });
+    let split = format!("{bytes} bytes in the app, of which {} are the model's constants", footprint.weights_bytes);
+    let Some(limit) = limits.flash else {
+        base.detail = format!("no limit declared; {split}");
+        return base;
+    };
+    let mut result = under(base, Unit::Bytes, limit.max.0, bytes, limit.margin);
+    result.detail = after(split, result.verdict, "see the code table for what takes the room");
+    result
+}
+
+fn stack(limits: &Limits, measured: &Measurement) -> Check {
+    let mut base = check("stack", "stack", Verdict::NotApplicable, "");
+    base.manifest = limits.stack.map(|_| "gates.stack".to_owned());
+    if let Some(reason) = &measured.blocked {
+        return unmeasured(base, measured, reason);
+    }
+    let (app, harness) = (measured.stack_app_bytes, measured.stack_harness_bytes);
+    let Some(bytes) = app.max(harness) else {
+        base.detail = "this target's stack cannot be painted".into();
+        return base;
+    };
+    base.value = Some(Quantity { value: number(bytes), unit: Unit::Bytes });
+    let shown = |bytes: Option<u64>| bytes.map_or_else(|| "not measured".to_owned(), |bytes| format!("{bytes} bytes"));
+    let split = format!(
+        "high-water mark: app {}, harness {}, of which one inference {}",
+        shown(app),
+        shown(harness),
+        shown(measured.stack_invoke_bytes)
+    );
+    let Some(limit) = limits.stack else {
+        base.detail = format!("no limit declared; {split}");
+        return base;
+    };
+    let mut result = under(base, Unit::Bytes, limit.max.0, bytes, limit.margin);
+    result.detail =
+        after(split, result.verdict, "raise `gates.stack` with its owner's agreement, or look for large locals");
+    result
+}
+
+fn kernels(limits: &Limits, audit: &Audit) -> Check {
+    let mut base = check("kernels", "kernel policy", Verdict::NotApplicable, "");
+    base.manifest = Some("kernels.policy".to_owned());
+    let Some(policy) = limits.policy else {
+        base.detail = "the host runs reference kernels; the policy concerns Cortex-M targets".into();
+        return base;
+    };
+    let off = audit.share_off_library();
+    let off_text = format!("{:.1} % of the MACs run on reference kernels", off * 100.0);
+    base.value = Some(Quantity { value: off, unit: Unit::Ratio });
+    match policy {
+        Policy::Prefer => {
+            base.verdict = Verdict::Pass;
+            base.detail = format!("`prefer`: {off_text}");
+        }
+        Policy::Require => {
+            base.limit = Some(Quantity { value: limits.max_mac_share.0, unit: Unit::Ratio });
+            let within = off <= limits.max_mac_share.0;
+            base.verdict = if within { Verdict::Pass } else { Verdict::Fail };
+            base.detail = if within {
+                format!("`require`: {off_text}")
+            } else {
+                format!("`require`: {off_text}; see the reasons in the operator table, or allow a `fallback`")
+            };
+        }
+        Policy::Forbid => {
+            let used = audit.rows.iter().filter(|row| audit.on_library(row)).count();
+            base.verdict = if used == 0 { Verdict::Pass } else { Verdict::Fail };
+            base.detail = format!("`forbid`: {used} operators run on `{}`", audit.library);
+        }
+    }
+    base
+}
+
+fn reference(expectation: &Expectation) -> Check {
+    let base = check("reference", "reference (recorded truth)", Verdict::NotApplicable, "");
+    if let Some(reason) = &expectation.blocked {
+        return Check { verdict: Verdict::Unknown, detail: reason.clone(), ..base };
+    }
+    let Some(recorded) = &expectation.recorded else {
+        return Check { detail: format!("no recorded truth: {}", expectation.source), ..base };
+    };
+    let mut result = none_of(base, recorded.compared - recorded.equal);
+    (result.verdict, result.detail) = match &recorded.first_difference {
+        None => (Verdict::Pass, format!("{} recorded outputs equal the host reference", recorded.compared)),
+        Some(difference) => {
+            (Verdict::Fail, format!("{}; check which model and converter made the recorded outputs", place(difference)))
+        }
+    };
+    result.manifest = Some("regression.vectors".to_owned());
+    result
+}
+
+fn bit_exactness(measured: &Measurement) -> Check {
+    let base = check("bit_exactness", "bit-exactness", Verdict::Pass, "");
+    if let Some(reason) = &measured.blocked {
+        return unmeasured(base, measured, reason);
+    }
+    let mut result = none_of(base, usize::from(measured.first_difference.is_some()));
+    (result.verdict, result.detail) = match &measured.first_difference {
+        None => (
+            Verdict::Pass,
+            format!("{} operator outputs on the target equal the host reference", measured.tensors_compared),
+        ),
+        Some(difference) => (Verdict::Fail, format!("{}; see the runbook, signature `mismatch`", place(difference))),
+    };
+    result
+}
+
+fn determinism(measured: &Measurement) -> Check {
+    let base = check("determinism", "determinism", Verdict::Pass, "");
+    if let Some(reason) = &measured.blocked {
+        return unmeasured(base, measured, reason);
+    }
+    let mut result = none_of(base, usize::from(measured.nondeterminism.is_some()));
+    (result.verdict, result.detail) = match &measured.nondeterminism {
+        None => (
+            Verdict::Pass,
+            format!("{} runs of each vector agree, the arena poisoned differently each time", measured.runs),
+        ),
+        Some(text) => (Verdict::Fail, format!("{text}; a kernel reads memory that nothing wrote")),
+    };
+    result
+}
+
+fn latency(limits: &Limits, measured: &Measurement) -> Check {
+    let mut base = check("latency", "instructions an inference", Verdict::NotApplicable, "");
+    base.manifest = limits.latency.map(|_| "gates.latency".to_owned());
+    if let Some(reason) = &measured.blocked {
+        return unmeasured(base, measured, reason);
+    }
+    let Some(instructions) = measured.instructions else {
+        base.detail = "this target does not count instructions".into();
+        return base;
+    };
+    base.value = Some(Quantity { value: number(instructions), unit: Unit::Instructions });
+    let Some(limit) = limits.latency else {
+        base.detail = format!("no limit declared; {instructions} instructions");
+        return base;
+    };
+    let mut result = under(base, Unit::Instructions, limit.max.0, instructions, limit.margin);
+    let shown = format!("{instructions} instructions, counted by the emulator");
+    result.detail = after(shown, result.verdict, "see the operator table for the largest shares of MACs");
+    result
+}
+
+fn after(text: String, verdict: Verdict, next: &str) -> String {
+    if verdict.is_good() { text } else { format!("{text}; {next}") }
+}
+
+fn place(difference: &Difference) -> String {
+    let operator = difference.operator.map_or_else(String::new, |operator| format!("op:{} ", operator.0));
+    format!(
+        "vector {}: {operator}{} writes `{}`, which at {:?} is {} and should be {}",
+        difference.vector,
+        difference.operator_name,
+        difference.tensor,
+        difference.coordinate,
+        difference.found,
+        difference.expected
+    )
+}

@@ -1,0 +1,268 @@
+//! Everything that is known about a target, in the shape that report and runbook print: words, numbers with units, rows.
+
+use std::collections::BTreeMap;
+
+use deployctl_cache::{BoxError, Job};
+use serde::{Deserialize, Serialize};
+
+use super::emit::Emission;
+use super::memory::Planned;
+use crate::gate::evidence::{self, Audit, Expectation, FirmwareCrate, Footprint, Measurement};
+use crate::gate::{Check, Judgement, Quantity, Unit, Verdict};
+use crate::memory::MemoryPlan;
+
+/// What the manifest, the board and the tools say about a target; the rest is evidence.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Subject {
+    /// Name, version and owner of the deployment.
+    pub deployment: Deployment,
+    /// The board.
+    pub target: Target,
+    /// File name and digest of the model.
+    pub model: Named,
+    /// Tools and sources with their versions.
+    pub tools: Vec<Named>,
+}
+
+/// A deployment's identity.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Deployment {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// One line for people.
+    pub summary: Option<String>,
+}
+
+/// A board, as reports name it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Target {
+    /// Name.
+    pub board: String,
+    /// One line for people.
+    pub summary: String,
+    /// Core.
+    pub core: String,
+    /// `emulated (qemu)`, or `host`.
+    pub evidence: String,
+}
+
+/// A thing and its digest or version.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Named {
+    /// What.
+    pub name: String,
+    /// Digest or version.
+    pub value: String,
+}
+
+/// A measured figure.
+#[derive(Clone, Debug, Serialize)]
+pub struct Metric {
+    /// Stable name.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// The figure.
+    pub quantity: Quantity,
+}
+
+/// One operator, as tables print it.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the columns of the operator table")]
+pub struct OperatorRow {
+    pub index: usize,
+    pub name: String,
+    pub output: String,
+    pub shape: String,
+    pub macs: u64,
+    pub share: f64,
+    pub library: Option<String>,
+    pub symbol: Option<String>,
+    pub path: Option<String>,
+    pub reason: Option<String>,
+    pub advice: Option<String>,
+    pub code_bytes: Option<u64>,
+}
+
+/// The operator table.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "as the table's heading says")]
+pub struct Operators {
+    pub library: String,
+    pub macs: u64,
+    pub off_library: f64,
+    pub rows: Vec<OperatorRow>,
+}
+
+/// What the vectors were.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "as the section's sentence says")]
+pub struct Vectors {
+    pub source: String,
+    pub count: usize,
+    pub distinct: usize,
+    pub runs: u32,
+}
+
+/// A check with its verdict in words.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// The check.
+    #[serde(flatten)]
+    pub check: Check,
+    /// The verdict as people read it.
+    pub verdict_text: String,
+}
+
+/// Everything.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "each field is named by what it holds")]
+pub struct Dossier {
+    #[serde(flatten)]
+    pub subject: Subject,
+    pub verdict: Verdict,
+    pub verdict_text: String,
+    pub gates: Vec<Row>,
+    pub metrics: Vec<Metric>,
+    pub operators: Operators,
+    pub memory: Option<MemoryPlan>,
+    pub blocked: Option<String>,
+    pub vectors: Vectors,
+    pub warnings: Vec<String>,
+    pub identity: Vec<Named>,
+    pub crates: Vec<FirmwareCrate>,
+    pub measurement: Measurement,
+}
+
+impl Dossier {
+    /// Gathers the evidence of a target.
+    pub fn read(subject: &Subject, job: &Job) -> Result<Self, BoxError> {
+        let judgement: Judgement = job.read_json("verdict")?;
+        let audit: Audit = job.read_json("audit")?;
+        let planned: Planned = job.read_json("memory")?;
+        let expectation: Expectation = job.read_json("expectation")?;
+        let footprint: Footprint = job.read_json("footprint")?;
+        let measurement: Measurement = job.read_json("measurement")?;
+        let emission: Emission = job.read_json("emission")?;
+        Ok(Self {
+            verdict: judgement.verdict,
+            verdict_text: judgement.verdict.name().to_owned(),
+            gates: judgement
+                .checks
+                .into_iter()
+                .map(|check| Row { verdict_text: check.verdict.name().to_owned(), check })
+                .collect(),
+            metrics: metrics(planned.plan.as_ref(), &footprint, &measurement, &audit),
+            operators: operators(&audit, &footprint),
+            warnings: warnings(&expectation, &audit),
+            vectors: Vectors {
+                source: expectation.source.clone(),
+                count: expectation.vectors.len(),
+                distinct: expectation.distinct_outputs,
+                runs: measurement.runs,
+            },
+            identity: identity(subject, &emission, &footprint),
+            crates: footprint.crates,
+            blocked: planned.blocked,
+            memory: planned.plan,
+            subject: subject.clone(),
+            measurement,
+        })
+    }
+}
+
+fn metrics(plan: Option<&MemoryPlan>, footprint: &Footprint, measurement: &Measurement, audit: &Audit) -> Vec<Metric> {
+    let measured = measurement.blocked.is_none();
+    let built = footprint.blocked.is_none();
+    let rows = [
+        ("arena_bytes", "arena, planned peak", plan.map(|plan| plan.peak as u64), Unit::Bytes),
+        (
+            "arena_touched_bytes",
+            "arena, touched on the target",
+            measured.then_some(measurement.arena_bytes),
+            Unit::Bytes,
+        ),
+        ("flash_bytes", "flash of the app", footprint.flash_bytes, Unit::Bytes),
+        ("weights_bytes", "of that, the model's constants", built.then_some(footprint.weights_bytes), Unit::Bytes),
+        ("ram_bytes", "static RAM of the app, arena included", footprint.ram_bytes, Unit::Bytes),
+        (
+            "stack_bytes",
+            "stack, app or harness",
+            measurement.stack_app_bytes.max(measurement.stack_harness_bytes),
+            Unit::Bytes,
+        ),
+        ("stack_invoke_bytes", "stack of one inference", measurement.stack_invoke_bytes, Unit::Bytes),
+        ("instructions", "instructions an inference", measurement.instructions, Unit::Instructions),
+        ("macs", "multiply-accumulates an inference", Some(audit.macs()), Unit::Count),
+    ];
+    let metric = |(name, title, value, unit): (&str, &str, Option<u64>, Unit)| {
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        let quantity = Quantity { value: value? as f64, unit };
+        Some(Metric { name: name.to_owned(), title: title.to_owned(), quantity })
+    };
+    rows.into_iter().filter_map(metric).collect()
+}
+
+fn operators(audit: &Audit, footprint: &Footprint) -> Operators {
+    let macs = audit.macs();
+    let rows = audit.rows.iter().map(|row| OperatorRow {
+        index: row.operator.0,
+        name: row.name.clone(),
+        output: row.output.clone(),
+        shape: row.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("×"),
+        macs: row.macs,
+        share: evidence::share(row.macs, macs),
+        library: row.kernel.as_ref().map(|kernel| kernel.library.clone()),
+        symbol: row.kernel.as_ref().map(|kernel| kernel.symbol.clone()),
+        path: row.kernel.as_ref().map(|kernel| kernel.path.name().to_owned()),
+        reason: row.reason.clone(),
+        advice: row.advice.clone(),
+        code_bytes: footprint.operator_code.get(&row.operator.0).copied(),
+    });
+    Operators { library: audit.library.clone(), macs, off_library: audit.share_off_library(), rows: rows.collect() }
+}
+
+fn warnings(expectation: &Expectation, audit: &Audit) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let (count, distinct) = (expectation.vectors.len(), expectation.distinct_outputs);
+    if distinct < count {
+        warnings.push(format!(
+            "{count} vectors give only {distinct} distinct outputs: the final outputs alone would prove little, so every \
+             operator's output tensor is compared"
+        ));
+    }
+    if expectation.seeded {
+        warnings.push(format!(
+            "no recorded truth: {}; record expected outputs from the training side in an `.npz` to check the model itself",
+            expectation.source
+        ));
+    }
+    let unsupported = audit.unsupported().count();
+    if unsupported > 0 {
+        warnings.push(format!("{unsupported} operators have no kernel, so there is no firmware"));
+    }
+    warnings
+}
+
+fn identity(subject: &Subject, emission: &Emission, footprint: &Footprint) -> Vec<Named> {
+    let mut rows = vec![subject.model.clone()];
+    let mut add = |name: &str, value: &str| {
+        if !value.is_empty() {
+            rows.push(Named { name: name.to_owned(), value: value.to_owned() });
+        }
+    };
+    add("firmware project", &emission.digest);
+    add("app, loadable image", &footprint.app_image);
+    add("harness, loadable image", &footprint.harness_image);
+    rows.extend(subject.tools.iter().cloned());
+    rows
+}
+
+/// Metrics by name, as `gate-report.json` has them.
+pub(super) fn by_name(metrics: &[Metric]) -> BTreeMap<&str, Quantity> {
+    metrics.iter().map(|metric| (metric.name.as_str(), metric.quantity)).collect()
+}

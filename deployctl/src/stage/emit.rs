@@ -1,0 +1,166 @@
+//! Stage `emit`: the firmware project, all files of it. Its digest is the build's identity, which firmware carries and a
+//! session must name.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8PathBuf;
+use deployctl_cache::{BoxError, Digest, Fields, Job, Stage};
+use serde::{Deserialize, Serialize};
+
+use super::memory::Planned;
+use super::{artifact, expect, fail};
+use crate::emit::{self, Entry, Files, Input, Library as LibraryText, Model};
+use crate::error::Kind;
+use crate::gate::evidence::Audit;
+use crate::library::Build;
+use crate::model::Graph;
+use crate::model::lower::{Refusal, Step};
+
+/// What the project is made from besides model, kernels and memory plan.
+#[derive(Debug, Serialize)]
+pub struct Emit {
+    /// The deployment.
+    pub project: Project,
+    /// What the project says about the board.
+    pub board: emit::Board,
+    /// The firmware crates.
+    pub template: Template,
+    /// Digest of the vendored crates, which names their folder.
+    pub crates: String,
+    /// The kernel library, where the target can run it.
+    pub library: Option<ProjectLibrary>,
+}
+
+/// A deployment's name and version.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "as in the manifest")]
+pub struct Project {
+    pub name: String,
+    pub version: String,
+}
+
+/// The packed firmware crates.
+#[derive(Debug, Serialize)]
+pub struct Template {
+    /// Digest of paths and contents.
+    pub digest: String,
+    #[serde(skip)]
+    files: Files,
+}
+
+impl Template {
+    /// As packed into the binary.
+    pub fn builtin() -> Self {
+        const ROOT: &str = "firmware-template/";
+        let files: Files = crate::builtin::under(ROOT)
+            .map(|file| (Utf8PathBuf::from(&file.path[ROOT.len()..]), file.bytes.to_vec()))
+            .collect();
+        Self { digest: digest(&files), files }
+    }
+}
+
+/// How the project names the kernel library's sources.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "as in the library's file")]
+pub struct ProjectLibrary {
+    pub name: String,
+    /// Digest of the sources, which names their folder.
+    pub digest: String,
+    pub build: Build,
+}
+
+/// Folder of what deployments share, seen from a project in `out/DEPLOYMENT/BOARD/firmware`.
+const SHARED: &str = "../../../.shared";
+
+/// What the stage made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Emission {
+    /// Why there is no project.
+    pub blocked: Option<String>,
+    /// Identity of the build; empty where there is none.
+    pub digest: String,
+    /// Number of operators.
+    pub operators: usize,
+}
+
+impl Stage for Emit {
+    fn name(&self) -> &'static str {
+        "emit"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn fields(&self) -> Fields {
+        Fields::of(self)
+    }
+
+    fn run(&self, job: &Job) -> Result<(), BoxError> {
+        let graph: Graph = job.read_json("graph")?;
+        let lowered: Vec<Result<Step, Refusal>> = job.read_json("steps")?;
+        let planned: Planned = job.read_json("memory")?;
+        let blocked = |reason: String| Emission { blocked: Some(reason), digest: String::new(), operators: 0 };
+        let (steps, plan) = match (expect::steps(&lowered), planned.plan) {
+            (Ok(steps), Some(plan)) => (steps, plan),
+            (Err(reason), _) => return Ok(job.write_json(artifact::EMISSION, &blocked(reason))?),
+            (_, None) => {
+                let reason = planned.blocked.unwrap_or_else(|| "there is no memory plan".to_owned());
+                return Ok(job.write_json(artifact::EMISSION, &blocked(reason))?);
+            }
+        };
+        let audit: Audit = job.read_json("audit")?;
+        let weights = job.read("weights")?;
+        let kernels: Vec<_> = audit.rows.iter().filter_map(|row| row.kernel.as_ref()).collect();
+        let entries: Vec<Entry> = kernels
+            .iter()
+            .map(|kernel| Entry { function: &kernel.entry, symbol: &kernel.symbol, scratch: kernel.takes_scratch() })
+            .collect();
+        let model = Model {
+            deployment: &self.project.name,
+            version: &self.project.version,
+            digest: "",
+            graph: &graph,
+            weights: &weights,
+            steps: &steps,
+            kernels: &entries,
+            arena: plan.peak,
+            tensors: &plan.tensors,
+            scratch: &plan.scratch,
+        };
+        let identity = digest(&self.files(model)?);
+        for (path, bytes) in self.files(Model { digest: &identity, ..model })? {
+            job.write(&format!("{}{path}", artifact::PROJECT), &bytes)?;
+        }
+        job.write_json(artifact::EMISSION, &Emission { blocked: None, digest: identity, operators: steps.len() })?;
+        Ok(())
+    }
+}
+
+impl Emit {
+    fn files(&self, model: Model) -> Result<Files, BoxError> {
+        let vendor = format!("{SHARED}/{}", self.crates);
+        let root = self.library.as_ref().map(|library| format!("{SHARED}/{}", library.digest)).unwrap_or_default();
+        let description = self.library.as_ref().map(|library| library.build.description(&format!("../{root}")));
+        let library = self.library.as_ref().zip(description.as_ref()).map(|(library, description)| LibraryText {
+            name: &library.name,
+            root: &root,
+            description,
+        });
+        let input = Input { model, board: &self.board, template: &self.template.files, vendor: Some(&vendor), library };
+        emit::project(&input)
+            .map_err(|error| fail(Kind::Internal, error.to_string(), "please report this with the manifest"))
+    }
+}
+
+/// Digest of files: path and content of each, after their lengths.
+fn digest(files: &BTreeMap<Utf8PathBuf, Vec<u8>>) -> String {
+    let mut all = Vec::new();
+    for (path, bytes) in files {
+        for part in [path.as_str().as_bytes(), bytes] {
+            all.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            all.extend_from_slice(part);
+        }
+    }
+    Digest::of(&all).to_string()
+}

@@ -1,0 +1,93 @@
+//! The stages, in the order of a bring-up. One file each: the struct of its own inputs (that struct is its key), its
+//! version, and what it does. What a stage reads of earlier ones comes through the engine, by artifact name.
+
+mod audit;
+mod compile;
+mod dossier;
+mod emit;
+mod expect;
+mod gate;
+mod interface;
+mod kernels;
+mod measure;
+mod memory;
+mod model;
+mod report;
+mod runbook;
+mod runtime;
+mod sizes;
+
+pub use audit::Audit;
+pub use compile::{Compile, Crates};
+pub use dossier::{Deployment, Named, Subject, Target as TargetName};
+pub use emit::{Emit, Project, ProjectLibrary, Template};
+pub use expect::{Expect, VectorSource};
+pub use gate::Gate;
+pub use interface::Interface;
+pub use kernels::Kernels;
+pub use measure::Measure;
+pub use memory::Memory;
+pub use model::{Model, unreadable};
+pub use report::Report;
+pub use runbook::Runbook;
+pub use runtime::Runtime;
+pub use sizes::{SizeTool, Sizes};
+
+use deployctl_cache::BoxError;
+
+use crate::error::{Error, Kind};
+
+/// Names of artifacts, as stages write and read them.
+pub mod artifact {
+    /// Structure of the model ([`crate::model::Graph`]).
+    pub const GRAPH: &str = "graph.json";
+    /// Constants of the model.
+    pub const WEIGHTS: &str = "weights.bin";
+    /// Operators as kernel calls, or why not ([`crate::model::lower::Lowered`]).
+    pub const STEPS: &str = "steps.json";
+    /// [`crate::gate::evidence::Interface`].
+    pub const INTERFACE: &str = "interface.json";
+    /// [`crate::gate::evidence::Audit`].
+    pub const AUDIT: &str = "audit.json";
+    /// Scratch bytes of each operator.
+    pub const SIZES: &str = "sizes.json";
+    /// [`crate::memory::MemoryPlan`], absent fields where blocked.
+    pub const MEMORY: &str = "memory.json";
+    /// The memory map as a picture.
+    pub const PICTURE: &str = "memory.svg";
+    /// [`crate::gate::evidence::Expectation`].
+    pub const EXPECTATION: &str = "expectation.json";
+    /// Input tensors of all vectors, one after another.
+    pub const INPUTS: &str = "inputs.bin";
+    /// The firmware project.
+    pub const PROJECT: &str = "firmware/";
+    /// [`super::Emission`].
+    pub const EMISSION: &str = "emission.json";
+    /// The kernel library.
+    pub const ARCHIVE: &str = "libcmsis_nn.a";
+    /// Production firmware.
+    pub const APP: &str = "app.elf";
+    /// Measuring firmware.
+    pub const HARNESS: &str = "harness.elf";
+    /// [`crate::gate::evidence::Footprint`].
+    pub const FOOTPRINT: &str = "footprint.json";
+    /// [`crate::gate::evidence::Measurement`].
+    pub const MEASUREMENT: &str = "measurement.json";
+    /// The script that the harness is driven with for one vector.
+    pub const SESSION: &str = "bringup.session";
+    /// What the harness answers to it.
+    pub const TRANSCRIPT: &str = "bringup.transcript";
+    /// [`crate::gate::Judgement`].
+    pub const VERDICT: &str = "verdict.json";
+    /// The gate report for programs.
+    pub const REPORT_JSON: &str = "gate-report.json";
+    /// The gate report for people.
+    pub const REPORT: &str = "gate-report.md";
+    /// The bring-up runbook.
+    pub const RUNBOOK: &str = "runbook.md";
+}
+
+/// A stage's failure, boxed for the engine; [`crate::error::Error`] comes out again at the other end.
+fn fail(kind: Kind, message: impl Into<String>, help: impl Into<String>) -> BoxError {
+    Box::new(Error::plain(kind, message, help))
+}

@@ -1,0 +1,47 @@
+//! Stage `model`: the bytes of a `.tflite` file to graph, constants and kernel calls.
+
+use deployctl_cache::{BoxError, Fields, FileInput, Job, Stage};
+use serde::Serialize;
+
+use super::artifact;
+use crate::error::{Error, Kind};
+use crate::model;
+
+/// The model file.
+#[derive(Debug, Serialize)]
+pub struct Model {
+    /// Its content.
+    pub file: FileInput,
+}
+
+impl Stage for Model {
+    fn name(&self) -> &'static str {
+        "model"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn fields(&self) -> Fields {
+        Fields::of(self)
+    }
+
+    fn run(&self, job: &Job) -> Result<(), BoxError> {
+        let model::Read { graph, weights } =
+            model::read(&self.file.bytes()?).map_err(|error| unreadable(self.file.path().as_str(), &error))?;
+        job.write_json(artifact::STEPS, &model::lower::lower(&graph))?;
+        job.write_json(artifact::GRAPH, &graph)?;
+        job.write(artifact::WEIGHTS, &weights)?;
+        Ok(())
+    }
+}
+
+/// The error for a model that cannot be read, wherever it is read.
+pub fn unreadable(path: &str, error: &dyn std::error::Error) -> Error {
+    Error::plain(
+        Kind::Model,
+        format!("`{path}` is not a model that can be deployed: {error}"),
+        "export it again from the converter, and see that the file was copied in binary mode and whole",
+    )
+}
