@@ -16,7 +16,7 @@ pub struct Cli {
     /// Print one JSON object a line instead of text.
     #[arg(long, global = true)]
     pub json: bool,
-    /// Folder of the store, instead of the one below DEPLOYCTL_HOME or the user's cache folder.
+    /// Folder of the store, instead of the one below `DEPLOYCTL_HOME` or the user's cache folder.
     #[arg(long, global = true, value_name = "DIR")]
     pub store: Option<Utf8PathBuf>,
 }
@@ -89,6 +89,7 @@ pub struct Plan {
 
 /// `build`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that people type")]
 pub struct Build {
     /// Which manifests.
     #[command(flatten)]

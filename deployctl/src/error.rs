@@ -107,10 +107,11 @@ mod tests {
 
     #[test]
     fn a_cause_is_part_of_the_message() {
-        let inner = std::io::Error::other("disk on fire");
         #[derive(Debug, thiserror::Error)]
         #[error("cannot read `a`")]
         struct Outer(#[source] std::io::Error);
+
+        let inner = std::io::Error::other("disk on fire");
         let error = Error::caused(Kind::Store, &Outer(inner), "put it out");
         assert_eq!(error.to_string(), "cannot read `a`: disk on fire");
     }

@@ -19,7 +19,7 @@ use crate::builtin;
 use crate::emit;
 use crate::gate::Limits;
 use crate::library::Build;
-use crate::manifest::{Board, Manifest, Runner, Target, Vectors};
+use crate::manifest::{Board, Manifest, Runner, Vectors};
 use crate::runner;
 use crate::stage::{
     self, Crates, Deployment, Named, Project, ProjectLibrary, Runtime, Subject, VectorSource, artifact,
@@ -113,11 +113,22 @@ pub fn plan(manifests: &[Manifest], materials: &[Materials], runtime: &Runtime) 
     for (index, (manifest, materials)) in manifests.iter().zip(materials).enumerate() {
         let shared = plan.deployment(manifest, materials);
         for (target, found) in manifest.targets.iter().zip(&materials.targets) {
-            let planned = plan.target(index, manifest, target, materials, found, &shared, runtime);
+            let site = Site { index, manifest, board: &target.board, materials, found, runtime };
+            let planned = plan.target(&site, &shared);
             plan.targets.push(planned);
         }
     }
     plan
+}
+
+/// A target with everything that its stages are made from.
+struct Site<'a> {
+    index: usize,
+    manifest: &'a Manifest,
+    board: &'a Board,
+    materials: &'a Materials,
+    found: &'a TargetMaterials,
+    runtime: &'a Runtime,
 }
 
 /// Stages that all targets of a deployment share.
@@ -166,17 +177,8 @@ impl Plan {
         Shared { model, interface, expect }
     }
 
-    fn target(
-        &mut self,
-        index: usize,
-        manifest: &Manifest,
-        target: &Target,
-        materials: &Materials,
-        found: &TargetMaterials,
-        shared: &Shared,
-        runtime: &Runtime,
-    ) -> Planned {
-        let board = &target.board;
+    fn target(&mut self, site: &Site, shared: &Shared) -> Planned {
+        let Site { index, manifest, board, materials, found, runtime } = *site;
         let (name, place) = (Some(manifest.name.value.as_str()), Some(board.name.as_str()));
         let graph = || input("graph", shared.model, artifact::GRAPH);
         let steps = || input("steps", shared.model, artifact::STEPS);
@@ -314,6 +316,7 @@ fn compile(board: &Board, found: &TargetMaterials, runtime: &Runtime) -> stage::
         rustc: found.rustc.clone(),
         linker: found.linker.clone(),
         crates: found.crates.clone(),
+        links_library: found.library.is_some(),
         runtime: runtime.clone(),
     }
 }

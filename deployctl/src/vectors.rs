@@ -1,6 +1,6 @@
 //! Vectors: inputs of a model, perhaps with a recorded expected output and a label. From an `.npz` file or from a seed.
 //!
-//! Knows graphs and NumPy's archive format; does not know manifests or where the file lies.
+//! Knows graphs and `NumPy`'s archive format; does not know manifests or where the file lies.
 
 use std::io::{Cursor, Read};
 
@@ -48,7 +48,7 @@ pub enum VectorError {
     Type {
         /// The array.
         name: String,
-        /// NumPy's type string.
+        /// `NumPy`'s type string.
         found: String,
     },
     /// Another shape.
@@ -208,6 +208,7 @@ fn widen<T: npyz::Deserialize + Into<i64>, R: Read>(data: npyz::NpyReader<T, R>)
 mod tests {
     use npyz::WriterBuilder;
     use npyz::npz::NpzWriter;
+    use npyz::zip::write::FileOptions;
 
     use super::*;
     use crate::model::{Tensor, TensorType};
@@ -219,6 +220,8 @@ mod tests {
             shape: shape.into(),
             quantization: None,
             constant: None,
+            signature: vec![],
+            variable: false,
         };
         Graph {
             tensors: vec![tensor("x", &[1, 3]), tensor("y", &[1, 2])],
@@ -233,7 +236,7 @@ mod tests {
         let mut writer = NpzWriter::new(&mut bytes);
         for (name, shape, values) in arrays {
             let mut array =
-                writer.array(name, Default::default()).unwrap().default_dtype().shape(shape).begin_nd().unwrap();
+                writer.array(name, FileOptions::default()).unwrap().default_dtype().shape(shape).begin_nd().unwrap();
             array.extend(values.iter().copied()).unwrap();
             array.finish().unwrap();
         }

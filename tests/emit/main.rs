@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use camino::Utf8PathBuf;
-use deployctl::emit::{Entry, Files, Input, Library, Model, project};
+use deployctl::emit::{Board, Entry, Files, Input, Library, Model, project};
 use deployctl::library::{Build, Features, Kernel, reference, scratch_bytes, select};
-use deployctl::manifest::{Board, Bytes, Region, RegionKind, Runner};
+use deployctl::manifest::{Bytes, Region, RegionKind, Runner};
 use deployctl::memory::{MemoryPlan, plan};
 use deployctl::model::Read;
 use deployctl::model::{Step, digest, evaluate, lower, read, vectors};
@@ -102,13 +102,9 @@ fn board(target: Option<&str>) -> Board {
     let region = |name: &str, kind, address| Region { name: name.to_owned(), kind, address, size: Bytes(4_194_304) };
     Board {
         name: "mps2-an386".to_owned(),
-        summary: String::new(),
         core: "cortex-m4f".to_owned(),
-        features: CORTEX_M4,
         rust_target: target.map(str::to_owned),
-        c_flags: vec![],
         memory: vec![region("FLASH", RegionKind::Flash, 0), region("RAM", RegionKind::Ram, 0x2000_0000)],
-        clock_hz: None,
         runner: match target {
             Some(_) => Runner::Qemu { machine: "mps2-an386".to_owned(), instructions_per_tick: 40 },
             None => Runner::Host,

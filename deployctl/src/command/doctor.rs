@@ -19,7 +19,9 @@ pub(super) fn run(args: &cli::Doctor, workshop: &Workshop) -> Result<Done, Error
     }
     let checks = look(&manifests, workshop)?;
     workshop.remember();
-    checks.iter().for_each(|check| show(check, workshop));
+    for check in &checks {
+        show(check, workshop);
+    }
     let missing: Vec<String> =
         checks.iter().filter(|check| check.found.is_err()).map(|check| check.need.item.name()).collect();
     if missing.is_empty() {

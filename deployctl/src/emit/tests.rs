@@ -10,7 +10,6 @@ use kernels::{
 };
 
 use super::*;
-use crate::library::Features;
 use crate::manifest::{Bytes, Region, RegionKind, Runner};
 use crate::model::graph::Constant;
 use crate::model::lower::{Call, StepWeights};
@@ -215,13 +214,9 @@ fn board() -> Board {
     let region = |name: &str, kind, address| Region { name: name.to_owned(), kind, address, size: Bytes(4_194_304) };
     Board {
         name: "mps2-an386".to_owned(),
-        summary: String::new(),
         core: "cortex-m4f".to_owned(),
-        features: Features { dsp: true, mve: false },
         rust_target: Some("thumbv7em-none-eabihf".to_owned()),
-        c_flags: vec![],
         memory: vec![region("CODE", RegionKind::Flash, 0), region("RAM", RegionKind::Ram, 0x2000_0000)],
-        clock_hz: None,
         runner: Runner::Qemu { machine: "mps2-an386".to_owned(), instructions_per_tick: 40 },
     }
 }

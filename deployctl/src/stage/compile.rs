@@ -29,6 +29,8 @@ pub struct Compile {
     pub linker: Option<HostLinker>,
     /// Vendored crates.
     pub crates: Crates,
+    /// Whether the kernel library is an input.
+    pub links_library: bool,
     /// Starts tools.
     #[serde(skip)]
     pub runtime: Runtime,
@@ -66,7 +68,7 @@ impl Stage for Compile {
         let work = job.work_dir();
         job.copy_tree("project", work)?;
         let project = work.join(artifact::PROJECT.trim_end_matches('/'));
-        let archive = self.uses_library(job).then(|| work.join("lib"));
+        let archive = self.links_library.then(|| work.join("lib"));
         if let Some(folder) = &archive {
             job.copy("kernels", &folder.join(artifact::ARCHIVE))?;
         }
@@ -86,25 +88,21 @@ impl Stage for Compile {
         ]);
         let build = self.with_target(build);
         self.runtime.run(&build, "open the project in `out/` and build it by hand: its README says how")?;
-        let built = match &self.rust_target {
+        let release = match &self.rust_target {
             Some(target) => work.join("target").join(target).join("release"),
             None => work.join("target/release"),
         };
-        let (app, harness) = (std::fs::read(built.join("app"))?, std::fs::read(built.join("harness"))?);
+        let (app, harness) = (std::fs::read(release.join("app"))?, std::fs::read(release.join("harness"))?);
         let crates = self.crates(&project, work)?;
         job.write_json(artifact::FOOTPRINT, &self.footprint(&app, &harness, crates)?)?;
         // Copied, not written: a host's firmware is a program and keeps its executable bit.
-        std::fs::copy(built.join("app"), job.out_dir().join(artifact::APP))?;
-        std::fs::copy(built.join("harness"), job.out_dir().join(artifact::HARNESS))?;
+        std::fs::copy(release.join("app"), job.out_dir().join(artifact::APP))?;
+        std::fs::copy(release.join("harness"), job.out_dir().join(artifact::HARNESS))?;
         Ok(())
     }
 }
 
 impl Compile {
-    fn uses_library(&self, job: &Job) -> bool {
-        job.digest("kernels").is_ok()
-    }
-
     fn with_target(&self, invocation: Invocation) -> Invocation {
         match &self.rust_target {
             Some(target) => invocation.args(["--target", target]),

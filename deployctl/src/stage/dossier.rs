@@ -61,7 +61,7 @@ pub struct Named {
 
 /// A measured figure.
 #[derive(Clone, Debug, Serialize)]
-pub struct Metric {
+pub(super) struct Metric {
     /// Stable name.
     pub name: String,
     /// For people.
@@ -72,8 +72,7 @@ pub struct Metric {
 
 /// One operator, as tables print it.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the columns of the operator table")]
-pub struct OperatorRow {
+pub(super) struct OperatorRow {
     pub index: usize,
     pub name: String,
     pub output: String,
@@ -90,8 +89,7 @@ pub struct OperatorRow {
 
 /// The operator table.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "as the table's heading says")]
-pub struct Operators {
+pub(super) struct Operators {
     pub library: String,
     pub macs: u64,
     pub off_library: f64,
@@ -100,8 +98,7 @@ pub struct Operators {
 
 /// What the vectors were.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "as the section's sentence says")]
-pub struct Vectors {
+pub(super) struct Vectors {
     pub source: String,
     pub count: usize,
     pub distinct: usize,
@@ -110,7 +107,7 @@ pub struct Vectors {
 
 /// A check with its verdict in words.
 #[derive(Clone, Debug, Serialize)]
-pub struct Row {
+pub(super) struct Row {
     /// The check.
     #[serde(flatten)]
     pub check: Check,
@@ -120,8 +117,7 @@ pub struct Row {
 
 /// Everything.
 #[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "each field is named by what it holds")]
-pub struct Dossier {
+pub(super) struct Dossier {
     #[serde(flatten)]
     pub subject: Subject,
     pub verdict: Verdict,
@@ -140,7 +136,7 @@ pub struct Dossier {
 
 impl Dossier {
     /// Gathers the evidence of a target.
-    pub fn read(subject: &Subject, job: &Job) -> Result<Self, BoxError> {
+    pub(super) fn read(subject: &Subject, job: &Job) -> Result<Self, BoxError> {
         let judgement: Judgement = job.read_json("verdict")?;
         let audit: Audit = job.read_json("audit")?;
         let planned: Planned = job.read_json("memory")?;

@@ -74,7 +74,7 @@ const SHARED: &str = "../../../.shared";
 
 /// What the stage made.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Emission {
+pub(super) struct Emission {
     /// Why there is no project.
     pub blocked: Option<String>,
     /// Identity of the build; empty where there is none.

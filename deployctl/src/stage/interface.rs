@@ -99,6 +99,8 @@ mod tests {
             shape: vec![1, 4],
             quantization: Some(Quantization { scales: vec![0.1], zero_points: vec![3], dimension: 0 }),
             constant: None,
+            signature: vec![],
+            variable: false,
         };
         Graph { tensors: vec![tensor], operators: vec![], inputs: vec![TensorId(0)], outputs: vec![TensorId(0)] }
     }

@@ -21,7 +21,7 @@ use crate::runner::{self, Command, Observation, RunnerError, Session, app, host,
 use crate::tool::Qemu;
 
 /// Longest that a target may take for all vectors, or for the app's first inferences.
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = Duration::from_mins(10);
 
 /// How the target is run.
 #[derive(Debug, Serialize)]

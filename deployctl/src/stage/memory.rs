@@ -11,7 +11,7 @@ use crate::model::lower::{Refusal, Step};
 
 /// The memory plan, or why there is none.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Planned {
+pub(super) struct Planned {
     /// The operator that nothing can run.
     pub blocked: Option<String>,
     /// The plan.
@@ -20,7 +20,7 @@ pub struct Planned {
 
 impl Planned {
     /// Planned peak in bytes, or why there is none.
-    pub fn peak(&self) -> Result<u64, &str> {
+    pub(super) fn peak(&self) -> Result<u64, &str> {
         let reason = self.blocked.as_deref().unwrap_or("no memory plan");
         self.plan.as_ref().map(|plan| plan.peak as u64).ok_or(reason)
     }

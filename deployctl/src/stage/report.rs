@@ -11,7 +11,7 @@ use super::dossier::{Dossier, Subject, by_name};
 use crate::render;
 
 /// Version of the schema of `gate-report.json`.
-pub const SCHEMA: &str = "deployctl/gate-report/1";
+const SCHEMA: &str = "deployctl/gate-report/1";
 
 /// Who and what the report is about.
 #[derive(Debug, Serialize)]

@@ -104,9 +104,9 @@ impl SizeTool {
             .env("LC_ALL", "C")
             .cwd(job.work_dir().to_owned());
         self.runtime.run(&compile, "a host C compiler is needed: `apt-get install gcc libc6-dev`")?;
-        let lines: String = questions.map(|question| format!("{question}\n")).collect();
-        let count = lines.lines().count();
-        let ask = Invocation::new(program).stdin(Stdin::Bytes(lines.into_bytes()));
+        let lines: Vec<&str> = questions.collect();
+        let count = lines.len();
+        let ask = Invocation::new(program).stdin(Stdin::Bytes((lines.join("\n") + "\n").into_bytes()));
         let output = self.runtime.run(&ask, "please report this with the model's operator list")?;
         let answers: Vec<usize> = output.stdout.text().lines().filter_map(|line| line.trim().parse().ok()).collect();
         if answers.len() != count {
