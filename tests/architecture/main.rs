@@ -67,7 +67,8 @@ fn named(code: &str) -> BTreeSet<String> {
         }
         let rest = &code[at + "crate::".len()..];
         let braced = rest.strip_prefix('{').map(|list| list.split('}').next().unwrap_or_default());
-        let names = braced.unwrap_or(rest.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next().unwrap());
+        let names =
+            braced.unwrap_or(rest.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next().unwrap());
         modules.extend(names.split(',').map(|name| name.trim().split("::").next().unwrap().to_owned()));
     }
     modules.remove("");

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use deployctl::fetch::Home;
 use snapbox::{Assert, Data};
 
 use crate::page::{self, Block};
@@ -72,9 +73,9 @@ impl Desk {
         fs::create_dir_all(&bin).unwrap();
         fs::create_dir_all(&home).unwrap();
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_deployctl"), bin.join("deployctl")).unwrap();
-        let sources = users_home().join("sources-1");
-        fs::create_dir_all(&sources).unwrap();
-        std::os::unix::fs::symlink(&sources, home.join("sources-1")).unwrap();
+        let sources = |home: &Path| Home::new(home.to_str().unwrap().into()).sources();
+        fs::create_dir_all(sources(&users_home())).unwrap();
+        std::os::unix::fs::symlink(sources(&users_home()), sources(&home)).unwrap();
         Self { keep }
     }
 
@@ -120,7 +121,9 @@ impl Desk {
             }
             let actual = sorted(&printed.replace(self.keep.path().to_str().unwrap(), "/home/you"));
             let assert = Assert::new();
-            if let Err(difference) = assert.try_eq(Some(&step.place), Data::text(actual), Data::text(sorted(&step.expected))) {
+            if let Err(difference) =
+                assert.try_eq(Some(&step.place), Data::text(actual), Data::text(sorted(&step.expected)))
+            {
                 writeln!(wrong, "{}: `{}`\n{difference}", step.place, step.command).unwrap();
             }
         }
@@ -165,7 +168,9 @@ fn the_tutorial_does_what_it_says() {
     let count = if has_arm_tools() {
         pages.len()
     } else {
-        println!("SKIPPED: the tutorial's pages on a board: arm-none-eabi-gcc, qemu-system-arm or the Rust target is missing");
+        println!(
+            "SKIPPED: the tutorial's pages on a board: arm-none-eabi-gcc, qemu-system-arm or the Rust target is missing"
+        );
         arm_from
     };
     let steps: Vec<Step> = pages[..count].iter().flat_map(|(path, text)| console(path, text)).collect();
