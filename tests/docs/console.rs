@@ -1,8 +1,9 @@
 //! Executes the `console` blocks of the tutorial and the README, in order, in a fresh folder, and compares what they print.
 //!
 //! A line `$ command` is run by a shell; what follows, up to the next one, is what it prints on both streams. `[..]` stands
-//! for a part of a line, a line `...` for any lines. Stages end in any order, so neighbouring `ran` lines are sorted first. A command that fails must be
-//! followed by `$ echo $?`. From the comment `<!-- needs the Arm tools -->` on, compiler and emulator are needed.
+//! for a part of a line, a line `...` for any lines. Stages end in any order, so neighbouring `ran` lines are sorted first.
+//! A command that fails must be followed by `$ echo $?`. From the page with the comment `<!-- needs the Arm tools -->` on,
+//! compiler and emulator are needed.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -110,7 +111,8 @@ impl Desk {
         ended
     }
 
-    fn check(&self, steps: &[Step]) {
+    /// What the steps print otherwise than they should, in words; empty where all is as the page says.
+    fn differences(&self, steps: &[Step]) -> String {
         let mut wrong = String::new();
         let ended = self.run(steps);
         for (index, (step, (printed, code))) in steps.iter().zip(&ended).enumerate() {
@@ -127,6 +129,12 @@ impl Desk {
                 writeln!(wrong, "{}: `{}`\n{difference}", step.place, step.command).unwrap();
             }
         }
+        wrong
+    }
+
+    fn check(&self, steps: &[Step]) {
+        assert!(!steps.is_empty(), "no console block was found");
+        let wrong = self.differences(steps);
         assert!(wrong.is_empty(), "{wrong}");
     }
 }
@@ -186,4 +194,15 @@ fn the_readme_does_what_it_says() {
 #[test]
 fn stages_may_end_in_any_order() {
     assert_eq!(sorted("a\n     ran b\n     ran a\nc"), "a\n     ran a\n     ran b\nc\n");
+}
+
+#[test]
+fn what_is_not_so_is_noticed() {
+    let differences = |page: &str| Desk::new().differences(&console("page", &format!("```console\n{page}```\n")));
+    assert_eq!(differences("$ echo a; echo b\na\nb\n$ cat <<'END'\n> $x\n> END\n$x\n"), "");
+    assert_eq!(differences("$ echo one two three\none [..] three\n$ seq 4\n1\n...\n4\n"), "");
+    assert_eq!(differences("$ false\n$ echo $?\n1\n"), "");
+    for wrong in ["$ echo a\nb\n", "$ true\na\n", "$ echo a\n", "$ false\n", "$ false\n$ echo $?\n0\n"] {
+        assert!(differences(wrong).starts_with("page, line "), "{wrong}");
+    }
 }
