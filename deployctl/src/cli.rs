@@ -162,7 +162,7 @@ pub struct Clean {
     /// Which manifests.
     #[command(flatten)]
     pub manifests: Manifests,
-    /// Sweep the store instead: remove what nothing has used for this long and no manifest named here needs.
+    /// Sweep the store instead: remove what no build has used for this many days; 30 if no number is given.
     #[arg(long, value_name = "DAYS", num_args = 0..=1, default_missing_value = "30")]
     pub store_older_than: Option<u32>,
 }

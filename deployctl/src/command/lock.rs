@@ -1,6 +1,6 @@
 //! `deploy.lock` and a build: local files and tool identities are recorded when it succeeds; `--locked` refuses a difference.
 
-use camino::Utf8Path;
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
 use super::gather::{FIRMWARE_CRATES, recorded};
@@ -13,7 +13,8 @@ use crate::plan::Materials;
 pub(super) fn used(manifest: &Manifest, materials: &Materials) -> Group {
     let mut group = Group::default();
     let mut file = |path: &Utf8Path, digest: String| {
-        let name = path.strip_prefix(&manifest.root).unwrap_or(path).to_string();
+        let path = plain(path);
+        let name = path.strip_prefix(&manifest.root).unwrap_or(&path).to_string();
         group.insert(lockfile::Kind::File, name, Pin::new(digest, ""));
     };
     file(materials.model.path(), materials.model.digest().to_string());
@@ -43,6 +44,19 @@ pub(super) fn used(manifest: &Manifest, materials: &Materials) -> Group {
         group.insert(lockfile::Kind::Source, FIRMWARE_CRATES, crates);
     }
     group
+}
+
+/// A path without `..`, so that a file has one name however a manifest reaches it.
+fn plain(path: &Utf8Path) -> Utf8PathBuf {
+    let mut plain = Utf8PathBuf::new();
+    for part in path.components() {
+        match part {
+            Utf8Component::ParentDir => drop(plain.pop()),
+            Utf8Component::CurDir => {}
+            part => plain.push(part),
+        }
+    }
+    plain
 }
 
 fn digest(value: &impl Serialize) -> String {
@@ -78,4 +92,16 @@ pub(super) fn record(manifest: &Manifest, used: &Group) -> Result<(), Error> {
     }
     Lockfile::write_group(&manifest.root.join("deploy.lock"), &manifest.name.value, &group)
         .map_err(|error| Error::caused(Kind::Store, &error, "the build itself is complete"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_one_name() {
+        let name = |path: &str| plain(Utf8Path::new(path)).into_string();
+        assert_eq!(name("/p/manifests/../models/x.tflite"), "/p/models/x.tflite");
+        assert_eq!(name("/p/./a/b/../../x"), "/p/x");
+    }
 }

@@ -21,7 +21,9 @@ pub(super) fn run(args: &cli::Plan, workshop: &Workshop) -> Result<Done, Error> 
         let node = plan.graph.node_name(id);
         let (word, detail) = match forecast {
             Forecast::Reuse => ("reuse", String::new()),
-            Forecast::Run { changed } if changed.is_empty() => ("run", "no record of it".to_owned()),
+            Forecast::Run { changed } if changed.iter().all(|change| change.old.is_none()) => {
+                ("run", "no record of it".to_owned())
+            }
             Forecast::Run { changed } => {
                 let names: Vec<&str> = changed.iter().map(|change| change.name.as_str()).collect();
                 ("run", format!("{} changed", names.join(", ")))
