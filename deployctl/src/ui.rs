@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use miette::{GraphicalReportHandler, GraphicalTheme};
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 use serde::Serialize;
 
 use crate::error::Error;
@@ -20,8 +20,11 @@ pub enum StageStatus {
     Ran,
     /// A record with the same key was found.
     Reused,
-    /// It failed, or something before it did.
+    /// It failed.
     Failed,
+    /// It did not run because a stage before it failed. People see only the one that failed; programs see both as `failed`.
+    #[serde(rename = "failed")]
+    Blocked,
 }
 
 impl StageStatus {
@@ -29,7 +32,7 @@ impl StageStatus {
         match self {
             Self::Ran => "ran",
             Self::Reused => "reused",
-            Self::Failed => "failed",
+            Self::Failed | Self::Blocked => "failed",
         }
     }
 }
@@ -71,6 +74,9 @@ pub enum Event {
         message: String,
         /// What to do next.
         help: Option<String>,
+        /// Each mistake of a file, where the failure is about one.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        problems: Vec<Mistake>,
     },
     /// What a target came to.
     Verdict {
@@ -91,6 +97,29 @@ pub enum Event {
         /// The worst verdict; `error` where there is none.
         verdict: String,
     },
+}
+
+/// One mistake in a file.
+#[derive(Clone, Debug, Serialize)]
+pub struct Mistake {
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+    /// Line of the file, from 1; absent where the file itself is the mistake.
+    pub line: Option<usize>,
+}
+
+impl Mistake {
+    fn of(problem: &dyn Diagnostic) -> Self {
+        let span = problem.labels().and_then(|mut labels| labels.next()).map(|label| *label.inner());
+        let place = span.and_then(|span| problem.source_code()?.read_span(&span, 0, 0).ok());
+        Self {
+            message: problem.to_string(),
+            help: problem.help().map(|help| help.to_string()),
+            line: place.map(|place| place.line() + 1),
+        }
+    }
 }
 
 /// Where a command prints to.
@@ -124,7 +153,7 @@ impl Ui {
         }
         match event {
             Event::Stage { deployment, target, stage, status } => {
-                if *status != StageStatus::Reused {
+                if !matches!(status, StageStatus::Reused | StageStatus::Blocked) {
                     let place: Vec<&str> = [deployment, target].into_iter().flatten().map(String::as_str).collect();
                     self.err(&format!("{:>8} {:<10} {}", status.name(), stage, place.join(" on ")));
                 }
@@ -139,7 +168,8 @@ impl Ui {
     /// Shows a failure with its place and its next step.
     pub fn fail(&self, error: &Error) {
         let help = error.diagnostic.help().map(|help| help.to_string());
-        self.show(&Event::Error { code: error.kind.exit_code(), message: error.to_string(), help });
+        let problems = error.diagnostic.related().into_iter().flatten().map(Mistake::of).collect();
+        self.show(&Event::Error { code: error.kind.exit_code(), message: error.to_string(), help, problems });
         if !self.json {
             let theme = if self.colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
             let mut text = String::new();

@@ -11,7 +11,7 @@ use super::workshop::{Workshop, store_error};
 use super::{Done, lock};
 use crate::cli::Build;
 use crate::error::{Error, Kind};
-use crate::gate::{Judgement, Verdict};
+use crate::gate::{Check, Judgement, Unit, Verdict};
 use crate::manifest::Manifest;
 use crate::plan::{self, Materials, Plan, Planned};
 use crate::render::grouped;
@@ -102,10 +102,11 @@ impl Watcher<'_> {
                 let status = if *status == Status::Ran { StageStatus::Ran } else { StageStatus::Reused };
                 self.stage(node, stage, status);
             }
-            Heard::Failed { node, stage, .. } | Heard::Skipped { node, stage, .. } => {
+            Heard::Failed { node, stage, .. } => {
                 working().remove(*node);
                 self.stage(node, stage, StageStatus::Failed);
             }
+            Heard::Skipped { node, stage, .. } => self.stage(node, stage, StageStatus::Blocked),
             Heard::Damaged { node, .. } => {
                 self.ui.show(&Event::Note { text: format!("an artifact of `{node}` was damaged and is made again") });
             }
@@ -200,6 +201,37 @@ fn read_json<T: serde::de::DeserializeOwned>(
         .map_err(|error| Error::caused(Kind::Internal, &error, format!("`{path}` cannot be read")))
 }
 
+/// What stands against shipping, worst first; checks that have one reason share a line.
+fn obstacles(judgement: &Judgement) -> Vec<String> {
+    let mut lines: Vec<(Verdict, Vec<&str>, String)> = Vec::new();
+    for check in judgement.checks.iter().filter(|check| !check.verdict.is_good()) {
+        let detail = numbers(check) + &check.detail;
+        match lines.iter_mut().find(|(verdict, _, known)| *verdict == check.verdict && *known == detail) {
+            Some((_, titles, _)) => titles.push(&check.title),
+            None => lines.push((check.verdict, vec![&check.title], detail)),
+        }
+    }
+    lines.sort_by_key(|(verdict, ..)| std::cmp::Reverse(*verdict));
+    let line = |(verdict, titles, detail): (Verdict, Vec<&str>, String)| {
+        format!("  {} {}: {detail}", verdict.name(), titles.join(", "))
+    };
+    lines.into_iter().map(line).collect()
+}
+
+/// `48 of at most 32 bytes (margin -50 %, 10 % asked for); `, for a check that has such numbers.
+fn numbers(check: &Check) -> String {
+    let (Some(value), Some(limit), Some(margin)) = (check.value, check.limit, check.margin) else {
+        return String::new();
+    };
+    let unit = match limit.unit {
+        Unit::Bytes => " bytes",
+        Unit::Instructions => " instructions",
+        Unit::Count | Unit::Ratio => "",
+    };
+    let asked = check.margin_required.map(|asked| format!(", {:.0} % asked for", asked * 100.0)).unwrap_or_default();
+    format!("{} of at most {}{unit} (margin {:.1} %{asked}); ", value.value, limit.value, margin * 100.0)
+}
+
 /// One target's verdict in a few lines: what a person wants to see first.
 fn show(target: &Planned, judgement: &Judgement, built: &Outcome, workshop: &Workshop) -> Result<(), Error> {
     let out = target.out.strip_prefix(&workshop.around.cwd).unwrap_or(&target.out);
@@ -227,9 +259,7 @@ fn show(target: &Planned, judgement: &Judgement, built: &Outcome, workshop: &Wor
     if !shown.is_empty() {
         summary.push(format!("  {}", shown.join(", ")));
     }
-    for check in judgement.checks.iter().filter(|check| !check.verdict.is_good()) {
-        summary.push(format!("  {} {}: {}", check.verdict.name(), check.title, check.detail));
-    }
+    summary.extend(obstacles(judgement));
     summary.push(format!("  report  {out}/{}", artifact::REPORT));
     summary.push(format!("  runbook {out}/{}", artifact::RUNBOOK));
     workshop.ui.show(&Event::Verdict {
