@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use camino::Utf8Path;
-use deployctl_cache::{Engine, Failure, Options, Outcome, Placement, Status, TreeInput, materialize};
+use deployctl_cache::{Engine, Failure, Options, Outcome, StageId, Status, TreeInput};
 
 use super::gather::gather;
 use super::workshop::{Workshop, store_error};
@@ -15,13 +16,22 @@ use crate::gate::{Judgement, Verdict};
 use crate::manifest::Manifest;
 use crate::plan::{self, Materials, Plan, Planned};
 use crate::render::grouped;
-use crate::stage::artifact;
+use crate::stage::{Runtime, artifact};
 use crate::ui::{Event, StageStatus, Ui, Working};
 
 pub(super) fn run(args: &Build, workshop: &Workshop) -> Result<Done, Error> {
+    let done = build(args, workshop);
+    workshop.remember();
+    done.map(Done::Verdict)
+}
+
+fn build(args: &Build, workshop: &Workshop) -> Result<Verdict, Error> {
     let manifests = workshop.around.manifests(&args.manifests)?;
     if args.install {
         super::doctor::install(&manifests, workshop)?;
+    }
+    if args.check {
+        workshop.store.forget_files().map_err(|error| store_error(&error))?;
     }
     let materials: Vec<Materials> =
         manifests.iter().map(|manifest| gather(manifest, workshop)).collect::<Result<_, _>>()?;
@@ -29,29 +39,35 @@ pub(super) fn run(args: &Build, workshop: &Workshop) -> Result<Done, Error> {
     if args.locked {
         manifests.iter().zip(&used).try_for_each(|(manifest, used)| lock::refuse_differences(manifest, used))?;
     }
-    let plan = plan::plan(&manifests, &materials, &workshop.runtime());
-    let built = build(&plan, args, workshop);
-    workshop.remember();
-    let built = built?;
-    let verdict = deliver(&plan, &built, &manifests, &materials, workshop)?;
+    let options = options(args, &manifests, workshop);
+    let plan = plan::plan(&manifests, &materials, &runtime(args, options.jobs, workshop));
+    let watcher = Watcher { ui: workshop.ui, plan: &plan, working: Mutex::default() };
+    let hear = |event: deployctl_cache::Event| watcher.hear(&event);
+    let engine = Engine::new(&workshop.store, options);
+    let delivery = Delivery { engine, plan: &plan, hear: &hear, manifests: &manifests, materials: &materials, workshop };
+    let verdict = delivery.build_and_deliver()?;
     if !args.locked {
         manifests.iter().zip(&used).try_for_each(|(manifest, used)| lock::record(manifest, used))?;
     }
-    workshop.remember();
-    Ok(Done::Verdict(verdict))
+    Ok(verdict)
 }
 
-/// Runs the plan.
-fn build(plan: &Plan, args: &Build, workshop: &Workshop) -> Result<Outcome, Error> {
-    let mut options = Options { verify: args.verify, check: args.check, ..Options::default() };
+fn options(args: &Build, manifests: &[Manifest], workshop: &Workshop) -> Options {
+    let mut options =
+        Options { verify: args.verify, check: args.check, scope: plan::scope(manifests), ..Options::default() };
     options.cancel = workshop.around.engine_cancel.clone();
     if let Some(jobs) = args.jobs {
         options.jobs = jobs.get();
     }
-    let watcher = Watcher { ui: workshop.ui, plan, working: Mutex::default() };
-    let result = Engine::new(&workshop.store, options).build(&plan.graph, &|event| watcher.hear(&event));
-    drop(watcher);
-    result.map_err(|failure| failed(failure, workshop.ui))
+    options
+}
+
+fn runtime(args: &Build, jobs: usize, workshop: &Workshop) -> Runtime {
+    let mut runtime = Runtime { jobs, ..workshop.runtime() };
+    if let Some(limit) = args.time_limit {
+        runtime.target_limit = Duration::from_secs(limit.get().into());
+    }
+    runtime
 }
 
 /// The first failed stage's own error; the others are shown before it.
@@ -68,7 +84,7 @@ fn failed(failure: Failure, ui: &Ui) -> Error {
         match stage.error.downcast::<Error>() {
             Ok(error) => *error,
             Err(other) => match other.downcast::<deployctl_cache::Error>() {
-                Ok(error) => store_error(&error),
+                Ok(error) => stage_error(&error),
                 Err(other) => {
                     Error::caused(Kind::Internal, other.as_ref(), format!("stage `{node}`: please report this"))
                 }
@@ -78,6 +94,16 @@ fn failed(failure: Failure, ui: &Ui) -> Error {
     let first = errors.next();
     errors.for_each(|error| ui.fail(&error));
     first.unwrap_or_else(|| Error::plain(Kind::Internal, "a build failed without a failed stage", "please report this"))
+}
+
+/// The engine's own error about a stage. A stage whose bytes differ from one run to the next has a tool to blame.
+fn stage_error(error: &deployctl_cache::Error) -> Error {
+    match error {
+        deployctl_cache::Error::NotReproducible { .. } => {
+            Error::caused(Kind::Tool, error, "a tool that this stage starts writes something of its own: time, path, counter")
+        }
+        other => store_error(other),
+    }
 }
 
 /// Turns the engine's events into what people see.
@@ -128,32 +154,72 @@ impl Watcher<'_> {
     }
 }
 
-/// Puts results in place and shows the verdicts.
-fn deliver(
-    plan: &Plan,
-    built: &Outcome,
-    manifests: &[Manifest],
-    materials: &[Materials],
-    workshop: &Workshop,
-) -> Result<Verdict, Error> {
-    let mut worst = Verdict::NotApplicable;
-    for target in &plan.targets {
-        let judgement: Judgement = read_json(built, target.gate, artifact::VERDICT)?;
-        worst = worst.max(judgement.verdict);
-        let mut placements: Vec<Placement> = Vec::new();
-        for (id, path) in &target.results {
-            // What a blocked stage did not make is not there to be copied.
-            placements.extend(built.placements(*id, path, Utf8Path::new(path)).unwrap_or_default());
+/// Builds a plan and brings its results to `out/`.
+struct Delivery<'a> {
+    engine: Engine<'a>,
+    plan: &'a Plan,
+    hear: &'a (dyn Fn(deployctl_cache::Event) + Sync),
+    manifests: &'a [Manifest],
+    materials: &'a [Materials],
+    workshop: &'a Workshop<'a>,
+}
+
+impl Delivery<'_> {
+    /// The worst verdict. Where stages failed, targets that do not need them are delivered before the error is given; of
+    /// the others `out/` keeps what it had.
+    fn build_and_deliver(&self) -> Result<Verdict, Error> {
+        let (mut built, failure) = match self.engine.build(&self.plan.graph, self.hear) {
+            Ok(built) => (built, None),
+            Err(Failure::Stages { failed, skipped, finished }) => {
+                ((*finished).clone(), Some(Failure::Stages { failed, skipped, finished }))
+            }
+            Err(failure) => return Err(failed(failure, self.workshop.ui)),
+        };
+        let mut worst = Verdict::NotApplicable;
+        for target in self.plan.targets.iter().filter(|target| is_whole(target, &built)).collect::<Vec<_>>() {
+            worst = worst.max(self.deliver(target, &mut built)?);
         }
-        let delivered = materialize(&workshop.store, &target.out, &placements).map_err(|error| store_error(&error))?;
+        failure.map_or(Ok(worst), |failure| Err(failed(failure, self.workshop.ui)))
+    }
+
+    /// Puts a target's results in place and shows its verdict.
+    fn deliver(&self, target: &Planned, built: &mut Outcome) -> Result<Verdict, Error> {
+        let judgement: Judgement = self.read_json(built, target.gate, artifact::VERDICT)?;
+        // What a blocked stage did not make is not there to be copied.
+        let is_made = |id, path| built.placements(id, path, Utf8Path::new(path)).is_ok();
+        let wanted: Vec<_> =
+            target.results.iter().filter(|(id, path)| is_made(*id, path)).map(|(id, path)| (*id, *path, *path)).collect();
+        let delivered = self
+            .engine
+            .materialize(&self.plan.graph, built, &target.out, &wanted, self.hear)
+            .map_err(|failure| failed(failure, self.workshop.ui))?;
         for kept in delivered.kept {
             let text = format!("`{}/{}` was changed by hand: kept as `{}`", target.out, kept.path, kept.kept_as);
-            workshop.ui.show(&Event::Note { text });
+            self.workshop.ui.show(&Event::Note { text });
         }
-        share(target, manifests, materials, workshop)?;
-        show(target, &judgement, built, workshop)?;
+        share(target, self.manifests, self.materials, self.workshop)?;
+        let report = self.read_json(built, target.report, artifact::REPORT_JSON)?;
+        show(target, &judgement, &report, self.workshop);
+        Ok(judgement.verdict)
     }
-    Ok(worst)
+
+    fn read_json<T: serde::de::DeserializeOwned>(
+        &self,
+        built: &mut Outcome,
+        id: StageId,
+        path: &str,
+    ) -> Result<T, Error> {
+        let bytes = self.engine.artifact(&self.plan.graph, built, id, path, self.hear);
+        let bytes = bytes.map_err(|failure| failed(failure, self.workshop.ui))?;
+        serde_json::from_slice(&bytes)
+            .map_err(|error| Error::caused(Kind::Internal, &error, format!("`{path}` cannot be read")))
+    }
+}
+
+/// Whether all stages that make a target's results ended well.
+fn is_whole(target: &Planned, built: &Outcome) -> bool {
+    let stages = target.results.iter().map(|(id, _)| *id).chain([target.gate, target.report]);
+    stages.into_iter().all(|id| built.status(id).is_some())
 }
 
 /// Vendored crates and kernel sources, once for all projects below `out/.shared`. A folder's name is its digest, so one
@@ -190,20 +256,9 @@ fn place(tree: &TreeInput, to: &Utf8Path) -> Result<(), Error> {
     }
 }
 
-fn read_json<T: serde::de::DeserializeOwned>(
-    built: &Outcome,
-    id: deployctl_cache::StageId,
-    path: &str,
-) -> Result<T, Error> {
-    let bytes = built.artifact(id, path).map_err(|error| store_error(&error))?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| Error::caused(Kind::Internal, &error, format!("`{path}` cannot be read")))
-}
-
 /// One target's verdict in a few lines: what a person wants to see first.
-fn show(target: &Planned, judgement: &Judgement, built: &Outcome, workshop: &Workshop) -> Result<(), Error> {
+fn show(target: &Planned, judgement: &Judgement, report: &serde_json::Value, workshop: &Workshop) {
     let out = target.out.strip_prefix(&workshop.around.cwd).unwrap_or(&target.out);
-    let report: serde_json::Value = read_json(built, target.report, artifact::REPORT_JSON)?;
     let mut summary = vec![format!("{} on {}: {}", target.deployment, target.board, judgement.verdict.name())];
     let figures = [
         ("arena_bytes", "arena", "bytes"),
@@ -239,5 +294,4 @@ fn show(target: &Planned, judgement: &Judgement, built: &Outcome, workshop: &Wor
         out: out.to_string(),
         summary,
     });
-    Ok(())
 }
