@@ -5,6 +5,7 @@
 mod build;
 mod check;
 mod clean;
+mod deliver;
 mod doctor;
 mod export;
 mod fetch;
@@ -12,6 +13,7 @@ mod gather;
 mod init;
 mod lock;
 mod plan;
+mod watch;
 mod why;
 mod workshop;
 
