@@ -109,6 +109,9 @@ pub struct Build {
     /// Reread every stored artifact, and make damaged ones again.
     #[arg(long)]
     pub check: bool,
+    /// Say how long each part of the command took.
+    #[arg(long)]
+    pub timings: bool,
 }
 
 /// `why`.

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use camino::Utf8Path;
-use deployctl_cache::{Engine, Failure, Options, Outcome, Placement, Status, TreeInput, materialize};
+use deployctl_cache::{Delivered, Engine, Failure, Options, Outcome, Placement, Status, TreeInput, materialize};
+
+use serde::Deserialize;
 
 use super::gather::gather;
+use super::phases::Phases;
 use super::workshop::{Workshop, store_error};
-use super::{Done, lock};
+use super::{Done, lock, parallel};
 use crate::cli::Build;
 use crate::error::{Error, Kind};
 use crate::gate::{Judgement, Verdict};
@@ -19,25 +22,34 @@ use crate::stage::artifact;
 use crate::ui::{Event, StageStatus, Ui, Working};
 
 pub(super) fn run(args: &Build, workshop: &Workshop) -> Result<Done, Error> {
+    let mut phases = Phases::begin(workshop.ui);
     let manifests = workshop.around.manifests(&args.manifests)?;
+    phases.end("manifests: parse and check");
     if args.install {
         super::doctor::install(&manifests, workshop)?;
     }
-    let materials: Vec<Materials> =
-        manifests.iter().map(|manifest| gather(manifest, workshop)).collect::<Result<_, _>>()?;
+    let materials = gather(&manifests, workshop)?;
     let used: Vec<_> = manifests.iter().zip(&materials).map(|(manifest, found)| lock::used(manifest, found)).collect();
     if args.locked {
         manifests.iter().zip(&used).try_for_each(|(manifest, used)| lock::refuse_differences(manifest, used))?;
     }
+    phases.end("materials: look at files, tools and sources");
     let plan = plan::plan(&manifests, &materials, &workshop.runtime());
+    phases.end("plan: make the graph");
     let built = build(&plan, args, workshop);
+    phases.end("stages: look up records, run what is missing");
     workshop.remember();
     let built = built?;
     let verdict = deliver(&plan, &built, &manifests, &materials, workshop)?;
+    phases.end("out: look at results, copy what differs");
     if !args.locked {
-        manifests.iter().zip(&used).try_for_each(|(manifest, used)| lock::record(manifest, used))?;
+        lock::record(&manifests, &used)?;
     }
     workshop.remember();
+    phases.end("lock: compare and record");
+    if args.timings {
+        phases.show();
+    }
     Ok(Done::Verdict(verdict))
 }
 
@@ -136,17 +148,12 @@ fn deliver(
     materials: &[Materials],
     workshop: &Workshop,
 ) -> Result<Verdict, Error> {
+    let delivered = parallel::map(&plan.targets, |target| put_in_place(target, built, workshop));
     let mut worst = Verdict::NotApplicable;
-    for target in &plan.targets {
+    for (target, delivered) in plan.targets.iter().zip(delivered) {
         let judgement: Judgement = read_json(built, target.gate, artifact::VERDICT)?;
         worst = worst.max(judgement.verdict);
-        let mut placements: Vec<Placement> = Vec::new();
-        for (id, path) in &target.results {
-            // What a blocked stage did not make is not there to be copied.
-            placements.extend(built.placements(*id, path, Utf8Path::new(path)).unwrap_or_default());
-        }
-        let delivered = materialize(&workshop.store, &target.out, &placements).map_err(|error| store_error(&error))?;
-        for kept in delivered.kept {
+        for kept in delivered?.kept {
             let text = format!("`{}/{}` was changed by hand: kept as `{}`", target.out, kept.path, kept.kept_as);
             workshop.ui.show(&Event::Note { text });
         }
@@ -154,6 +161,15 @@ fn deliver(
         show(target, &judgement, built, workshop)?;
     }
     Ok(worst)
+}
+
+fn put_in_place(target: &Planned, built: &Outcome, workshop: &Workshop) -> Result<Delivered, Error> {
+    let mut placements: Vec<Placement> = Vec::new();
+    for (id, path) in &target.results {
+        // What a blocked stage did not make is not there to be copied.
+        placements.extend(built.placements(*id, path, Utf8Path::new(path)).unwrap_or_default());
+    }
+    materialize(&workshop.store, &target.out, &placements).map_err(|error| store_error(&error))
 }
 
 /// Vendored crates and kernel sources, once for all projects below `out/.shared`. A folder's name is its digest, so one
@@ -200,10 +216,21 @@ fn read_json<T: serde::de::DeserializeOwned>(
         .map_err(|error| Error::caused(Kind::Internal, &error, format!("`{path}` cannot be read")))
 }
 
+/// What is shown of a gate report.
+#[derive(Deserialize)]
+struct Report {
+    metrics: BTreeMap<String, Metric>,
+}
+
+#[derive(Deserialize)]
+struct Metric {
+    value: Option<f64>,
+}
+
 /// One target's verdict in a few lines: what a person wants to see first.
 fn show(target: &Planned, judgement: &Judgement, built: &Outcome, workshop: &Workshop) -> Result<(), Error> {
     let out = target.out.strip_prefix(&workshop.around.cwd).unwrap_or(&target.out);
-    let report: serde_json::Value = read_json(built, target.report, artifact::REPORT_JSON)?;
+    let report: Report = read_json(built, target.report, artifact::REPORT_JSON)?;
     let mut summary = vec![format!("{} on {}: {}", target.deployment, target.board, judgement.verdict.name())];
     let figures = [
         ("arena_bytes", "arena", "bytes"),
@@ -214,7 +241,7 @@ fn show(target: &Planned, judgement: &Judgement, built: &Outcome, workshop: &Wor
     let shown: Vec<String> = figures
         .iter()
         .filter_map(|(name, title, unit)| {
-            let value = report["metrics"][*name]["value"].as_f64()?;
+            let value = report.metrics.get(*name)?.value?;
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,

@@ -11,6 +11,8 @@ mod fetch;
 mod gather;
 mod init;
 mod lock;
+mod parallel;
+mod phases;
 mod plan;
 mod why;
 mod workshop;
@@ -127,11 +129,16 @@ impl Surroundings<'_> {
         } else {
             named.manifests.iter().map(|path| self.path(path)).collect()
         };
+        let roots: Vec<Utf8PathBuf> = paths.iter().map(|path| manifest::project_root(path)).collect();
+        let catalogs: BTreeMap<&Utf8PathBuf, _> = roots.iter().map(|root| (root, Catalog::open(root))).collect();
+        let found: Vec<_> = paths.iter().zip(roots.iter().map(|root| &catalogs[root])).collect();
+        let loaded = parallel::map(&found, |(path, catalog)| match catalog {
+            Ok(catalog) => manifest::load(path, catalog),
+            Err(errors) => Err(errors.clone()),
+        });
         let mut manifests = Vec::new();
         let mut wrong: Option<Error> = None;
-        for path in paths {
-            let root = manifest::project_root(&path);
-            let loaded = Catalog::open(&root).and_then(|catalog| manifest::load(&path, &catalog));
+        for loaded in loaded {
             match loaded {
                 Ok(manifest) => manifests.push(manifest),
                 Err(errors) => {
