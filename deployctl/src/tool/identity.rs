@@ -250,7 +250,7 @@ impl Toolbox<'_> {
 
     fn file_digest(&self, tool: &str, path: &Utf8Path) -> Result<String, ToolError> {
         let unreadable = |source| ToolError::Unreadable { tool: tool.to_owned(), path: path.to_owned(), source };
-        let real = path.canonicalize_utf8().map_err(unreadable)?;
+        let real = if path.is_symlink() { path.canonicalize_utf8().map_err(unreadable)? } else { path.to_owned() };
         (self.digest)(&real).map_err(unreadable)
     }
 
