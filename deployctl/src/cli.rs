@@ -112,6 +112,9 @@ pub struct Build {
     /// Longest that a target may take for all its vectors; one that takes longer has failed to answer [default: 600].
     #[arg(long, value_name = "SECONDS")]
     pub time_limit: Option<std::num::NonZeroU32>,
+    /// Say how long each part of the command took.
+    #[arg(long)]
+    pub timings: bool,
 }
 
 /// `why`.

@@ -6,6 +6,7 @@ use deployctl_cache::{Engine, Options};
 
 use super::deliver::Delivery;
 use super::gather::gather;
+use super::phases::Phases;
 use super::watch::Watcher;
 use super::workshop::{Workshop, store_error};
 use super::{Done, lock};
@@ -13,7 +14,7 @@ use crate::cli::Build;
 use crate::error::Error;
 use crate::gate::Verdict;
 use crate::manifest::Manifest;
-use crate::plan::{self, Materials};
+use crate::plan;
 use crate::stage::Runtime;
 
 pub(super) fn run(args: &Build, workshop: &Workshop) -> Result<Done, Error> {
@@ -23,28 +24,38 @@ pub(super) fn run(args: &Build, workshop: &Workshop) -> Result<Done, Error> {
 }
 
 fn build(args: &Build, workshop: &Workshop) -> Result<Verdict, Error> {
+    let mut phases = Phases::begin(workshop.ui);
     let manifests = workshop.around.manifests(&args.manifests)?;
+    phases.end("manifests: parse and check");
     if args.install {
         super::doctor::install(&manifests, workshop)?;
     }
     if args.check {
         workshop.store.forget_files().map_err(|error| store_error(&error))?;
     }
-    let materials: Vec<Materials> =
-        manifests.iter().map(|manifest| gather(manifest, workshop)).collect::<Result<_, _>>()?;
+    let materials = gather(&manifests, workshop)?;
     let used: Vec<_> = manifests.iter().zip(&materials).map(|(manifest, found)| lock::used(manifest, found)).collect();
     if args.locked {
         manifests.iter().zip(&used).try_for_each(|(manifest, used)| lock::refuse_differences(manifest, used))?;
     }
+    phases.end("materials: look at files, tools and sources");
     let options = options(args, &manifests, workshop);
     let plan = plan::plan(&manifests, &materials, &runtime(args, options.jobs, workshop));
+    phases.end("plan: make the graph");
     let watcher = Watcher::new(workshop.ui, &plan);
     let engine = Engine::new(&workshop.store, options);
     let delivery =
         Delivery { engine, plan: &plan, watcher: &watcher, manifests: &manifests, materials: &materials, workshop };
-    let verdict = delivery.build_and_deliver()?;
+    let built = delivery.build()?;
+    phases.end("stages: look up records, run what is missing");
+    let verdict = delivery.deliver(built)?;
+    phases.end("out: look at results, copy what differs");
     if !args.locked {
-        manifests.iter().zip(&used).try_for_each(|(manifest, used)| lock::record(manifest, used))?;
+        lock::record(&manifests, &used)?;
+    }
+    phases.end("lock: compare and record");
+    if args.timings {
+        phases.show();
     }
     Ok(verdict)
 }

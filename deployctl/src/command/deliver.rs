@@ -1,8 +1,12 @@
 //! Results from the store to `out/`, and the verdict in a few lines.
 
-use camino::Utf8Path;
-use deployctl_cache::{Engine, Failure, Outcome, StageId, TreeInput};
+use std::collections::BTreeMap;
 
+use camino::Utf8Path;
+use deployctl_cache::{Delivered, Engine, Failure, Outcome, Placement, StageId, TreeInput, materialize};
+use serde::Deserialize;
+
+use super::parallel;
 use super::watch::{Watcher, failed};
 use super::workshop::{Workshop, store_error};
 use crate::error::{Error, Kind};
@@ -22,49 +26,84 @@ pub(super) struct Delivery<'a> {
     pub(super) workshop: &'a Workshop<'a>,
 }
 
+/// What a build made, and what kept it from making the rest.
+pub(super) struct Built {
+    outcome: Outcome,
+    failure: Option<Failure>,
+}
+
 impl Delivery<'_> {
-    /// The worst verdict. Where stages failed, targets that do not need them are delivered before the error is given; of
-    /// the others `out/` keeps what it had.
-    pub(super) fn build_and_deliver(&self) -> Result<Verdict, Error> {
+    /// Runs the plan.
+    pub(super) fn build(&self) -> Result<Built, Error> {
         let built = self.engine.build(&self.plan.graph, &|event| self.watcher.hear(&event));
         self.watcher.end();
-        let (mut built, failure) = match built {
-            Ok(built) => (built, None),
+        match built {
+            Ok(outcome) => Ok(Built { outcome, failure: None }),
             Err(Failure::Stages { failed, skipped, finished }) => {
-                ((*finished).clone(), Some(Failure::Stages { failed, skipped, finished }))
+                let outcome = (*finished).clone();
+                Ok(Built { outcome, failure: Some(Failure::Stages { failed, skipped, finished }) })
             }
-            Err(failure) => return Err(failed(failure, self.workshop.ui)),
-        };
+            Err(failure) => Err(failed(failure, self.workshop.ui)),
+        }
+    }
+
+    /// Brings results to `out/` and gives the worst verdict. Where stages failed, targets that do not need them are
+    /// delivered before the error is given; of the others `out/` keeps what it had.
+    pub(super) fn deliver(&self, built: Built) -> Result<Verdict, Error> {
+        let Built { mut outcome, failure } = built;
+        let whole: Vec<&Planned> = self.plan.targets.iter().filter(|target| is_whole(target, &outcome)).collect();
+        let placed = parallel::map(&whole, |target| self.put_in_place(target, &outcome));
         let mut worst = Verdict::NotApplicable;
-        for target in self.plan.targets.iter().filter(|target| is_whole(target, &built)).collect::<Vec<_>>() {
-            worst = worst.max(self.deliver(target, &mut built)?);
+        for (target, placed) in whole.into_iter().zip(placed) {
+            worst = worst.max(self.finish(target, placed, &mut outcome)?);
         }
         failure.map_or(Ok(worst), |failure| Err(failed(failure, self.workshop.ui)))
     }
 
-    /// Puts a target's results in place and shows its verdict.
-    fn deliver(&self, target: &Planned, built: &mut Outcome) -> Result<Verdict, Error> {
-        let judgement: Judgement = self.read_json(built, target.gate, artifact::VERDICT)?;
-        // What a blocked stage did not make is not there to be copied.
-        let is_made = |id, path| built.placements(id, path, Utf8Path::new(path)).is_ok();
+    fn put_in_place(&self, target: &Planned, outcome: &Outcome) -> Result<Delivered, deployctl_cache::Error> {
+        let mut placements: Vec<Placement> = Vec::new();
+        for (id, path) in &target.results {
+            // What a blocked stage did not make is not there to be copied.
+            placements.extend(outcome.placements(*id, path, Utf8Path::new(path)).unwrap_or_default());
+        }
+        materialize(&self.workshop.store, &target.out, &placements)
+    }
+
+    /// Mends what was damaged, and shows the target's verdict.
+    fn finish(
+        &self,
+        target: &Planned,
+        placed: Result<Delivered, deployctl_cache::Error>,
+        outcome: &mut Outcome,
+    ) -> Result<Verdict, Error> {
+        let delivered = match placed {
+            Err(deployctl_cache::Error::Damaged { .. }) => self.mend(target, outcome)?,
+            placed => placed.map_err(|error| store_error(&error))?,
+        };
+        for kept in delivered.kept {
+            let text = format!("`{}/{}` was changed by hand: kept as `{}`", target.out, kept.path, kept.kept_as);
+            self.workshop.ui.show(&Event::Note { text });
+        }
+        share(target, self.manifests, self.materials, self.workshop)?;
+        let judgement: Judgement = self.read_json(outcome, target.gate, artifact::VERDICT)?;
+        let report = self.read_json(outcome, target.report, artifact::REPORT_JSON)?;
+        show(target, &judgement, &report, self.workshop);
+        Ok(judgement.verdict)
+    }
+
+    /// Makes damaged artifacts again, and puts them in place.
+    fn mend(&self, target: &Planned, outcome: &mut Outcome) -> Result<Delivered, Error> {
+        let is_made = |id, path| outcome.placements(id, path, Utf8Path::new(path)).is_ok();
         let wanted: Vec<_> = target
             .results
             .iter()
             .filter(|(id, path)| is_made(*id, path))
             .map(|(id, path)| (*id, *path, *path))
             .collect();
-        let delivered = self
-            .engine
-            .materialize(&self.plan.graph, built, &target.out, &wanted, &|event| self.watcher.hear(&event))
-            .map_err(|failure| failed(failure, self.workshop.ui))?;
-        for kept in delivered.kept {
-            let text = format!("`{}/{}` was changed by hand: kept as `{}`", target.out, kept.path, kept.kept_as);
-            self.workshop.ui.show(&Event::Note { text });
-        }
-        share(target, self.manifests, self.materials, self.workshop)?;
-        let report = self.read_json(built, target.report, artifact::REPORT_JSON)?;
-        show(target, &judgement, &report, self.workshop);
-        Ok(judgement.verdict)
+        let hear = |event: deployctl_cache::Event| self.watcher.hear(&event);
+        self.engine
+            .materialize(&self.plan.graph, outcome, &target.out, &wanted, &hear)
+            .map_err(|failure| failed(failure, self.workshop.ui))
     }
 
     fn read_json<T: serde::de::DeserializeOwned>(
@@ -120,8 +159,19 @@ fn place(tree: &TreeInput, to: &Utf8Path) -> Result<(), Error> {
     }
 }
 
+/// What is shown of a gate report.
+#[derive(Deserialize)]
+struct Report {
+    metrics: BTreeMap<String, Metric>,
+}
+
+#[derive(Deserialize)]
+struct Metric {
+    value: Option<f64>,
+}
+
 /// One target's verdict, with what a person wants to see first.
-fn show(target: &Planned, judgement: &Judgement, report: &serde_json::Value, workshop: &Workshop) {
+fn show(target: &Planned, judgement: &Judgement, report: &Report, workshop: &Workshop) {
     let out = target.out.strip_prefix(&workshop.around.cwd).unwrap_or(&target.out);
     let summary = Summary {
         figures: figures(judgement, report),
@@ -159,7 +209,7 @@ fn findings(judgement: &Judgement) -> Vec<Finding> {
 }
 
 /// Figures with the limit and margin of the check that judges them.
-fn figures(judgement: &Judgement, report: &serde_json::Value) -> Vec<Figure> {
+fn figures(judgement: &Judgement, report: &Report) -> Vec<Figure> {
     let rows = [
         ("arena_bytes", "arena_headroom", "arena", "bytes"),
         ("flash_bytes", "flash", "flash", "bytes"),
@@ -170,7 +220,7 @@ fn figures(judgement: &Judgement, report: &serde_json::Value) -> Vec<Figure> {
         let check = judgement.checks.iter().find(|found| found.name == check)?;
         Some(Figure {
             title,
-            value: whole(report["metrics"][metric]["value"].as_f64()?),
+            value: whole(report.metrics.get(metric)?.value?),
             limit: check.limit.map(|limit| whole(limit.value)),
             unit,
             margin: check.margin,

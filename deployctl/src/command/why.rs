@@ -12,7 +12,7 @@ use crate::ui::Event;
 
 pub(super) fn run(args: &cli::Why, workshop: &Workshop) -> Result<Done, Error> {
     let manifests = workshop.around.manifests(&args.manifests)?;
-    let materials: Vec<_> = manifests.iter().map(|manifest| gather(manifest, workshop)).collect::<Result<_, _>>()?;
+    let materials = gather(&manifests, workshop)?;
     let plan = plan::plan(&manifests, &materials, &workshop.runtime());
     let options = Options { scope: plan::scope(&manifests), ..Options::default() };
     let engine = Engine::new(&workshop.store, options);
