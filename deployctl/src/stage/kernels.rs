@@ -90,10 +90,8 @@ impl Stage for Kernels {
                 .env("PATH", self.runtime.path.as_str())
                 .env("LC_ALL", "C")
                 .cwd(objects.clone());
-            self.runtime.run(
-                &take,
-                "the library's file in `manifests/kernels` says which functions come from the C library",
-            )?;
+            self.runtime
+                .run(&take, "the library's file in `manifests/kernels` says which functions come from the C library")?;
         }
         let stems = files.iter().filter_map(|file| file.file_stem());
         let names = stems.chain(self.build.libc.iter().map(String::as_str)).map(|stem| format!("{stem}.o"));
