@@ -232,6 +232,7 @@ fn cmsis_nn(flags: &[&str]) -> Build {
         define: vec!["CMSIS_NN_REVISION=120501".to_owned()],
         flag: flags.iter().map(|flag| (*flag).to_owned()).collect(),
         source: vec!["Source/**".to_owned()],
+        libc: Vec::new(),
     }
 }
 

@@ -1,7 +1,8 @@
 //! `build`: manifests → plan → stages → `out/` → verdict. A straight line.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use camino::Utf8Path;
 use deployctl_cache::{Engine, Failure, Options, Outcome, Placement, Status, TreeInput, materialize};
@@ -11,12 +12,11 @@ use super::workshop::{Workshop, store_error};
 use super::{Done, lock};
 use crate::cli::Build;
 use crate::error::{Error, Kind};
-use crate::gate::{Judgement, Verdict};
+use crate::gate::{Check, Judgement, Verdict};
 use crate::manifest::Manifest;
 use crate::plan::{self, Materials, Plan, Planned};
-use crate::render::grouped;
 use crate::stage::artifact;
-use crate::ui::{Event, StageStatus, Ui, Working};
+use crate::ui::{Event, Figure, Finding, StageStatus, Summary, Ui, Working};
 
 pub(super) fn run(args: &Build, workshop: &Workshop) -> Result<Done, Error> {
     let manifests = workshop.around.manifests(&args.manifests)?;
@@ -48,9 +48,10 @@ fn build(plan: &Plan, args: &Build, workshop: &Workshop) -> Result<Outcome, Erro
     if let Some(jobs) = args.jobs {
         options.jobs = jobs.get();
     }
-    let watcher = Watcher { ui: workshop.ui, plan, working: Mutex::default() };
+    let progress = workshop.ui.progress(plan.graph.ids().count());
+    let watcher = Watcher { ui: workshop.ui, plan, progress, working: Mutex::default(), tally: Mutex::default() };
     let result = Engine::new(&workshop.store, options).build(&plan.graph, &|event| watcher.hear(&event));
-    drop(watcher);
+    watcher.end();
     result.map_err(|failure| failed(failure, workshop.ui))
 }
 
@@ -84,27 +85,43 @@ fn failed(failure: Failure, ui: &Ui) -> Error {
 struct Watcher<'a> {
     ui: &'a Ui,
     plan: &'a Plan,
+    progress: Working,
     working: Mutex<BTreeMap<String, Working>>,
+    tally: Mutex<Tally>,
+}
+
+/// How many stages ended how.
+#[derive(Default)]
+struct Tally {
+    ran: usize,
+    reused: usize,
+    /// Stages that one before them kept from running.
+    skipped: Vec<&'static str>,
 }
 
 impl Watcher<'_> {
     fn hear(&self, event: &deployctl_cache::Event) {
         use deployctl_cache::Event as Heard;
-        let working = || self.working.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match event {
             Heard::Started { node, stage } => {
-                let line =
-                    self.ui.working(format!("{stage:<10} {}", node.trim_end_matches(stage).trim_end_matches('/')));
-                working().insert((*node).to_owned(), line);
+                let place = node.trim_end_matches(stage).trim_end_matches('/').replace('/', " on ");
+                let line = self.ui.working(format!("{stage:<10} {place}"));
+                held(&self.working).insert((*node).to_owned(), line);
             }
-            Heard::Finished { node, stage, status, .. } => {
-                working().remove(*node);
-                let status = if *status == Status::Ran { StageStatus::Ran } else { StageStatus::Reused };
-                self.stage(node, stage, status);
+            Heard::Finished { node, stage, status: Status::Ran, duration } => {
+                held(&self.tally).ran += 1;
+                self.stage(node, stage, StageStatus::Ran, *duration);
             }
-            Heard::Failed { node, stage, .. } | Heard::Skipped { node, stage, .. } => {
-                working().remove(*node);
-                self.stage(node, stage, StageStatus::Failed);
+            Heard::Finished { node, stage, duration, .. } => {
+                held(&self.tally).reused += 1;
+                self.stage(node, stage, StageStatus::Reused, *duration);
+            }
+            Heard::Failed { node, stage, .. } => self.stage(node, stage, StageStatus::Failed, Duration::ZERO),
+            Heard::Skipped { stage, .. } => {
+                let skipped = &mut held(&self.tally).skipped;
+                if !skipped.contains(stage) {
+                    skipped.push(stage);
+                }
             }
             Heard::Damaged { node, .. } => {
                 self.ui.show(&Event::Note { text: format!("an artifact of `{node}` was damaged and is made again") });
@@ -117,15 +134,33 @@ impl Watcher<'_> {
         }
     }
 
-    fn stage(&self, node: &str, stage: &str, status: StageStatus) {
+    fn stage(&self, node: &str, stage: &str, status: StageStatus, duration: Duration) {
+        held(&self.working).remove(node);
+        self.progress.advance();
         let place = self.plan.places.get(node);
         self.ui.show(&Event::Stage {
             deployment: place.and_then(|place| place.deployment.clone()),
             target: place.and_then(|place| place.target.clone()),
             stage: stage.to_owned(),
             status,
+            duration,
         });
     }
+
+    /// Takes the bars away and says what was not reached.
+    fn end(self) {
+        let Self { ui, progress, working, tally, .. } = self;
+        drop((progress, working));
+        let Tally { ran, reused, skipped } = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+        ui.tally(ran, reused);
+        if !skipped.is_empty() {
+            ui.show(&Event::Note { text: format!("not reached: {}", skipped.join(", ")) });
+        }
+    }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Puts results in place and shows the verdicts.
@@ -200,44 +235,54 @@ fn read_json<T: serde::de::DeserializeOwned>(
         .map_err(|error| Error::caused(Kind::Internal, &error, format!("`{path}` cannot be read")))
 }
 
-/// One target's verdict in a few lines: what a person wants to see first.
+/// One target's verdict, with what a person wants to see first.
 fn show(target: &Planned, judgement: &Judgement, built: &Outcome, workshop: &Workshop) -> Result<(), Error> {
     let out = target.out.strip_prefix(&workshop.around.cwd).unwrap_or(&target.out);
     let report: serde_json::Value = read_json(built, target.report, artifact::REPORT_JSON)?;
-    let mut summary = vec![format!("{} on {}: {}", target.deployment, target.board, judgement.verdict.name())];
-    let figures = [
-        ("arena_bytes", "arena", "bytes"),
-        ("flash_bytes", "flash", "bytes"),
-        ("stack_bytes", "stack", "bytes"),
-        ("instructions", "instructions", ""),
-    ];
-    let shown: Vec<String> = figures
-        .iter()
-        .filter_map(|(name, title, unit)| {
-            let value = report["metrics"][*name]["value"].as_f64()?;
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "bytes and instructions are whole"
-            )]
-            let number = grouped(value as u64);
-            Some(format!("{title} {number} {unit}").trim_end().to_owned())
-        })
-        .collect();
-    if !shown.is_empty() {
-        summary.push(format!("  {}", shown.join(", ")));
-    }
-    for check in judgement.checks.iter().filter(|check| !check.verdict.is_good()) {
-        summary.push(format!("  {} {}: {}", check.verdict.name(), check.title, check.detail));
-    }
-    summary.push(format!("  report  {out}/{}", artifact::REPORT));
-    summary.push(format!("  runbook {out}/{}", artifact::RUNBOOK));
+    let bad = judgement.checks.iter().filter(|check| !check.verdict.is_good());
+    let finding =
+        |check: &Check| Finding { verdict: check.verdict, title: check.title.clone(), detail: check.detail.clone() };
+    let summary = Summary {
+        figures: figures(judgement, &report),
+        findings: bad.map(finding).collect(),
+        files: vec![
+            ("report", out.join(artifact::REPORT).to_string()),
+            ("runbook", out.join(artifact::RUNBOOK).to_string()),
+        ],
+    };
     workshop.ui.show(&Event::Verdict {
         deployment: target.deployment.clone(),
         target: target.board.clone(),
-        verdict: judgement.verdict.name().to_owned(),
+        verdict: judgement.verdict,
         out: out.to_string(),
         summary,
     });
     Ok(())
+}
+
+/// Figures with the limit and margin of the check that judges them.
+fn figures(judgement: &Judgement, report: &serde_json::Value) -> Vec<Figure> {
+    let rows = [
+        ("arena_bytes", "arena_headroom", "arena", "bytes"),
+        ("flash_bytes", "flash", "flash", "bytes"),
+        ("stack_bytes", "stack", "stack", "bytes"),
+        ("instructions", "latency", "instructions", ""),
+    ];
+    let figure = |(metric, check, title, unit): (&str, &str, &'static str, &'static str)| {
+        let check = judgement.checks.iter().find(|found| found.name == check)?;
+        Some(Figure {
+            title,
+            value: whole(report["metrics"][metric]["value"].as_f64()?),
+            limit: check.limit.map(|limit| whole(limit.value)),
+            unit,
+            margin: check.margin,
+            verdict: check.verdict,
+        })
+    };
+    rows.into_iter().filter_map(figure).collect()
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bytes and instructions are whole")]
+fn whole(value: f64) -> u64 {
+    value as u64
 }

@@ -134,6 +134,7 @@ fn library_materials(
         define,
         flag: board.c_flags.iter().chain(&library.flags).cloned().collect(),
         source: compiled().map(ToString::to_string).collect(),
+        libc: library.libc.clone(),
     };
     workshop.with_tools(|tools| {
         Ok(LibraryMaterials {

@@ -28,6 +28,7 @@ const FILE: Grammar = Grammar {
         ("include-dirs", Times::Often),
         ("define", Times::Often),
         ("flags", Times::Often),
+        ("libc", Times::Often),
     ],
     later: &[],
 };
@@ -77,6 +78,7 @@ impl<'a> File<'a> {
         let exclude = self.list("exclude", check_glob);
         let include_dirs = self.list("include-dirs", check_inside);
         let flags = self.list("flags", |_| true);
+        let libc = self.list("libc", check_function);
         let defines = self.defines();
         Some(Library {
             name: name.to_owned(),
@@ -87,6 +89,7 @@ impl<'a> File<'a> {
             include_dirs: include_dirs?,
             defines: defines?,
             flags: flags?,
+            libc: libc?,
             versions: versions?,
             licence: licence?,
         })
@@ -145,6 +148,16 @@ fn check_glob(value: &Value<'_>) -> bool {
             false
         }
     }
+}
+
+/// A name of a C function.
+fn check_function(value: &Value<'_>) -> bool {
+    let Some(text) = value.text() else { return false };
+    let named = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if !named {
+        value.refuse(format!("`{text}` is not a function"), "here", "write the C name, such as `memcpy`");
+    }
+    named
 }
 
 /// A path that stays inside the source's folder.

@@ -33,4 +33,5 @@ pub use error::{Errors, Problem};
 pub use project::{clashes, fuzz_body};
 pub use resolve::{discover, project_root};
 pub use types::*;
+pub use units::grouped;
 pub use write::{Init, budget_for, init};

@@ -4,6 +4,7 @@
 //! does not start processes itself ([`Start`] does), does not judge what was measured, and knows no manifests.
 
 pub mod app;
+mod guide;
 pub mod host;
 pub mod qemu;
 pub mod session;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::manifest;
 
+pub use guide::{GUIDES, Guide};
 pub use session::Session;
 pub use signature::Signature;
 pub use transcript::Transcript;

@@ -59,7 +59,7 @@ pub struct Gcc {
     pub archiver: Utf8PathBuf,
     /// First line of `--version`.
     pub version: String,
-    /// Digests by component: `driver`, `cc1`, `as`, `ar`, `libgcc`, `libc`, `libm`, `headers`.
+    /// Digests by component: `driver`, `cc1`, `as`, `ar`, `collect2`, `ld`, `libgcc`, `libc`, `libm`, `headers`.
     pub files: BTreeMap<String, String>,
 }
 
@@ -126,7 +126,7 @@ impl Gcc {
         let version = first_line(&tools.ask(&driver, &["--version"])?);
         let mut files =
             BTreeMap::from([("driver".to_owned(), tools.file_digest(&driver.clone().into_string(), &driver)?)]);
-        for program in ["cc1", "as", "ar"] {
+        for program in ["cc1", "as", "ar", "collect2", "ld"] {
             tools.add(&mut files, &driver, program, &[format!("-print-prog-name={program}")])?;
         }
         let with_flags = |question: String| [flags, &[question]].concat();
