@@ -25,7 +25,8 @@ pub(super) fn run(args: &cli::Clean, workshop: &Workshop) -> Result<Done, Error>
         }
         std::fs::remove_dir_all(&out)
             .map_err(|error| Error::caused(Kind::Store, &error, format!("`{out}` could not be removed whole")))?;
-        say(workshop, &format!("removed {out}"));
+        let shown = out.strip_prefix(&workshop.around.cwd).unwrap_or(&out);
+        say(workshop, &format!("removed {shown}"));
     }
     Ok(Done::Ok)
 }

@@ -47,11 +47,7 @@ pub(super) fn gather(manifest: &Manifest, workshop: &Workshop) -> Result<Materia
 }
 
 fn missing(error: &ToolError) -> Error {
-    Error::caused(
-        Kind::Tool,
-        error,
-        "`deployctl doctor` lists everything that is missing, `deployctl doctor --install` installs it",
-    )
+    Error::caused(Kind::Tool, error, "`deployctl doctor` lists everything that is missing, and what installs it")
 }
 
 fn target_materials(

@@ -38,7 +38,7 @@ pub struct Io {
     pub err: Box<dyn Write + Send>,
     /// Whether a person watches standard error.
     pub terminal: bool,
-    /// Working directory.
+    /// Working directory; empty where there is none with a name in UTF-8.
     pub cwd: Utf8PathBuf,
     /// Environment.
     pub env: BTreeMap<String, String>,
@@ -69,13 +69,16 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut io: Io) -> u8 {
         }
     };
     if let Command::Completions { shell } = cli.command {
-        clap_complete::generate(shell, &mut Cli::command(), "deployctl", &mut io.out);
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "deployctl", &mut script);
+        // A reader that wants no more is no failure.
+        drop(io.out.write_all(&script).and_then(|()| io.out.flush()));
         return 0;
     }
     let ui = Ui::new(Streams { out: io.out, err: io.err }, cli.json, io.terminal);
     let surroundings =
         Surroundings { ui: &ui, cwd: io.cwd, env: io.env, supervisor: io.supervisor, engine_cancel: io.engine_cancel };
-    let done = dispatch(&cli, &surroundings);
+    let done = surroundings.has_cwd().and_then(|()| dispatch(&cli, &surroundings));
     let (code, verdict) = match &done {
         Ok(Done::Ok) => (0, "ok"),
         Ok(Done::Verdict(verdict)) => (if verdict.is_good() { 0 } else { Kind::Gate.exit_code() }, verdict.name()),
@@ -114,6 +117,14 @@ fn dispatch(cli: &Cli, around: &Surroundings) -> Result<Done, Error> {
 }
 
 impl Surroundings<'_> {
+    fn has_cwd(&self) -> Result<(), Error> {
+        if self.cwd.is_absolute() {
+            return Ok(());
+        }
+        let help = "change to a folder that exists and whose whole path is UTF-8";
+        Err(Error::plain(Kind::Usage, "the working directory has no name that can be written down", help))
+    }
+
     /// A path as the user means it: relative to the working directory.
     pub(crate) fn path(&self, path: &Utf8Path) -> Utf8PathBuf {
         self.cwd.join(path)

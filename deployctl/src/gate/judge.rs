@@ -135,11 +135,11 @@ fn operators(audit: &Audit) -> Check {
         Some(row) => (
             Verdict::Fail,
             format!(
-                "op:{} {} (`{}`) has no kernel: {}; {}",
+                "op:{} {} (`{}`) {}; {}",
                 row.operator.0,
                 row.name,
                 short_name(&row.output),
-                row.reason.as_deref().unwrap_or("no reason recorded"),
+                row.reason.as_deref().unwrap_or("has no kernel"),
                 row.advice.as_deref().unwrap_or("see the operator table"),
             ),
         ),

@@ -28,8 +28,8 @@ mod write;
 mod tests;
 
 pub use catalog::{Catalog, Entry};
-pub use deployment::load;
-pub use error::{Errors, Problem};
+pub use deployment::{DEPLOYMENT_NAMES, is_deployment_name, load};
+pub use error::{Errors, Problem, suggest};
 pub use project::{clashes, fuzz_body};
 pub use resolve::{discover, project_root};
 pub use types::*;
