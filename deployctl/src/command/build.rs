@@ -182,7 +182,8 @@ fn deliver(
         }
         let delivered = materialize(&workshop.store, &target.out, &placements).map_err(|error| store_error(&error))?;
         for kept in delivered.kept {
-            let text = format!("`{}/{}` was changed by hand: kept as `{}`", target.out, kept.path, kept.kept_as);
+            let out = target.out.strip_prefix(&workshop.around.cwd).unwrap_or(&target.out);
+            let text = format!("`{out}/{}` was changed by hand: kept as `{}`", kept.path, kept.kept_as);
             workshop.ui.show(&Event::Note { text });
         }
         share(target, manifests, materials, workshop)?;
