@@ -10,6 +10,7 @@ mod console;
 mod examples;
 mod links;
 mod page;
+mod signatures;
 
 use std::path::{Path, PathBuf};
 
