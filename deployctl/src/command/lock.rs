@@ -1,5 +1,7 @@
 //! `deploy.lock` and a build: local files and tool identities are recorded when it succeeds; `--locked` refuses a difference.
 
+use std::collections::BTreeSet;
+
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
@@ -82,16 +84,30 @@ pub(super) fn refuse_differences(manifest: &Manifest, used: &Group) -> Result<()
 }
 
 /// Records files and tools after a build; sources only where none are recorded, because `fetch` changes those.
-pub(super) fn record(manifest: &Manifest, used: &Group) -> Result<(), Error> {
-    let mut group = recorded(manifest)?;
+pub(super) fn record(manifests: &[Manifest], used: &[Group]) -> Result<(), Error> {
+    let roots: BTreeSet<&Utf8PathBuf> = manifests.iter().map(|manifest| &manifest.root).collect();
+    for root in roots {
+        let of_root = manifests.iter().zip(used).filter(|(manifest, _)| manifest.root == *root);
+        let record_all = |all: &mut Lockfile| {
+            for (manifest, used) in of_root {
+                let group = recorded_with(all.group(&manifest.name.value), used);
+                all.set_group(&manifest.name.value, group);
+            }
+        };
+        Lockfile::update(&root.join("deploy.lock"), record_all)
+            .map_err(|error| Error::caused(Kind::Store, &error, "the build itself is complete"))?;
+    }
+    Ok(())
+}
+
+fn recorded_with(mut group: Group, used: &Group) -> Group {
     group.replace(&[lockfile::Kind::File, lockfile::Kind::Tool], used);
     for (kind, name, pin) in used.entries() {
         if kind == lockfile::Kind::Source && group.get(kind, name).is_none() {
             group.insert(kind, name, pin.clone());
         }
     }
-    Lockfile::write_group(&manifest.root.join("deploy.lock"), &manifest.name.value, &group)
-        .map_err(|error| Error::caused(Kind::Store, &error, "the build itself is complete"))
+    group
 }
 
 #[cfg(test)]

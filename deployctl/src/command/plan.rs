@@ -12,10 +12,10 @@ use crate::ui::Event;
 
 pub(super) fn run(args: &cli::Plan, workshop: &Workshop) -> Result<Done, Error> {
     let manifests = workshop.around.manifests(&args.manifests)?;
-    let materials: Vec<_> = manifests.iter().map(|manifest| gather(manifest, workshop)).collect::<Result<_, _>>()?;
+    let materials = gather(&manifests, workshop)?;
     let plan = plan::plan(&manifests, &materials, &workshop.runtime());
-    let forecasts =
-        Engine::new(&workshop.store, Options::default()).plan(&plan.graph).map_err(|error| store_error(&error))?;
+    let options = Options { scope: plan::scope(&manifests), ..Options::default() };
+    let forecasts = Engine::new(&workshop.store, options).plan(&plan.graph).map_err(|error| store_error(&error))?;
     workshop.remember();
     for (id, forecast) in plan.graph.ids().zip(&forecasts) {
         let node = plan.graph.node_name(id);

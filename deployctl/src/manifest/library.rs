@@ -12,6 +12,7 @@ use super::decode::{Grammar, Node, Report, Times, Value, check_children};
 use super::error::Errors;
 use super::header;
 use super::parse;
+use super::syntax::Syntax;
 use super::types::{Library, Source};
 
 const FILE: Grammar = Grammar {
@@ -43,8 +44,8 @@ const SOURCE: Grammar = Grammar {
 const SOURCE_EXAMPLE: &str = "source \"pypi\" package=\"…\" version=\"…\" folder=\"…\"";
 
 /// Reads the kernel library called `name` from its file.
-pub(super) fn read(name: &str, entry: &Entry) -> Result<Library, Errors> {
-    let parsed = parse::parse(&entry.bytes, &entry.shown)?;
+pub(super) fn read(name: &str, entry: &Entry, syntax: &Syntax) -> Result<Library, Errors> {
+    let parsed = parse::parse(&entry.bytes, &entry.shown, syntax)?;
     let report = Report::new(parsed.text);
     let nodes = parsed.document.nodes();
     if !header::check(nodes, "kernel-library", &report) {
