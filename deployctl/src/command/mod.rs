@@ -133,11 +133,7 @@ impl Surroundings<'_> {
     /// The manifests that are named, or all of the project around the working directory. Every mistake of every file is
     /// shown before the first error comes back.
     pub(crate) fn manifests(&self, named: &Manifests) -> Result<Vec<Manifest>, Error> {
-        let paths = if named.manifests.is_empty() {
-            self.discover()?
-        } else {
-            named.manifests.iter().map(|path| self.path(path)).collect()
-        };
+        let paths = self.manifest_paths(named)?;
         let mut manifests = Vec::new();
         let mut wrong: Option<Error> = None;
         for path in paths {
@@ -157,6 +153,14 @@ impl Surroundings<'_> {
         }
         manifest::clashes(&manifests).map_err(|errors| Error::new(Kind::Manifest, errors))?;
         Ok(manifests)
+    }
+
+    /// Where these manifests are, be they in order or not.
+    pub(crate) fn manifest_paths(&self, named: &Manifests) -> Result<Vec<Utf8PathBuf>, Error> {
+        if named.manifests.is_empty() {
+            return self.discover();
+        }
+        Ok(named.manifests.iter().map(|path| self.path(path)).collect())
     }
 
     fn discover(&self) -> Result<Vec<Utf8PathBuf>, Error> {
