@@ -354,3 +354,6 @@ fn place(difference: &Difference) -> String {
         difference.expected
     )
 }
+
+#[cfg(test)]
+mod tests;
