@@ -68,10 +68,10 @@ pub struct Manifests {
 pub struct Init {
     /// The model.
     pub model: Utf8PathBuf,
-    /// The board to build for; `deployctl check` names the known ones when this one is not.
+    /// The board to build for: `host`, `mps2-an386`, or one of the project's own in `manifests/boards`.
     #[arg(long)]
     pub board: String,
-    /// Who answers for the deployment; the user of git's configuration if not given.
+    /// Who answers for the deployment; git's `user.email`, else `user.name`, if not given.
     #[arg(long)]
     pub owner: Option<String>,
     /// Name of the deployment; the model file's stem if not given.
@@ -106,9 +106,15 @@ pub struct Build {
     /// Run every stage twice and name the one whose bytes differ.
     #[arg(long)]
     pub verify: bool,
-    /// Reread every stored artifact, and make damaged ones again.
+    /// Reread every stored artifact and every input, and make damaged ones again.
     #[arg(long)]
     pub check: bool,
+    /// Longest that a target may take for all its vectors; one that takes longer has failed to answer [default: 600].
+    #[arg(long, value_name = "SECONDS")]
+    pub time_limit: Option<std::num::NonZeroU32>,
+    /// Say how long each part of the command took.
+    #[arg(long)]
+    pub timings: bool,
 }
 
 /// `why`.
@@ -162,7 +168,9 @@ pub struct Clean {
     /// Which manifests.
     #[command(flatten)]
     pub manifests: Manifests,
-    /// Sweep the store instead: remove what nothing has used for this long and no manifest named here needs.
+    /// Sweep the store instead: remove what no build has used for this many days.
+    ///
+    /// What is removed and needed again is made again. Manifests are not looked at.
     #[arg(long, value_name = "DAYS", num_args = 0..=1, default_missing_value = "30")]
     pub store_older_than: Option<u32>,
 }

@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         out: Box::new(anstream::stdout()),
         err: Box::new(anstream::stderr()),
         terminal: stderr().is_terminal(),
-        cwd: cwd.unwrap_or_else(|| Utf8PathBuf::from("/")),
+        cwd: cwd.unwrap_or_default(),
         env: std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),

@@ -10,7 +10,7 @@
 //!
 //! Every edge below is a field of the later stage's key, by the content of the artifact that it names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 use deployctl_cache::{FileInput, Graph, Input, StageId, TreeInput};
@@ -105,6 +105,12 @@ pub struct Planned {
     pub gate: StageId,
     /// The report.
     pub report: StageId,
+}
+
+/// Names the projects whose history is compared: the answer to "what changed since the last time". In no key.
+pub fn scope(manifests: &[Manifest]) -> String {
+    let roots: BTreeSet<&str> = manifests.iter().map(|manifest| manifest.root.as_str()).collect();
+    roots.into_iter().collect::<Vec<_>>().join("\n")
 }
 
 /// Makes one plan for all manifests.

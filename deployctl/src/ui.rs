@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use miette::{GraphicalReportHandler, GraphicalTheme};
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 use serde::Serialize;
 
 use crate::error::Error;
@@ -86,6 +86,9 @@ pub enum Event {
         message: String,
         /// What to do next.
         help: Option<String>,
+        /// Each mistake of a file, where the failure is about one.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        problems: Vec<Mistake>,
     },
     /// What a target came to.
     Verdict {
@@ -106,6 +109,29 @@ pub enum Event {
         /// The worst verdict; `error` where there is none.
         verdict: String,
     },
+}
+
+/// One mistake in a file.
+#[derive(Clone, Debug, Serialize)]
+pub struct Mistake {
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+    /// Line of the file, from 1; absent where the file itself is the mistake.
+    pub line: Option<usize>,
+}
+
+impl Mistake {
+    fn of(problem: &dyn Diagnostic) -> Self {
+        let span = problem.labels().and_then(|mut labels| labels.next()).map(|label| *label.inner());
+        let place = span.and_then(|span| problem.source_code()?.read_span(&span, 0, 0).ok());
+        Self {
+            message: problem.to_string(),
+            help: problem.help().map(|help| help.to_string()),
+            line: place.map(|place| place.line() + 1),
+        }
+    }
 }
 
 /// Where a command prints to.
@@ -220,7 +246,8 @@ impl Ui {
     /// Shows a failure with its place and its next step.
     pub fn fail(&self, error: &Error) {
         let help = error.diagnostic.help().map(|help| help.to_string());
-        self.show(&Event::Error { code: error.kind.exit_code(), message: error.to_string(), help });
+        let problems = error.diagnostic.related().into_iter().flatten().map(Mistake::of).collect();
+        self.show(&Event::Error { code: error.kind.exit_code(), message: error.to_string(), help, problems });
         if !self.json {
             let theme = if self.watched { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
             let mut text = String::new();

@@ -3,7 +3,6 @@
 #![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +10,7 @@ use std::process::Command;
 use camino::Utf8PathBuf;
 use deployctl::emit::{Board, Entry, Files, Input, Library, Model, project};
 use deployctl::library::{Build, Features, Kernel, reference, scratch_bytes, select};
-use deployctl::manifest::{Bytes, Region, RegionKind, Runner};
+use deployctl::manifest::{Bytes, Region, RegionKind};
 use deployctl::memory::{MemoryPlan, plan};
 use deployctl::model::Read;
 use deployctl::model::{Step, digest, evaluate, lower, read, vectors};
@@ -65,36 +64,59 @@ impl Planned {
         project(&Input { model, board, template: &template(), vendor: None, library }).expect("a project")
     }
 
-    /// A test for the emitted model crate: one vector, the output of every operator right after it.
-    fn check(&self) -> String {
+    /// A test for the emitted model crate and the bytes of its inputs: for every vector the output of every operator right
+    /// after it.
+    fn check(&self, vectors: u64) -> (String, Vec<u8>) {
         let Read { graph, weights } = &self.read;
-        let lens = graph.inputs.iter().map(|&id| graph.tensor(id).bytes());
-        let inputs: Vec<Vec<u8>> = (0..).zip(lens).map(|(input, len)| vectors::random(1, 0, input, len)).collect();
-        let outputs = evaluate(graph, &self.steps, weights, &inputs).expect("outputs");
-        let digests: Vec<u64> = outputs.iter().map(|bytes| digest(bytes)).collect();
-        let mut text = String::from(
-            "fn digest(bytes: &[i8]) -> u64 {\n    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {\n        \
-             (hash ^ u64::from(byte.cast_unsigned())).wrapping_mul(0x100_0000_01b3)\n    })\n}\n\n\
-             #[test]\nfn every_operator() {\n    let mut arena = model::Arena([77; model::ARENA_BYTES]);\n",
-        );
-        for (input, bytes) in inputs.iter().enumerate() {
-            let _ = write!(
-                text,
-                "    let place = &model::INPUTS[{input}];\n    \
-                 arena.0[place.offset..][..place.len].copy_from_slice(kernels::as_i8(&{bytes:?}));\n    \
-                 let mut whole = model::Arena(arena.0);\n    model::invoke(&mut whole);\n"
-            );
+        let lens = || graph.inputs.iter().map(|&id| graph.tensor(id).bytes());
+        let (mut bytes, mut digests) = (Vec::new(), Vec::new());
+        for vector in 0..vectors {
+            let inputs: Vec<Vec<u8>> =
+                (0..).zip(lens()).map(|(input, len)| vectors::random(1, vector, input, len)).collect();
+            let outputs = evaluate(graph, &self.steps, weights, &inputs).expect("outputs");
+            digests.push(outputs.iter().map(|bytes| digest(bytes)).collect::<Vec<u64>>());
+            bytes.extend(inputs.concat());
         }
-        let _ = write!(
-            text,
-            "    let wanted: &[u64] = &{digests:?};\n    for (operator, wanted) in model::OPERATORS.iter().zip(wanted) {{\n        \
-             (operator.run)(&mut arena);\n        let place = operator.output;\n        \
-             assert_eq!(digest(&arena.0[place.offset..][..place.len]), *wanted, \"{{}}\", operator.name);\n    }}\n    \
-             assert_eq!(model::OPERATORS.len(), wanted.len());\n    assert_eq!(arena.0, whole.0);\n}}\n"
-        );
-        text
+        (format!("const WANTED: &[&[u64]] = &{};\n{CHECK}", literal(&digests)), bytes)
     }
 }
+
+fn literal(digests: &[Vec<u64>]) -> String {
+    let rows: Vec<String> = digests.iter().map(|row| format!("&{row:?}")).collect();
+    format!("[{}]", rows.join(", "))
+}
+
+/// Runs in the emitted project: `WANTED` stands before it.
+const CHECK: &str = r#"
+fn digest(bytes: &[i8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(byte.cast_unsigned())).wrapping_mul(0x100_0000_01b3)
+    })
+}
+
+#[test]
+fn every_operator() {
+    let mut inputs = kernels::as_i8(include_bytes!("inputs.bin"));
+    for (vector, wanted) in WANTED.iter().enumerate() {
+        let mut arena = model::Arena([77; model::ARENA_BYTES]);
+        for place in &model::INPUTS {
+            let (tensor, rest) = inputs.split_at(place.len);
+            arena.0[place.offset..][..place.len].copy_from_slice(tensor);
+            inputs = rest;
+        }
+        let mut whole = model::Arena(arena.0);
+        model::invoke(&mut whole);
+        assert_eq!(model::OPERATORS.len(), wanted.len());
+        for (index, (operator, wanted)) in model::OPERATORS.iter().zip(*wanted).enumerate() {
+            (operator.run)(&mut arena);
+            let place = operator.output;
+            let found = digest(&arena.0[place.offset..][..place.len]);
+            assert_eq!(found, *wanted, "vector {vector} op:{index} {}", operator.name);
+        }
+        assert_eq!(arena.0, whole.0);
+    }
+}
+"#;
 
 const CORTEX_M4: Features = Features { dsp: true, mve: false };
 
@@ -105,10 +127,7 @@ fn board(target: Option<&str>) -> Board {
         core: "cortex-m4f".to_owned(),
         rust_target: target.map(str::to_owned),
         memory: vec![region("FLASH", RegionKind::Flash, 0), region("RAM", RegionKind::Ram, 0x2000_0000)],
-        runner: match target {
-            Some(_) => Runner::Qemu { machine: "mps2-an386".to_owned(), instructions_per_tick: 40 },
-            None => Runner::Host,
-        },
+        machine: target.map(|_| "mps2-an386".to_owned()),
     }
 }
 
@@ -162,21 +181,55 @@ fn cargo(folder: &Path, arguments: &[&str]) {
     assert!(output.status.success(), "{command:?}\n{all}");
 }
 
+/// Emits a model for the host into `folder`, and runs the check there.
+fn run_on_host(planned: &Planned, library: Option<Library<'_>>, vectors: u64, folder: &Path) {
+    let mut files = planned.project(&board(None), library);
+    let (test, inputs) = planned.check(vectors);
+    files.insert("model/tests/check.rs".into(), test.into_bytes());
+    files.insert("model/tests/inputs.bin".into(), inputs);
+    let _ = fs::remove_dir_all(folder.join("model"));
+    write(&files, folder);
+    cargo(folder, &["test", "--release", "-p", "model"]);
+}
+
 #[test]
 fn every_operator_of_every_model_computes_the_reference_on_the_host() {
     let folder = tempfile::tempdir().expect("a folder");
     for name in MODELS {
         let Some(bytes) = model(name) else { return };
-        let planned = Planned::new(&bytes, reference);
-        let mut files = planned.project(&board(None), None);
-        files.insert("model/tests/check.rs".into(), planned.check().into_bytes());
-        let _ = fs::remove_dir_all(folder.path().join("model"));
-        write(&files, folder.path());
+        run_on_host(&Planned::new(&bytes, reference), None, 2, folder.path());
         let sources = ["model/src/lib.rs", "model/src/parameters.rs"].map(|path| folder.path().join(path));
         let formatted = Command::new("rustfmt").args(["--edition", "2024", "--check"]).args(sources).output();
         let formatted = formatted.expect("rustfmt starts");
         assert!(formatted.status.success(), "{name}: {}", String::from_utf8_lossy(&formatted.stdout));
-        cargo(folder.path(), &["test", "--release", "-p", "model"]);
+    }
+}
+
+#[test]
+fn every_operator_of_every_model_computes_the_reference_through_cmsis_nn_on_the_host() {
+    let Ok(root) = std::env::var("DEPLOYCTL_CMSIS_NN") else {
+        println!("SKIPPED: DEPLOYCTL_CMSIS_NN does not name a CMSIS-NN folder");
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    std::os::unix::fs::symlink(&root, folder.path().join("cmsis-nn-sources")).expect("a link");
+    let description = cmsis_nn(&["-O2", "-fPIC"]).description("../cmsis-nn-sources");
+    let library = Library { name: "cmsis-nn", root: "cmsis-nn-sources", description: &description };
+    for name in MODELS {
+        let Some(bytes) = model(name) else { return };
+        // x86-64 takes the library's scalar path.
+        let planned = Planned::new(&bytes, |step| select(step, Features { dsp: false, mve: false }).expect("a kernel"));
+        run_on_host(&planned, Some(library), 16, folder.path());
+    }
+}
+
+fn cmsis_nn(flags: &[&str]) -> Build {
+    Build {
+        include: vec!["Include".to_owned()],
+        define: vec!["CMSIS_NN_REVISION=120501".to_owned()],
+        flag: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+        source: vec!["Source/**".to_owned()],
+        libc: Vec::new(),
     }
 }
 
@@ -188,15 +241,9 @@ fn firmware_with_cmsis_nn_builds_without_deployctl() {
     };
     let planned = Planned::new(&bytes, |step| select(step, CORTEX_M4).expect("a kernel"));
     let flags = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16", "-O2"];
-    let build = Build {
-        include: vec!["Include".to_owned()],
-        define: vec!["CMSIS_NN_REVISION=120501".to_owned()],
-        flag: flags.map(str::to_owned).to_vec(),
-        source: vec!["Source/**".to_owned()],
-    };
     let folder = tempfile::tempdir().expect("a folder");
     std::os::unix::fs::symlink(&root, folder.path().join("cmsis-nn-sources")).expect("a link");
-    let description = build.description("../cmsis-nn-sources");
+    let description = cmsis_nn(&flags).description("../cmsis-nn-sources");
     let library = Library { name: "cmsis-nn", root: "cmsis-nn-sources", description: &description };
     write(&planned.project(&board(Some("thumbv7em-none-eabihf")), Some(library)), folder.path());
     cargo(folder.path(), &["build", "--release"]);

@@ -6,7 +6,7 @@ use super::Done;
 use super::gather::{firmware_lock, recorded};
 use super::workshop::Workshop;
 use crate::cli;
-use crate::doctor::{self, Check, Installer, Looker, Step};
+use crate::doctor::{self, Check, Installer, Looker, Remedy, Step};
 use crate::error::{Error, Kind};
 use crate::lockfile;
 use crate::manifest::{Manifest, Source};
@@ -27,11 +27,13 @@ pub(super) fn run(args: &cli::Doctor, workshop: &Workshop) -> Result<Done, Error
     if missing.is_empty() {
         return Ok(Done::Ok);
     }
-    Err(Error::plain(
-        Kind::Tool,
-        format!("missing: {}", missing.join(", ")),
-        "`deployctl doctor --install` runs the commands above",
-    ))
+    let by_hand = checks.iter().any(|check| check.found.is_err() && matches!(check.remedy, Remedy::Person(_)));
+    let help = if by_hand {
+        "`deployctl doctor --install` runs the commands above, once that is done which only a person can do"
+    } else {
+        "`deployctl doctor --install` runs the commands above"
+    };
+    Err(Error::plain(Kind::Tool, format!("missing: {}", missing.join(", ")), help))
 }
 
 fn show(check: &Check, workshop: &Workshop) {

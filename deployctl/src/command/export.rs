@@ -25,19 +25,27 @@ pub(super) fn run(args: &cli::Export, workshop: &Workshop) -> Result<Done, Error
         None => None,
     };
     let index = index.ok_or_else(|| {
-        let help = format!("say which with `--board`: {}", boards.join(", "));
-        Error::plain(Kind::Usage, "the manifest has other boards, or several", help)
+        let name = &manifest.name.value;
+        let message = match &args.board {
+            Some(board) => format!("`{name}` has no target `{board}`"),
+            None => format!("`{name}` has {} targets, and a project is for one", boards.len()),
+        };
+        Error::plain(Kind::Usage, message, format!("say which with `--board`: {}", boards.join(", ")))
     })?;
     let project = manifest.root.join("out").join(&manifest.name.value).join(boards[index]).join("firmware");
     if !project.is_dir() {
-        let help = format!("run `deployctl build {}` first", args.manifest);
+        let help = format!(
+            "run `deployctl build {}` first; where its verdict says that an operator has no kernel, there is no firmware",
+            args.manifest
+        );
         return Err(Error::plain(Kind::Usage, format!("there is no project in `{project}`"), help));
     }
     let to = workshop.around.path(&args.to);
     if to.is_dir() && to.read_dir_utf8().is_ok_and(|mut entries| entries.next().is_some()) || to.is_file() {
         return Err(Error::plain(Kind::Usage, format!("`{to}` is not empty"), "name a new folder"));
     }
-    let found = gather(manifest, workshop)?.targets.swap_remove(index);
+    let materials = gather(std::slice::from_ref(manifest), workshop)?;
+    let found = &materials[0].targets[index];
     let copied = copy(&project, &to, &["target"]).and_then(|()| {
         copy(&found.crates.vendor, &to.join(SOURCES).join(&found.crates.digest), &[])?;
         if let Some(library) = &found.library {

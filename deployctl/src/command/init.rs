@@ -12,6 +12,7 @@ use crate::memory;
 use crate::model::lower::{Refusal, Step, lower};
 use crate::model::{self, Graph};
 use crate::stage::{Audit, unreadable};
+use crate::tool::{Invocation, SearchPath};
 use crate::ui::Event;
 
 /// The kernel library of a new manifest.
@@ -24,17 +25,15 @@ pub(super) fn run(args: &cli::Init, around: &Surroundings) -> Result<Done, Error
     let root = root(around);
     let catalog = Catalog::open(&root).map_err(|errors| Error::new(Kind::Manifest, errors))?;
     let board = board(&args.board, &catalog)?;
-    let name = match &args.name {
-        Some(name) => name.clone(),
-        None => deployment_name(&model),
-    };
+    let name = name(args, &model)?;
     let file = root.join("manifests").join(format!("{name}.kdl"));
     if file.exists() {
         let help = "give another `--name`, or remove the file if it is not wanted any more";
         return Err(Error::plain(Kind::Usage, format!("`{file}` is there already"), help));
     }
     let bytes = std::fs::read(&model).map_err(|error| {
-        Error::caused(Kind::Usage, &error, format!("`{model}` is the model that was named; is the path right?"))
+        let help = "name the `.tflite` file that the converter wrote";
+        Error::plain(Kind::Usage, format!("cannot read the model `{model}`: {error}"), help)
     })?;
     let graph = model::read(&bytes).map_err(|error| unreadable(model.as_str(), &error))?.graph;
     let owner = owner(args, around)?;
@@ -56,14 +55,29 @@ pub(super) fn run(args: &cli::Init, around: &Surroundings) -> Result<Done, Error
     );
     write(&file, &text)?;
     let shown = file.strip_prefix(&around.cwd).unwrap_or(&file);
-    around.ui.show(&Event::Line {
-        fields: serde_json::json!({ "manifest": shown, "peak": found.peak }),
-        text: format!("wrote {shown}: planned arena peak {} bytes\nnext: deployctl build", found.peak),
-    });
-    for (index, reason) in found.unsupported {
-        around.ui.show(&Event::Note { text: format!("op:{index} has no kernel: {reason}") });
+    tell(around, &found, shown);
+    if !model.starts_with(&root) {
+        let text = format!("`{model}` lies outside the project: a copy inside goes with it, to git and to others");
+        around.ui.show(&Event::Note { text });
     }
     Ok(Done::Ok)
+}
+
+fn tell(around: &Surroundings, found: &Survey, manifest: &Utf8Path) {
+    let text = if found.unsupported.is_empty() {
+        format!("wrote {manifest}: planned arena peak {} bytes\nnext: deployctl build", found.peak)
+    } else {
+        for refusal in &found.unsupported {
+            around.ui.show(&Event::Note { text: refusal.clone() });
+        }
+        let count = found.unsupported.len();
+        format!(
+            "wrote {manifest}: {count} operators have no kernel, so there is no firmware yet, and the arena's budget is a guess\n\
+             next: change the model; deployctl build reports what is missing"
+        )
+    };
+    let fields = serde_json::json!({ "manifest": manifest, "peak": found.peak, "unsupported": found.unsupported });
+    around.ui.show(&Event::Line { fields, text });
 }
 
 /// What is known of a model on a board before anything is compiled.
@@ -71,7 +85,8 @@ struct Survey {
     peak: u64,
     policy: Policy,
     max_mac_share: Ratio,
-    unsupported: Vec<(usize, String)>,
+    /// One sentence an operator.
+    unsupported: Vec<String>,
 }
 
 impl Survey {
@@ -105,11 +120,7 @@ impl Survey {
             peak,
             policy: if library_runs { Policy::Require } else { Policy::Prefer },
             max_mac_share: Ratio(if library_runs { (off * 100.0).ceil() / 100.0 } else { 0.0 }),
-            unsupported: lowered
-                .iter()
-                .enumerate()
-                .filter_map(|(index, step)| Some((index, step.as_ref().err()?.reason.clone())))
-                .collect(),
+            unsupported: lowered.iter().filter_map(|step| Some(step.as_ref().err()?.to_string())).collect(),
         })
     }
 }
@@ -127,44 +138,61 @@ fn board(name: &str, catalog: &Catalog) -> Result<Board, Error> {
             Kind::Usage,
             format!("there is no board `{name}`"),
             format!(
-                "boards are {}; a project adds its own in `manifests/boards/NAME.kdl`",
-                catalog.boards().map(|board| format!("`{board}`")).collect::<Vec<_>>().join(", ")
+                "{}; a project adds its own in `manifests/boards/NAME.kdl`",
+                manifest::suggest(name, catalog.boards())
             ),
         )),
+    }
+}
+
+/// `--name`, else one made from the model's file name.
+fn name(args: &cli::Init, model: &Utf8Path) -> Result<String, Error> {
+    match &args.name {
+        Some(name) if manifest::is_deployment_name(name) => Ok(name.clone()),
+        Some(name) => {
+            let message = format!("`{name}` is no name for a deployment");
+            Err(Error::plain(Kind::Usage, message, manifest::DEPLOYMENT_NAMES))
+        }
+        None => Ok(deployment_name(model)),
     }
 }
 
 /// The model's file name, in the letters that a deployment's name may have.
 fn deployment_name(model: &Utf8Path) -> String {
     let stem = model.file_stem().unwrap_or("model").to_lowercase();
-    let name: String = stem.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect();
+    let letter = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
+    let name: String =
+        stem.trim_matches(|end: char| !end.is_ascii_alphanumeric()).chars().take(64).map(letter).collect();
     let name = name.trim_matches('-').to_owned();
     if name.is_empty() { "model".to_owned() } else { name }
 }
 
 /// `--owner`, else the user of git's configuration.
 fn owner(args: &cli::Init, around: &Surroundings) -> Result<String, Error> {
-    if let Some(owner) = &args.owner {
-        return Ok(owner.clone());
-    }
-    let nobody = || {
+    let found = match &args.owner {
+        Some(owner) => Some(owner.trim().to_owned()),
+        None => ["user.email", "user.name"].into_iter().find_map(|setting| git_setting(setting, around)),
+    };
+    found.filter(|owner| !owner.is_empty()).ok_or_else(|| {
         Error::plain(
             Kind::Usage,
             "nobody owns this deployment yet",
             "say who with `--owner you@example.com`, or set git's `user.email`",
         )
-    };
-    let path = crate::tool::SearchPath::new(around.env.get("PATH").map_or("", String::as_str));
-    let git = path.find("git").map_err(|_| nobody())?;
-    let mut ask = crate::tool::Invocation::new(git).args(["config", "--get", "user.email"]).cwd(around.cwd.clone());
-    for name in ["HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL"] {
+    })
+}
+
+/// What git's configuration says; nothing where there is no git, or no such setting.
+fn git_setting(setting: &str, around: &Surroundings) -> Option<String> {
+    let path = SearchPath::new(around.env.get("PATH").map_or("", String::as_str));
+    let mut ask = Invocation::new(path.find("git").ok()?).args(["config", "--get", setting]).cwd(around.cwd.clone());
+    for name in ["HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"] {
         if let Some(value) = around.env.get(name) {
             ask = ask.env(name, value.clone());
         }
     }
-    let answer = ask.run(&around.supervisor).map_err(|_| nobody())?;
-    let email = answer.stdout.text().trim().to_owned();
-    if email.is_empty() { Err(nobody()) } else { Ok(email) }
+    let answer = ask.run(&around.supervisor).ok()?.stdout.text().trim().to_owned();
+    Some(answer).filter(|answer| !answer.is_empty())
 }
 
 /// `path` as seen from `folder`; both absolute.
@@ -201,5 +229,10 @@ mod tests {
     fn names_have_the_letters_of_names() {
         assert_eq!(deployment_name(Utf8Path::new("a/pretrainedResnet_quant.tflite")), "pretrainedresnet-quant");
         assert_eq!(deployment_name(Utf8Path::new("___.tflite")), "model");
+        let long = "_x".to_owned() + &"y".repeat(300);
+        for stem in ["größe 2", "-7-", ".hidden", "...", "a", &long] {
+            let name = deployment_name(Utf8Path::new(&format!("{stem}.tflite")));
+            assert!(manifest::is_deployment_name(&name), "{stem}: {name}");
+        }
     }
 }

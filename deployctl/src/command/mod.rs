@@ -5,17 +5,21 @@
 mod build;
 mod check;
 mod clean;
+mod deliver;
 mod doctor;
 mod export;
 mod fetch;
 mod gather;
 mod init;
 mod lock;
+mod parallel;
+mod phases;
 mod plan;
+mod watch;
 mod why;
 mod workshop;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::Write;
 
@@ -24,7 +28,8 @@ use clap::{CommandFactory, Parser};
 
 use crate::cli::{Cli, Command, Manifests};
 use crate::error::{Error, Kind};
-use crate::manifest::{self, Catalog, Manifest};
+use crate::fetch::Home;
+use crate::manifest::{self, Catalog, Manifest, Syntax};
 use crate::tool::Supervisor;
 use crate::ui::{Event, Streams, Ui};
 
@@ -38,7 +43,7 @@ pub struct Io {
     pub err: Box<dyn Write + Send>,
     /// Whether a person watches standard error.
     pub terminal: bool,
-    /// Working directory.
+    /// Working directory; empty where there is none with a name in UTF-8.
     pub cwd: Utf8PathBuf,
     /// Environment.
     pub env: BTreeMap<String, String>,
@@ -69,13 +74,16 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut io: Io) -> u8 {
         }
     };
     if let Command::Completions { shell } = cli.command {
-        clap_complete::generate(shell, &mut Cli::command(), "deployctl", &mut io.out);
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "deployctl", &mut script);
+        // A reader that wants no more is no failure.
+        drop(io.out.write_all(&script).and_then(|()| io.out.flush()));
         return 0;
     }
     let ui = Ui::new(Streams { out: io.out, err: io.err }, cli.json, io.terminal);
     let surroundings =
         Surroundings { ui: &ui, cwd: io.cwd, env: io.env, supervisor: io.supervisor, engine_cancel: io.engine_cancel };
-    let done = dispatch(&cli, &surroundings);
+    let done = surroundings.has_cwd().and_then(|()| dispatch(&cli, &surroundings));
     let (code, verdict) = match &done {
         Ok(Done::Ok) => (0, "ok"),
         Ok(Done::Verdict(verdict)) => (if verdict.is_good() { 0 } else { Kind::Gate.exit_code() }, verdict.name()),
@@ -114,6 +122,14 @@ fn dispatch(cli: &Cli, around: &Surroundings) -> Result<Done, Error> {
 }
 
 impl Surroundings<'_> {
+    fn has_cwd(&self) -> Result<(), Error> {
+        if self.cwd.is_absolute() {
+            return Ok(());
+        }
+        let help = "change to a folder that exists and whose whole path is UTF-8";
+        Err(Error::plain(Kind::Usage, "the working directory has no name that can be written down", help))
+    }
+
     /// A path as the user means it: relative to the working directory.
     pub(crate) fn path(&self, path: &Utf8Path) -> Utf8PathBuf {
         self.cwd.join(path)
@@ -127,11 +143,20 @@ impl Surroundings<'_> {
         } else {
             named.manifests.iter().map(|path| self.path(path)).collect()
         };
+        let roots: Vec<Utf8PathBuf> = paths.iter().map(|path| manifest::project_root(path)).collect();
+        let syntax =
+            Home::from_env(&self.env).map_or_else(|_| Syntax::default(), |home| Syntax::in_folder(home.syntax()));
+        let open = |root: &Utf8PathBuf| Catalog::open(root).map(|catalog| catalog.remembering(syntax.clone()));
+        let catalogs: BTreeMap<&Utf8PathBuf, _> =
+            roots.iter().collect::<BTreeSet<_>>().into_iter().map(|root| (root, open(root))).collect();
+        let found: Vec<_> = paths.iter().zip(roots.iter().map(|root| &catalogs[root])).collect();
+        let loaded = parallel::map(&found, |(path, catalog)| match catalog {
+            Ok(catalog) => manifest::load(path, catalog),
+            Err(errors) => Err(errors.clone()),
+        });
         let mut manifests = Vec::new();
         let mut wrong: Option<Error> = None;
-        for path in paths {
-            let root = manifest::project_root(&path);
-            let loaded = Catalog::open(&root).and_then(|catalog| manifest::load(&path, &catalog));
+        for loaded in loaded {
             match loaded {
                 Ok(manifest) => manifests.push(manifest),
                 Err(errors) => {

@@ -7,8 +7,6 @@ use super::data::Data;
 use super::readme::readme;
 use super::{EmitError, Files, Input, Model, model};
 
-/// The rustfmt settings that generated text follows.
-const RUSTFMT: &str = "max_width = 120\nuse_small_heuristics = \"Max\"\n";
 /// Files of the template that every project needs.
 const NEEDED: [&str; 2] = ["Cargo.toml", "Cargo.lock"];
 
@@ -28,7 +26,6 @@ pub(super) fn project(input: &Input<'_>) -> Result<Files, EmitError> {
     let mut write = |path: &str, text: String| files.insert(path.into(), text.into_bytes());
     write(".cargo/config.toml", cargo_config(input)?);
     write("README.md", readme(input));
-    write("rustfmt.toml", RUSTFMT.to_owned());
     if let Some(library) = input.library.as_ref().filter(|_| uses_cmsis_nn(&input.model)) {
         write("cmsis-nn/cmsis-nn.sources", library.description.to_owned());
     }

@@ -40,12 +40,17 @@ impl Home {
 
     /// Where answers of tools are remembered.
     pub fn tool_memo(&self) -> Utf8PathBuf {
-        self.root.join("tools-1.json")
+        self.root.join("tools-v1.json")
+    }
+
+    /// Where parsed manifests are remembered.
+    pub fn syntax(&self) -> Utf8PathBuf {
+        self.root.join("syntax-1")
     }
 
     /// Where source trees lie; the number is the format's version.
     pub fn sources(&self) -> Utf8PathBuf {
-        self.root.join("sources-1")
+        self.root.join("sources-v1")
     }
 
     pub(super) fn tree(&self, digest: &str) -> Utf8PathBuf {

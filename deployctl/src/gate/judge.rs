@@ -135,11 +135,11 @@ fn operators(audit: &Audit) -> Check {
         Some(row) => (
             Verdict::Fail,
             format!(
-                "op:{} {} (`{}`) has no kernel: {}; {}",
+                "op:{} {} (`{}`) {}; {}",
                 row.operator.0,
                 row.name,
                 short_name(&row.output),
-                row.reason.as_deref().unwrap_or("no reason recorded"),
+                row.reason.as_deref().unwrap_or("has no kernel"),
                 row.advice.as_deref().unwrap_or("see the operator table"),
             ),
         ),
@@ -156,15 +156,10 @@ fn arena(limits: &Limits, evidence: Evidence) -> Check {
     let mut result = under(base, Unit::Bytes, limits.budget.0, peak, limits.headroom);
     result.manifest = Some("arena.budget".to_owned());
     let measured = evidence.measurement;
+    let planned = format!("planned peak {} bytes of a budget of {}", grouped(peak), grouped(limits.budget.0));
     let shown = match &measured.blocked {
-        None => {
-            format!(
-                "planned peak {} bytes, {} bytes written on the target",
-                grouped(peak),
-                grouped(measured.arena_bytes)
-            )
-        }
-        Some(_) => format!("planned peak {} bytes, not measured", grouped(peak)),
+        None => format!("{planned}, {} written on the target", grouped(measured.arena_bytes)),
+        Some(_) => format!("{planned}, not measured"),
     };
     result.detail =
         after(shown, result.verdict, "raise `arena` budget with its owner's agreement, or shrink the model");

@@ -49,7 +49,7 @@ pub(super) fn from_bytes(
     catalog: &Catalog,
 ) -> Result<Manifest, Errors> {
     let shown = resolve::shown(path, &root);
-    let parsed = parse::parse(bytes, &shown)?;
+    let parsed = parse::parse(bytes, &shown, catalog.syntax())?;
     let report = Report::new(parsed.text);
     let nodes = parsed.document.nodes();
     if !header::check(nodes, "manifest", &report) {
@@ -186,14 +186,21 @@ fn deployment_of(node: &Node<'_>) -> Option<Deployment> {
 /// A name under which outputs can be filed.
 fn file_name(value: &Value<'_>) -> Option<Spanned<String>> {
     let name = value.text()?;
-    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
-    if plain && name.len() <= 64 && name.starts_with(|first: char| first.is_ascii_alphanumeric()) {
+    if is_deployment_name(&name) {
         return Some(Spanned { value: name, span: value.span() });
     }
-    let help =
-        "use up to 64 letters, digits, `-`, `_` and `.`, the first a letter or digit: outputs are filed under it";
-    value.refuse(format!("`{name}` is no name for a deployment"), "here", help);
+    value.refuse(format!("`{name}` is no name for a deployment"), "here", DEPLOYMENT_NAMES);
     None
+}
+
+/// What [`is_deployment_name`] asks for, for people.
+pub const DEPLOYMENT_NAMES: &str =
+    "use up to 64 letters, digits, `-`, `_` and `.`, the first a letter or digit: outputs are filed under it";
+
+/// Whether a deployment may have this name.
+pub fn is_deployment_name(name: &str) -> bool {
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+    plain && name.len() <= 64 && name.starts_with(|first: char| first.is_ascii_alphanumeric())
 }
 
 fn runbook(node: &Node<'_>) -> Option<Runbook> {

@@ -150,7 +150,7 @@ pub(super) fn is_misspelt(written: &str, word: &str) -> bool {
 }
 
 /// Advice for a word that is not known: the closest known one, and all of them.
-pub(super) fn suggest<'a>(written: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+pub fn suggest<'a>(written: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     let all = known.clone().into_iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
     match closest(written, known) {
         Some(word) => format!("did you mean `{word}`? Known here: {all}"),

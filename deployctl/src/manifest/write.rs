@@ -73,7 +73,7 @@ fn write_into(out: &mut String, graph: &Graph, options: &Init<'_>) -> std::fmt::
         }
     }
     writeln!(out, "}}\n")?;
-    writeln!(out, "// Boards to build for; several `target` lines make a matrix. `deployctl check` lists the boards.")?;
+    writeln!(out, "// Boards to build for; several `target` lines make a matrix.")?;
     writeln!(out, "target {}\n", quoted(options.board))?;
     writeln!(out, "runtime \"aot\" // compiled ahead of time: no interpreter on the device\n")?;
     writeln!(out, "// Limits have owners. The planned peak must stay under the budget by the headroom.")?;

@@ -187,6 +187,21 @@ pub fn run_command(runner: &manifest::Runner, harness: &str, session: &str) -> S
     format!("{} < {session}", words.join(" "))
 }
 
+/// Plays `script` and gives what the target wrote, as it is. Half a transcript is none: a time-out is an error.
+pub fn transcript(
+    starter: &dyn Start,
+    command: &Command,
+    script: &str,
+    limit: Duration,
+) -> Result<Vec<u8>, RunnerError> {
+    let ended = play(starter, command, script, limit)?;
+    if ended.timed_out {
+        let after = String::from_utf8_lossy(&ended.stdout).lines().last().unwrap_or_default().to_owned();
+        return Err(Signature::TimedOut { after }.into());
+    }
+    Ok(ended.stdout)
+}
+
 fn play(starter: &dyn Start, command: &Command, script: &str, limit: Duration) -> Result<Ended, RunnerError> {
     starter
         .start(command, script.as_bytes(), limit)

@@ -86,7 +86,7 @@ pub enum Signature {
     Silent {
         /// Exit code of the process that ran it.
         code: Option<i32>,
-        /// Last line of that process's diagnostics.
+        /// First line of that process's diagnostics.
         diagnostics: String,
     },
     /// The transcript ends before `bye`.
@@ -95,7 +95,7 @@ pub enum Signature {
         code: Option<i32>,
         /// The last whole line.
         after: String,
-        /// Last line of that process's diagnostics.
+        /// First line of that process's diagnostics.
         diagnostics: String,
     },
     /// The time limit passed.
@@ -144,7 +144,12 @@ impl Signature {
 
     /// Whether the machine failed rather than the product.
     pub fn is_infrastructure(&self) -> bool {
-        matches!(self, Self::TimedOut { .. })
+        match self {
+            Self::TimedOut { .. } => true,
+            // The process that runs the target gave up by itself, before the target had its first word.
+            Self::Silent { code: Some(code), diagnostics } => *code != 0 && !diagnostics.is_empty(),
+            _ => false,
+        }
     }
 
     /// The signature of an `error` line, without that word; `None` where it is not one.

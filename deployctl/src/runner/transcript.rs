@@ -195,7 +195,7 @@ impl<'a> Transcript<'a> {
         let after = self.after.to_owned();
         let Ended { code, stderr, timed_out, .. } = self.ended;
         let said = String::from_utf8_lossy(stderr);
-        let diagnostics = said.lines().rfind(|line| !line.contains(": warning: ")).unwrap_or_default().to_owned();
+        let diagnostics = said.lines().find(|line| !line.contains(": warning: ")).unwrap_or_default().to_owned();
         match (timed_out, self.read) {
             (true, _) => Signature::TimedOut { after },
             (false, 0) => Signature::Silent { code: *code, diagnostics },
@@ -278,8 +278,12 @@ mod tests {
     }
 
     fn read(stdout: Vec<u8>) -> Result<Measurement, Signature> {
-        let ended =
-            Ended { code: Some(1), stdout, stderr: b"last words\nqemu: warning: no peer\n".into(), timed_out: false };
+        let ended = Ended {
+            code: Some(1),
+            stdout,
+            stderr: b"qemu: warning: no peer\nlast words\nR00=00000000\n".into(),
+            timed_out: false,
+        };
         Transcript::new(&ended).measurement(&session(), Some(40))
     }
 

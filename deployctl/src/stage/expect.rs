@@ -79,7 +79,7 @@ pub(super) fn steps(lowered: &[Result<Step, Refusal>]) -> Result<Vec<Step>, Stri
         .iter()
         .cloned()
         .collect::<Result<_, _>>()
-        .map_err(|refusal| format!("op:{} {} has no kernel: {}", refusal.operator.0, refusal.name, refusal.reason))
+        .map_err(|refusal| format!("not supported: op:{} {} {}", refusal.operator.0, refusal.name, refusal.reason))
 }
 
 impl Expect {

@@ -42,6 +42,6 @@ pub fn unreadable(path: &str, error: &dyn std::error::Error) -> Error {
     Error::plain(
         Kind::Model,
         format!("`{path}` is not a model that can be deployed: {error}"),
-        "export it again from the converter, and see that the file was copied in binary mode and whole",
+        "is it the `.tflite` that the converter wrote: copied whole, in binary mode, and no Git LFS pointer?",
     )
 }
