@@ -102,8 +102,9 @@ impl<'g> States<'g> {
         self.wake(id);
     }
 
-    /// A stage has its outputs.
+    /// A stage has its outputs, made or found.
     pub(crate) fn done(&mut self, id: StageId, made: Made) {
+        self.ready.remove(&(self.rank(id), id));
         self.each[id.0] = State::Done(made);
         self.wake_dependents(id);
     }

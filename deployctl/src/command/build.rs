@@ -36,7 +36,7 @@ pub(super) fn run(args: &Build, workshop: &Workshop) -> Result<Done, Error> {
     phases.end("materials: look at files, tools and sources");
     let plan = plan::plan(&manifests, &materials, &workshop.runtime());
     phases.end("plan: make the graph");
-    let built = build(&plan, args, workshop);
+    let built = build(&plan, &manifests, args, workshop);
     phases.end("stages: look up records, run what is missing");
     workshop.remember();
     let built = built?;
@@ -54,9 +54,8 @@ pub(super) fn run(args: &Build, workshop: &Workshop) -> Result<Done, Error> {
 }
 
 /// Runs the plan.
-fn build(plan: &Plan, args: &Build, workshop: &Workshop) -> Result<Outcome, Error> {
-    let mut options = Options { verify: args.verify, check: args.check, ..Options::default() };
-    options.cancel = workshop.around.engine_cancel.clone();
+fn build(plan: &Plan, manifests: &[Manifest], args: &Build, workshop: &Workshop) -> Result<Outcome, Error> {
+    let mut options = Options { verify: args.verify, check: args.check, ..workshop.options(manifests) };
     if let Some(jobs) = args.jobs {
         options.jobs = jobs.get();
     }

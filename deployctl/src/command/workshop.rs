@@ -1,11 +1,12 @@
 //! What a command works with: the store, the tools of this machine, the sources. Opened once a command.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use deployctl_cache::Store;
+use deployctl_cache::{Options, Store};
 
 use super::Surroundings;
 use crate::error::{Error, Kind};
 use crate::fetch::{Fetcher, Home};
+use crate::manifest::Manifest;
 use crate::stage::Runtime;
 use crate::tool::{Memo, SearchPath, Supervisor, Toolbox};
 use crate::ui::{Event, Ui};
@@ -37,6 +38,12 @@ impl<'a> Workshop<'a> {
             supervisor: around.supervisor.clone(),
             home,
         })
+    }
+
+    /// How the engine works for these manifests; what a project's stages came to last is kept apart from other projects.
+    pub(crate) fn options(&self, manifests: &[Manifest]) -> Options {
+        let scope = manifests.first().map_or_else(String::new, |manifest| manifest.root.to_string());
+        Options { scope, cancel: self.around.engine_cancel.clone(), ..Options::default() }
     }
 
     /// What stages start tools with.
