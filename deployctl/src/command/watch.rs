@@ -41,8 +41,9 @@ impl<'a> Watcher<'a> {
         use deployctl_cache::Event as Heard;
         match event {
             Heard::Started { node, stage } => {
-                let place = node.trim_end_matches(stage).trim_end_matches('/').replace('/', " on ");
-                let line = self.ui.working(format!("{stage:<10} {place}"));
+                let found = self.plan.places.get(*node).map(|place| [&place.deployment, &place.target]);
+                let names: Vec<&str> = found.into_iter().flatten().flatten().map(String::as_str).collect();
+                let line = self.ui.working(format!("{stage:<10} {}", names.join(" on ")));
                 held(&self.working).insert((*node).to_owned(), line);
             }
             Heard::Finished { node, stage, status: Status::Ran, duration } => {

@@ -349,3 +349,6 @@ fn place(difference: &Difference) -> String {
         difference.expected
     )
 }
+
+#[cfg(test)]
+mod tests;
