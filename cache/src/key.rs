@@ -1,6 +1,8 @@
 //! The key of a stage: named, ordered, typed, length-prefixed fields, hashed. The same list is printed by `why`, so
 //! that the key and its explanation cannot disagree. Knows nothing of the store.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::flatten::Walker;
@@ -38,20 +40,21 @@ pub enum Value {
 
 impl Value {
     /// The type's name in a record, its tag in a key, and the bytes that are hashed.
-    fn encode(&self) -> (&'static str, u8, Vec<u8>) {
+    fn encode(&self) -> (&'static str, u8, Cow<'_, [u8]>) {
+        let number = |bytes: &[u8]| Cow::Owned(bytes.to_vec());
         match self {
-            Self::Bool(value) => ("bool", 1, vec![u8::from(*value)]),
-            Self::Integer(value) => ("integer", 2, value.to_le_bytes().to_vec()),
-            Self::Single(value) => ("single", 3, value.to_bits().to_le_bytes().to_vec()),
-            Self::Double(value) => ("double", 4, value.to_bits().to_le_bytes().to_vec()),
-            Self::Text(value) => ("text", 5, value.clone().into_bytes()),
-            Self::Bytes(value) => ("bytes", 6, value.clone()),
-            Self::Variant(name) => ("variant", 7, name.as_bytes().to_vec()),
-            Self::Unit => ("unit", 8, Vec::new()),
-            Self::None(depth) => ("none", 9, depth.to_le_bytes().to_vec()),
-            Self::EmptyList => ("list", 10, Vec::new()),
-            Self::EmptyMap => ("map", 11, Vec::new()),
-            Self::Content(digest) => ("content", 12, digest.as_bytes().to_vec()),
+            Self::Bool(value) => ("bool", 1, number(&[u8::from(*value)])),
+            Self::Integer(value) => ("integer", 2, number(&value.to_le_bytes())),
+            Self::Single(value) => ("single", 3, number(&value.to_bits().to_le_bytes())),
+            Self::Double(value) => ("double", 4, number(&value.to_bits().to_le_bytes())),
+            Self::Text(value) => ("text", 5, Cow::Borrowed(value.as_bytes())),
+            Self::Bytes(value) => ("bytes", 6, Cow::Borrowed(value)),
+            Self::Variant(name) => ("variant", 7, Cow::Borrowed(name.as_bytes())),
+            Self::Unit => ("unit", 8, Cow::Borrowed(&[])),
+            Self::None(depth) => ("none", 9, number(&depth.to_le_bytes())),
+            Self::EmptyList => ("list", 10, Cow::Borrowed(&[])),
+            Self::EmptyMap => ("map", 11, Cow::Borrowed(&[])),
+            Self::Content(digest) => ("content", 12, Cow::Borrowed(digest.as_bytes())),
         }
     }
 
@@ -157,7 +160,7 @@ impl KeyFields {
             bytes.extend(name.as_bytes());
             bytes.push(tag);
             bytes.extend((content.len() as u64).to_le_bytes());
-            bytes.extend(content);
+            bytes.extend_from_slice(&content);
             hasher.update(&bytes);
         }
         hasher.into()

@@ -126,25 +126,31 @@ impl Delivery<'_> {
     fn is_like(&self, file: &Utf8Path, placement: &Placement) -> Result<bool, Error> {
         match self.io().lstat(file)? {
             Some(metadata) if metadata.is_file() && is_executable(&metadata) == placement.executable => {
-                Ok(self.store.digest_file(file)?.0 == placement.digest)
+                Ok(self.store.digest_seen(file, &metadata)? == placement.digest)
             }
             _ => Ok(false),
         }
     }
 
     fn is_in_place(&self) -> Result<bool, Error> {
-        let list = self.list(self.dest)?;
-        if list.len() != self.wanted.len()
-            || !self.wanted.iter().all(|(path, placement)| list.get(*path) == Some(placement))
-        {
-            return Ok(false);
+        match self.io().read(&self.dest.join(LIST)) {
+            Ok(list) if list == self.list_of_wanted()? => {}
+            Ok(_) => return Ok(false),
+            Err(error) if is_absent(&error) => return Ok(false),
+            Err(error) => return Err(error),
         }
         for (path, placement) in &self.wanted {
             if !self.is_like(&self.dest.join(path), placement)? {
                 return Ok(false);
             }
         }
-        Ok(!self.wanted.is_empty() || self.io().lstat(self.dest)?.is_some())
+        Ok(true)
+    }
+
+    /// The text of the list of what is wanted.
+    fn list_of_wanted(&self) -> Result<Vec<u8>, Error> {
+        let placements: Vec<_> = self.wanted.values().copied().collect();
+        serde_json::to_vec_pretty(&placements).map_err(|error| Error::io("write", self.dest)(error.into()))
     }
 
     fn deliver(&mut self) -> Result<(), Error> {
@@ -179,8 +185,7 @@ impl Delivery<'_> {
     /// Makes the new folder: the list first, then files, shared with the old folder where they are the same.
     fn fill(&mut self, new: &Utf8Path) -> Result<(), Error> {
         let placements: Vec<_> = self.wanted.values().copied().collect();
-        let list = serde_json::to_vec_pretty(&placements).map_err(|error| Error::io("write", new)(error.into()))?;
-        self.io().write(&new.join(LIST), &list, false)?;
+        self.io().write(&new.join(LIST), &self.list_of_wanted()?, false)?;
         let mut folders = BTreeSet::from([new.to_owned()]);
         for placement in placements {
             let (old, to) = (self.dest.join(&placement.path), new.join(&placement.path));

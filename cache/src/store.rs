@@ -14,6 +14,7 @@
 //! An object or record appears under its name by a rename, after its bytes are on the disk; the record comes last.
 
 use std::collections::BTreeSet;
+use std::fs::Metadata;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -101,21 +102,26 @@ impl Store {
 
     /// A file's digest and whether it may be run, through the memo.
     pub fn digest_file(&self, path: &Utf8Path) -> Result<(Digest, bool), Error> {
-        let now = Io::now();
         let metadata = self.io().stat(path)?;
-        let (stamp, executable) = (Stamp::from(&metadata), is_executable(&metadata));
+        Ok((self.digest_seen(path, &metadata)?, is_executable(&metadata)))
+    }
+
+    /// The digest of a file whose state was just looked at, through the memo.
+    pub(crate) fn digest_seen(&self, path: &Utf8Path, metadata: &Metadata) -> Result<Digest, Error> {
+        let now = Io::now();
+        let stamp = Stamp::from(metadata);
         if !metadata.is_file() {
             return Err(Error::Special(path.to_owned()));
         }
         if let Some(digest) = self.memo(|memo| memo.get(path, &stamp))? {
-            return Ok((digest, executable));
+            return Ok(digest);
         }
         let (digest, _) = self.io().digest(path)?;
         if Stamp::from(&self.io().stat(path)?) != stamp {
             return Err(Error::Changed(path.to_owned()));
         }
         self.memo(|memo| memo.put(path, stamp, digest, now))?;
-        Ok((digest, executable))
+        Ok(digest)
     }
 
     /// Forgets all remembered digests of files, so that each is read again.
@@ -233,7 +239,7 @@ impl Store {
         let mut outputs = Vec::new();
         for path in walk(self.io(), folder, &|_| true)? {
             let file = folder.join(&path);
-            let metadata = self.io().lstat(&file)?.filter(std::fs::Metadata::is_file);
+            let metadata = self.io().lstat(&file)?.filter(Metadata::is_file);
             let metadata = metadata.ok_or_else(|| Error::Special(file.clone()))?;
             let (digest, size) = self.io().digest(&file)?;
             outputs.push(Output { path, digest, size, executable: is_executable(&metadata) });

@@ -106,9 +106,15 @@ pub struct Build {
     /// Run every stage twice and name the one whose bytes differ.
     #[arg(long)]
     pub verify: bool,
-    /// Reread every stored artifact, and make damaged ones again.
+    /// Reread every stored artifact and every input, and make damaged ones again.
     #[arg(long)]
     pub check: bool,
+    /// Longest that a target may take for all its vectors; one that takes longer has failed to answer [default: 600].
+    #[arg(long, value_name = "SECONDS")]
+    pub time_limit: Option<std::num::NonZeroU32>,
+    /// Say how long each part of the command took.
+    #[arg(long)]
+    pub timings: bool,
 }
 
 /// `why`.

@@ -216,23 +216,31 @@ impl Lockfile {
         text
     }
 
-    /// Replaces the group of one deployment in the file as it is now, and leaves all others; atomic, and not touched where
-    /// nothing changes. Two builds in one project take turns.
+    /// Replaces the group of one deployment.
+    pub fn set_group(&mut self, deployment: &str, group: Group) {
+        self.0.insert(deployment.to_owned(), group);
+        self.0.retain(|_, group| !group.0.is_empty());
+    }
+
+    /// Replaces the group of one deployment in the file as it is now, and leaves all others, as [`Lockfile::update`] does.
     pub fn write_group(path: &Utf8Path, deployment: &str, group: &Group) -> Result<(), LockError> {
+        Self::update(path, |all| all.set_group(deployment, group.clone()))
+    }
+
+    /// Edits the file as it is now; atomic, and not touched where nothing changes. Two builds in one project take turns.
+    pub fn update(path: &Utf8Path, edit: impl FnOnce(&mut Self)) -> Result<(), LockError> {
         let io = |source| LockError::Io { action: "write", path: path.to_owned(), source };
         let folder = path.parent().filter(|folder| !folder.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
         let folder_handle = File::open(folder).map_err(io)?;
         folder_handle.lock().map_err(io)?;
-        let mut all = Self::read(path)?;
-        let before = all.to_text();
-        all.0.insert(deployment.to_owned(), group.clone());
-        all.0.retain(|_, group| !group.0.is_empty());
-        let text = all.to_text();
-        if text == before && path.exists() {
+        let before = Self::read(path)?;
+        let mut all = before.clone();
+        edit(&mut all);
+        if all == before && path.exists() {
             return Ok(());
         }
         let mut file = tempfile::Builder::new().prefix(".deploy.lock.").tempfile_in(folder).map_err(io)?;
-        file.write_all(text.as_bytes()).and_then(|()| set_readable(file.as_file())).map_err(io)?;
+        file.write_all(all.to_text().as_bytes()).and_then(|()| set_readable(file.as_file())).map_err(io)?;
         file.as_file().sync_all().map_err(io)?;
         file.persist(path).map_err(|error| io(error.error))?;
         folder_handle.sync_all().map_err(io)

@@ -10,7 +10,7 @@
 //!
 //! Every edge below is a field of the later stage's key, by the content of the artifact that it names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 use deployctl_cache::{FileInput, Graph, Input, StageId, TreeInput};
@@ -105,6 +105,12 @@ pub struct Planned {
     pub gate: StageId,
     /// The report.
     pub report: StageId,
+}
+
+/// Names the projects whose history is compared: the answer to "what changed since the last time". In no key.
+pub fn scope(manifests: &[Manifest]) -> String {
+    let roots: BTreeSet<&str> = manifests.iter().map(|manifest| manifest.root.as_str()).collect();
+    roots.into_iter().collect::<Vec<_>>().join("\n")
 }
 
 /// Makes one plan for all manifests.
@@ -229,8 +235,13 @@ impl Plan {
         inputs.extend([emission(), input("verdict", gate, artifact::VERDICT)]);
         let subject = subject(manifest, board, materials, found);
         let report = self.add(name, place, report(manifest, subject.clone()), inputs.clone());
-        inputs.push(input("transcript", measure, artifact::TRANSCRIPT));
-        let runbook = self.add(name, place, runbook(manifest, board, subject), inputs);
+        inputs.extend([
+            graph(),
+            input("firmware", compile, "/"),
+            input("session", measure, artifact::SESSION),
+            input("transcript", measure, artifact::TRANSCRIPT),
+        ]);
+        let runbook = self.add(name, place, runbook(manifest, board, found, subject), inputs);
 
         Planned {
             manifest: index,
@@ -372,7 +383,7 @@ fn subject(manifest: &Manifest, board: &Board, materials: &Materials, found: &Ta
             },
         },
         model: named(
-            &format!("model `{}`", materials.model.path().file_name().unwrap_or_default()),
+            &format!("model {}", materials.model.path().file_name().unwrap_or_default()),
             &materials.model.digest().to_string(),
         ),
         tools,
@@ -402,10 +413,11 @@ fn report(manifest: &Manifest, subject: Subject) -> stage::Report {
     stage::Report { subject, lines, template: packed("templates/gate-report.md") }
 }
 
-fn runbook(manifest: &Manifest, board: &Board, subject: Subject) -> stage::Runbook {
+fn runbook(manifest: &Manifest, board: &Board, found: &TargetMaterials, subject: Subject) -> stage::Runbook {
     let named = |name: &str, value: &str| Named { name: name.to_owned(), value: value.to_owned() };
     stage::Runbook {
         subject,
+        manifest: manifest.path.strip_prefix(&manifest.root).unwrap_or(&manifest.path).to_string(),
         owners: vec![
             named("deployment", &manifest.owner),
             named("arena", &manifest.arena.owner),
@@ -413,10 +425,16 @@ fn runbook(manifest: &Manifest, board: &Board, subject: Subject) -> stage::Runbo
             named("gates", &manifest.gates.owner),
         ],
         contacts: manifest.runbook.clone(),
+        runner: board.runner.clone(),
+        rust_target: board.rust_target.clone(),
+        regions: board.memory.clone(),
+        links_library: found.library.is_some(),
+        outputs: manifest.model.outputs.iter().map(|port| port.value.clone()).collect(),
         run_command: runner::run_command(&board.runner, artifact::HARNESS, artifact::SESSION),
         build_command: "cargo build --release --locked --offline".to_owned(),
         budget: manifest.arena.budget.value,
         stack_limit: manifest.gates.stack.as_ref().map(|limit| limit.value.max),
+        flash_limit: manifest.gates.flash.as_ref().map(|limit| limit.value.max),
         template: packed("templates/runbook.md"),
     }
 }

@@ -5,6 +5,9 @@
 use serde::Serialize;
 use tera::{Context, Kwargs, State, Tera, Value};
 
+pub use crate::manifest::grouped;
+use crate::model::short_name;
+
 /// A template could not be loaded or filled in: a mistake in deployctl, not in anything a user wrote.
 #[derive(Debug, thiserror::Error)]
 #[error("template `{template}`: {message}")]
@@ -19,8 +22,11 @@ pub fn markdown(template: &str, source: &str, values: &impl Serialize) -> Result
     let mut tera = Tera::new();
     tera.autoescape_on(Vec::<String>::new());
     tera.register_filter("cell", |text: &str, _: Kwargs, _: &State| cell(text));
+    tera.register_filter("code", |text: &str, _: Kwargs, _: &State| code(text));
+    tera.register_filter("prose", |text: &str, _: Kwargs, _: &State| prose(text));
+    tera.register_filter("short", |text: &str, _: Kwargs, _: &State| short_name(text));
     tera.register_filter("thousands", |value: &Value, _: Kwargs, _: &State| thousands(value));
-    tera.register_filter("percent", |value: f64, _: Kwargs, _: &State| format!("{:.1} %", value * 100.0));
+    tera.register_filter("percent", |value: f64, _: Kwargs, _: &State| percent(value));
     tera.register_filter("quantity", |value: &Value, _: Kwargs, _: &State| quantity(value));
     tera.add_raw_template(template, source).map_err(|error| wrong(&error))?;
     let context = Context::from_serialize(values).map_err(|error| wrong(&error))?;
@@ -37,34 +43,76 @@ fn explain(error: &tera::Error) -> String {
     text
 }
 
-/// Text that stays within one cell of a Markdown table, whatever a model's author called their tensors.
+/// Text that is only text, within one cell of a table or one line, whatever a model's author called their tensors.
 pub fn cell(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
-    for character in text.chars() {
+    let mut before = None;
+    let mut rest = text.chars().peekable();
+    while let Some(character) = rest.next() {
+        let within = |next: Option<&char>| {
+            before.is_some_and(char::is_alphanumeric) && next.is_some_and(|c| c.is_alphanumeric())
+        };
         match character {
-            '|' | '\\' | '`' | '*' | '_' | '<' | '>' | '[' | ']' => {
-                safe.push('\\');
-                safe.push(character);
-            }
+            // Between letters an underscore is no emphasis, and names read better without a backslash.
+            '_' if within(rest.peek()) => safe.push('_'),
+            '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '~' | '$' => safe.extend(['\\', character]),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '&' => safe.push_str("&amp;"),
             '\n' | '\r' | '\t' => safe.push(' '),
             control if control.is_control() => safe.push('\u{fffd}'),
             plain => safe.push(plain),
         }
+        before = Some(character);
     }
     safe
 }
 
-/// An integer with a comma between groups of three digits.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
+/// Text as code, within one cell of a table or one line.
+pub fn code(text: &str) -> String {
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let longest = line.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    // A table's parser takes `|` for a border even within code.
+    let line = line.replace('|', "\\|");
+    match longest {
+        0 if line.trim().is_empty() => "` `".to_owned(),
+        0 => format!("{fence}{line}{fence}"),
+        _ => format!("{fence} {line} {fence}"),
     }
-    text
+}
+
+/// A sentence of our own with names of others in it, code spans kept: nothing in it ends its line or becomes HTML.
+pub fn prose(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    let mut pieces = text.split('`').peekable();
+    let mut in_code = false;
+    while let Some(piece) = pieces.next() {
+        if in_code && pieces.peek().is_some() {
+            safe.push_str(&if piece.is_empty() { "` `".to_owned() } else { code(piece) });
+        } else {
+            // A backtick without its partner is text.
+            safe.push_str(if in_code { "\\`" } else { "" });
+            safe.push_str(&sentence(piece));
+        }
+        in_code = !in_code;
+    }
+    safe
+}
+
+/// Like [`cell`], for words of ours: brackets and the like stay as they are.
+fn sentence(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '|' | '\\' | '*' => safe.extend(['\\', character]),
+            control if control.is_control() => safe.push(' '),
+            plain => safe.push(plain),
+        }
+    }
+    safe
 }
 
 fn thousands(value: &Value) -> String {
@@ -80,11 +128,16 @@ fn quantity(value: &Value) -> String {
         return "–".to_owned();
     };
     match unit {
-        "ratio" => format!("{:.1} %", number * 100.0),
+        "ratio" => percent(number),
         "bytes" => format!("{} bytes", grouped(number as u64)),
         "instructions" => format!("{} instructions", grouped(number as u64)),
         _ => grouped(number as u64),
     }
+}
+
+/// A ratio as a percentage; what is there but would round to nothing says so.
+pub fn percent(ratio: f64) -> String {
+    if ratio != 0.0 && ratio.abs() < 0.0005 { "< 0.1 %".to_owned() } else { format!("{:.1} %", ratio * 100.0) }
 }
 
 #[cfg(test)]
@@ -93,14 +146,27 @@ mod tests {
 
     #[test]
     fn cells_cannot_break_out_of_their_table() {
-        assert_eq!(cell("a|b\n`c` <script>"), "a\\|b \\`c\\` \\<script\\>");
+        assert_eq!(cell("a|b\n`c` <script>"), "a\\|b \\`c\\` &lt;script&gt;");
+        assert_eq!(cell("CONV_2D _x_ \u{0}"), "CONV_2D \\_x\\_ \u{fffd}");
     }
 
     #[test]
-    fn numbers_are_grouped() {
-        assert_eq!(grouped(0), "0");
-        assert_eq!(grouped(999), "999");
-        assert_eq!(grouped(7_698_123), "7,698,123");
+    fn code_stays_code() {
+        assert_eq!(code("plain_name"), "`plain_name`");
+        assert_eq!(code("a`b\n|c"), "`` a`b \\|c ``");
+        assert_eq!(code(""), "` `");
+    }
+
+    #[test]
+    fn sentences_keep_their_code_and_lose_their_traps() {
+        assert_eq!(prose("op:1 writes `a/<b>|c`, see `mismatch`"), "op:1 writes `a/<b>\\|c`, see `mismatch`");
+        assert_eq!(prose("`evil`<img src=x>\n# title`"), "`evil`&lt;img src=x&gt; # title\\`");
+        assert_eq!(prose("``"), "` `");
+    }
+
+    #[test]
+    fn shares_never_round_to_nothing() {
+        assert_eq!([0.0, 0.0004, 0.163, 1.0, -0.25].map(percent), ["0.0 %", "< 0.1 %", "16.3 %", "100.0 %", "-25.0 %"]);
     }
 
     #[test]

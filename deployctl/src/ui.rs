@@ -1,4 +1,7 @@
-//! The only printer. One stream of events, rendered as plain lines, as lines under progress bars, or as JSON.
+//! The only printer. One stream of events, rendered as plain lines, as lines above progress bars, or as JSON.
+//!
+//! Results go to standard output, everything else to standard error. Colours are written where a person watches; the
+//! streams that the process hands in take them out again for pipes, `NO_COLOR` and dumb terminals.
 //!
 //! Knows terminals; does not know what a stage does.
 
@@ -11,8 +14,17 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::gate::Verdict;
 
-/// How a stage ended, as it is printed.
+pub use summary::{Figure, Finding, Summary};
+
+mod summary;
+
+/// Bounds of the width, in columns.
+const NARROWEST: usize = 40;
+const WIDEST: usize = 110;
+
+/// How a stage ended, as it is printed. A stage that was not reached, because one before it failed, has no event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StageStatus {
@@ -22,9 +34,6 @@ pub enum StageStatus {
     Reused,
     /// It failed.
     Failed,
-    /// It did not run because a stage before it failed. People see only the one that failed; programs see both as `failed`.
-    #[serde(rename = "failed")]
-    Blocked,
 }
 
 impl StageStatus {
@@ -32,7 +41,7 @@ impl StageStatus {
         match self {
             Self::Ran => "ran",
             Self::Reused => "reused",
-            Self::Failed | Self::Blocked => "failed",
+            Self::Failed => "failed",
         }
     }
 }
@@ -51,6 +60,9 @@ pub enum Event {
         stage: String,
         /// How it ended.
         status: StageStatus,
+        /// How long it ran; for people who watch.
+        #[serde(skip)]
+        duration: Duration,
     },
     /// One line of a listing: plan, why, doctor.
     Line {
@@ -85,12 +97,12 @@ pub enum Event {
         /// The board.
         target: String,
         /// The verdict.
-        verdict: String,
+        verdict: Verdict,
         /// Folder with the results.
         out: String,
-        /// Lines for people.
+        /// For people.
         #[serde(skip)]
-        summary: Vec<String>,
+        summary: Summary,
     },
     /// The last event of a command.
     Result {
@@ -125,7 +137,10 @@ impl Mistake {
 /// Where a command prints to.
 pub struct Ui {
     json: bool,
-    colour: bool,
+    /// Whether a person watches: colours and durations.
+    watched: bool,
+    /// Columns.
+    width: usize,
     streams: Mutex<Streams>,
     bars: Option<MultiProgress>,
 }
@@ -138,11 +153,46 @@ pub struct Streams {
     pub err: Box<dyn Write + Send>,
 }
 
+/// What colours say.
+#[derive(Clone, Copy)]
+enum Colour {
+    Good,
+    Thin,
+    Bad,
+}
+
+impl Colour {
+    fn of(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Pass | Verdict::NotApplicable => Self::Good,
+            Verdict::Thin => Self::Thin,
+            Verdict::Unknown | Verdict::Fail => Self::Bad,
+        }
+    }
+
+    fn escape(self) -> &'static str {
+        match self {
+            Self::Good => "\u{1b}[32m",
+            Self::Thin => "\u{1b}[33m",
+            Self::Bad => "\u{1b}[1;31m",
+        }
+    }
+}
+
+/// A duration as people read it; nothing where it was too short to matter.
+fn took(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if seconds < 0.05 { String::new() } else { format!("{seconds:.1} s") }
+}
+
 impl Ui {
     /// A printer. `terminal` says whether a person is watching standard error.
     pub fn new(streams: Streams, json: bool, terminal: bool) -> Self {
         let bars = (terminal && !json).then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
-        Self { json, colour: terminal, streams: Mutex::new(streams), bars }
+        let columns = terminal_size::terminal_size_of(std::io::stderr()).map(|(width, _)| usize::from(width.0));
+        // Lines longer than that are hard to read; a log has no width of its own.
+        let width = columns.filter(|_| terminal).unwrap_or(WIDEST).clamp(NARROWEST, WIDEST);
+        Self { json, watched: terminal, width, streams: Mutex::new(streams), bars }
     }
 
     /// Shows one event.
@@ -152,16 +202,44 @@ impl Ui {
             return;
         }
         match event {
-            Event::Stage { deployment, target, stage, status } => {
-                if !matches!(status, StageStatus::Reused | StageStatus::Blocked) {
+            Event::Stage { deployment, target, stage, status, duration } => {
+                if *status != StageStatus::Reused {
                     let place: Vec<&str> = [deployment, target].into_iter().flatten().map(String::as_str).collect();
-                    self.err(&format!("{:>8} {:<10} {}", status.name(), stage, place.join(" on ")));
+                    let place = place.join(" on ");
+                    let word = format!("{:>8}", status.name());
+                    let colour = if *status == StageStatus::Failed { Colour::Bad } else { Colour::Good };
+                    let word = self.paint(&word, colour);
+                    let took = if self.watched { took(*duration) } else { String::new() };
+                    self.err(format!("{word} {stage:<10} {place:<24} {took}").trim_end());
                 }
             }
             Event::Line { text, .. } => self.out(text),
-            Event::Note { text } => self.err(&format!("    note {text}")),
+            Event::Note { text } => {
+                let word = self.paint("    note", Colour::Thin);
+                self.err(&summary::wrapped(&format!("{word} "), 9, text, self.width));
+            }
             Event::Error { .. } | Event::Result { .. } => {}
-            Event::Verdict { summary, .. } => summary.iter().for_each(|line| self.out(line)),
+            Event::Verdict { deployment, target, verdict, summary, .. } => {
+                let title = format!("{deployment} on {target}");
+                let paint = |text: &str, verdict: Verdict| self.paint(text, Colour::of(verdict));
+                summary.lines(&title, *verdict, self.width, &paint).iter().for_each(|line| self.out(line));
+            }
+        }
+    }
+
+    /// Text in colour, where a person watches.
+    fn paint(&self, text: &str, colour: Colour) -> String {
+        if self.watched { format!("{}{text}\u{1b}[0m", colour.escape()) } else { text.to_owned() }
+    }
+
+    /// How many stages ran and how many results were there already; under `--json` the stages' own events say it.
+    pub fn tally(&self, ran: usize, reused: usize) {
+        if !self.json {
+            self.err(&match (ran, reused) {
+                (0, reused) => format!("  reused all {reused} stages"),
+                (ran, 0) => format!("     ran all {ran} stages"),
+                (ran, reused) => format!("     ran {ran} stages, reused {reused}"),
+            });
         }
     }
 
@@ -171,9 +249,9 @@ impl Ui {
         let problems = error.diagnostic.related().into_iter().flatten().map(Mistake::of).collect();
         self.show(&Event::Error { code: error.kind.exit_code(), message: error.to_string(), help, problems });
         if !self.json {
-            let theme = if self.colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+            let theme = if self.watched { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
             let mut text = String::new();
-            let handler = GraphicalReportHandler::new_themed(theme).with_width(110);
+            let handler = GraphicalReportHandler::new_themed(theme).with_width(self.width);
             if handler.render_report(&mut text, error.diagnostic.as_ref()).is_err() {
                 text = error.to_string();
             }
@@ -181,14 +259,22 @@ impl Ui {
         }
     }
 
+    /// How far a build of `stages` stages is, on terminals. It goes away when it is dropped.
+    pub fn progress(&self, stages: usize) -> Working {
+        let bar = self.bars.as_ref().map(|bars| {
+            let bar = bars.add(ProgressBar::new(stages as u64));
+            bar.set_style(style("         {bar:24.green/dim} {pos} of {len} stages, {elapsed}"));
+            bar.enable_steady_tick(Duration::from_millis(250));
+            bar
+        });
+        Working(bar)
+    }
+
     /// A line of a stage that is running, on terminals. It goes away when it is dropped.
     pub fn working(&self, text: String) -> Working {
         let bar = self.bars.as_ref().map(|bars| {
-            let bar = bars.add(ProgressBar::new_spinner());
-            bar.set_style(
-                ProgressStyle::with_template("{spinner} {msg} {elapsed}")
-                    .unwrap_or_else(|_| ProgressStyle::default_spinner()),
-            );
+            let bar = bars.insert(0, ProgressBar::new_spinner());
+            bar.set_style(style("       {spinner} {wide_msg} {elapsed}"));
             bar.set_message(text);
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
@@ -217,8 +303,21 @@ impl Ui {
     }
 }
 
-/// A running stage's line.
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+/// A running stage's line, or the bar below all of them.
 pub struct Working(Option<ProgressBar>);
+
+impl Working {
+    /// One stage more has ended.
+    pub fn advance(&self) {
+        if let Some(bar) = &self.0 {
+            bar.inc(1);
+        }
+    }
+}
 
 impl Drop for Working {
     fn drop(&mut self) {

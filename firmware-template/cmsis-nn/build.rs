@@ -4,6 +4,7 @@ use std::env;
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Describes the library for builds without deployctl.
 const DESCRIPTION: &str = "cmsis-nn.sources";
@@ -20,6 +21,7 @@ struct Library {
     define: Vec<String>,
     flag: Vec<String>,
     source: Vec<String>,
+    libc: Vec<String>,
 }
 
 fn main() -> Result<()> {
@@ -55,6 +57,7 @@ impl Library {
                 "define" => library.define.push(value),
                 "flag" => library.flag.push(value),
                 "source" => library.source.push(value),
+                "libc" => library.libc.push(value),
                 _ => return Err(format!("{DESCRIPTION}: unknown word `{word}`").into()),
             }
         }
@@ -71,6 +74,7 @@ impl Library {
             define: vec![format!("CMSIS_NN_REVISION={revision}")],
             flag: vec!["-O2".to_owned(), "-fPIC".to_owned()],
             source: vec!["Source/**".to_owned()],
+            libc: Vec::new(),
         })
     }
 
@@ -90,8 +94,25 @@ impl Library {
             println!("cargo:rerun-if-changed={}", source.display());
             build.file(source);
         }
+        for function in &self.libc {
+            build.object(self.taken(function, build.get_compiler().path())?);
+        }
         build.try_compile("cmsis_nn")?;
         Ok(())
+    }
+
+    /// A function of the compiler's C library as an object of its own.
+    fn taken(&self, function: &str, compiler: &Path) -> Result<PathBuf> {
+        let object = PathBuf::from(env::var("OUT_DIR")?).join(format!("{function}.o"));
+        let status = Command::new(compiler)
+            .args(&self.flag)
+            .args(["-nostdlib", "-r", "-Wl,--strip-debug", &format!("-Wl,--require-defined={function}"), "-lc", "-o"])
+            .arg(&object)
+            .status()?;
+        if !status.success() {
+            return Err(format!("no `{function}` in the C library of `{}`", compiler.display()).into());
+        }
+        Ok(object)
     }
 
     /// C files in the order of their paths.

@@ -10,7 +10,7 @@ use std::process::Command;
 use camino::Utf8PathBuf;
 use deployctl::emit::{Board, Entry, Files, Input, Library, Model, project};
 use deployctl::library::{Build, Features, Kernel, reference, scratch_bytes, select};
-use deployctl::manifest::{Bytes, Region, RegionKind, Runner};
+use deployctl::manifest::{Bytes, Region, RegionKind};
 use deployctl::memory::{MemoryPlan, plan};
 use deployctl::model::Read;
 use deployctl::model::{Step, digest, evaluate, lower, read, vectors};
@@ -127,10 +127,7 @@ fn board(target: Option<&str>) -> Board {
         core: "cortex-m4f".to_owned(),
         rust_target: target.map(str::to_owned),
         memory: vec![region("FLASH", RegionKind::Flash, 0), region("RAM", RegionKind::Ram, 0x2000_0000)],
-        runner: match target {
-            Some(_) => Runner::Qemu { machine: "mps2-an386".to_owned(), instructions_per_tick: 40 },
-            None => Runner::Host,
-        },
+        machine: target.map(|_| "mps2-an386".to_owned()),
     }
 }
 
@@ -232,6 +229,7 @@ fn cmsis_nn(flags: &[&str]) -> Build {
         define: vec!["CMSIS_NN_REVISION=120501".to_owned()],
         flag: flags.iter().map(|flag| (*flag).to_owned()).collect(),
         source: vec!["Source/**".to_owned()],
+        libc: Vec::new(),
     }
 }
 

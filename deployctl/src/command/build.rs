@@ -1,273 +1,79 @@
 //! `build`: manifests → plan → stages → `out/` → verdict. A straight line.
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::time::Duration;
 
-use camino::Utf8Path;
-use deployctl_cache::{Engine, Failure, Options, Outcome, Placement, Status, TreeInput, materialize};
+use deployctl_cache::{Engine, Options};
 
+use super::deliver::Delivery;
 use super::gather::gather;
+use super::phases::Phases;
+use super::watch::Watcher;
 use super::workshop::{Workshop, store_error};
 use super::{Done, lock};
 use crate::cli::Build;
-use crate::error::{Error, Kind};
-use crate::gate::{Check, Judgement, Unit, Verdict};
+use crate::error::Error;
+use crate::gate::Verdict;
 use crate::manifest::Manifest;
-use crate::plan::{self, Materials, Plan, Planned};
-use crate::render::grouped;
-use crate::stage::artifact;
-use crate::ui::{Event, StageStatus, Ui, Working};
+use crate::plan;
+use crate::stage::Runtime;
 
 pub(super) fn run(args: &Build, workshop: &Workshop) -> Result<Done, Error> {
+    let done = build(args, workshop);
+    workshop.remember();
+    done.map(Done::Verdict)
+}
+
+fn build(args: &Build, workshop: &Workshop) -> Result<Verdict, Error> {
+    let mut phases = Phases::begin(workshop.ui);
     let manifests = workshop.around.manifests(&args.manifests)?;
+    phases.end("manifests: parse and check");
     if args.install {
         super::doctor::install(&manifests, workshop)?;
     }
-    let materials: Vec<Materials> =
-        manifests.iter().map(|manifest| gather(manifest, workshop)).collect::<Result<_, _>>()?;
+    if args.check {
+        workshop.store.forget_files().map_err(|error| store_error(&error))?;
+    }
+    let materials = gather(&manifests, workshop)?;
     let used: Vec<_> = manifests.iter().zip(&materials).map(|(manifest, found)| lock::used(manifest, found)).collect();
     if args.locked {
         manifests.iter().zip(&used).try_for_each(|(manifest, used)| lock::refuse_differences(manifest, used))?;
     }
-    let plan = plan::plan(&manifests, &materials, &workshop.runtime());
-    let built = build(&plan, args, workshop);
-    workshop.remember();
-    let built = built?;
-    let verdict = deliver(&plan, &built, &manifests, &materials, workshop)?;
+    phases.end("materials: look at files, tools and sources");
+    let options = options(args, &manifests, workshop);
+    let plan = plan::plan(&manifests, &materials, &runtime(args, options.jobs, workshop));
+    phases.end("plan: make the graph");
+    let watcher = Watcher::new(workshop.ui, &plan);
+    let engine = Engine::new(&workshop.store, options);
+    let delivery =
+        Delivery { engine, plan: &plan, watcher: &watcher, manifests: &manifests, materials: &materials, workshop };
+    let built = delivery.build()?;
+    phases.end("stages: look up records, run what is missing");
+    let verdict = delivery.deliver(built)?;
+    phases.end("out: look at results, copy what differs");
     if !args.locked {
-        manifests.iter().zip(&used).try_for_each(|(manifest, used)| lock::record(manifest, used))?;
+        lock::record(&manifests, &used)?;
     }
-    workshop.remember();
-    Ok(Done::Verdict(verdict))
+    phases.end("lock: compare and record");
+    if args.timings {
+        phases.show();
+    }
+    Ok(verdict)
 }
 
-/// Runs the plan.
-fn build(plan: &Plan, args: &Build, workshop: &Workshop) -> Result<Outcome, Error> {
-    let mut options = Options { verify: args.verify, check: args.check, ..Options::default() };
+fn options(args: &Build, manifests: &[Manifest], workshop: &Workshop) -> Options {
+    let mut options =
+        Options { verify: args.verify, check: args.check, scope: plan::scope(manifests), ..Options::default() };
     options.cancel = workshop.around.engine_cancel.clone();
     if let Some(jobs) = args.jobs {
         options.jobs = jobs.get();
     }
-    let watcher = Watcher { ui: workshop.ui, plan, working: Mutex::default() };
-    let result = Engine::new(&workshop.store, options).build(&plan.graph, &|event| watcher.hear(&event));
-    drop(watcher);
-    result.map_err(|failure| failed(failure, workshop.ui))
+    options
 }
 
-/// The first failed stage's own error; the others are shown before it.
-fn failed(failure: Failure, ui: &Ui) -> Error {
-    let stages = match failure {
-        Failure::Stages { failed, .. } => failed,
-        Failure::Cancelled => {
-            return Error::plain(Kind::Tool, "interrupted", "what had ended is kept: run the command again to go on");
-        }
-        Failure::Engine(error) => return store_error(&error),
-    };
-    let mut errors = stages.into_iter().map(|stage| {
-        let node = stage.node;
-        match stage.error.downcast::<Error>() {
-            Ok(error) => *error,
-            Err(other) => match other.downcast::<deployctl_cache::Error>() {
-                Ok(error) => store_error(&error),
-                Err(other) => {
-                    Error::caused(Kind::Internal, other.as_ref(), format!("stage `{node}`: please report this"))
-                }
-            },
-        }
-    });
-    let first = errors.next();
-    errors.for_each(|error| ui.fail(&error));
-    first.unwrap_or_else(|| Error::plain(Kind::Internal, "a build failed without a failed stage", "please report this"))
-}
-
-/// Turns the engine's events into what people see.
-struct Watcher<'a> {
-    ui: &'a Ui,
-    plan: &'a Plan,
-    working: Mutex<BTreeMap<String, Working>>,
-}
-
-impl Watcher<'_> {
-    fn hear(&self, event: &deployctl_cache::Event) {
-        use deployctl_cache::Event as Heard;
-        let working = || self.working.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match event {
-            Heard::Started { node, stage } => {
-                let line =
-                    self.ui.working(format!("{stage:<10} {}", node.trim_end_matches(stage).trim_end_matches('/')));
-                working().insert((*node).to_owned(), line);
-            }
-            Heard::Finished { node, stage, status, .. } => {
-                working().remove(*node);
-                let status = if *status == Status::Ran { StageStatus::Ran } else { StageStatus::Reused };
-                self.stage(node, stage, status);
-            }
-            Heard::Failed { node, stage, .. } => {
-                working().remove(*node);
-                self.stage(node, stage, StageStatus::Failed);
-            }
-            Heard::Skipped { node, stage, .. } => self.stage(node, stage, StageStatus::Blocked),
-            Heard::Damaged { node, .. } => {
-                self.ui.show(&Event::Note { text: format!("an artifact of `{node}` was damaged and is made again") });
-            }
-            Heard::Waiting { node, .. } => {
-                self.ui.show(&Event::Note { text: format!("another build makes `{node}`; its result will be used") });
-            }
-            Heard::Log { line, .. } => self.ui.show(&Event::Note { text: (*line).to_owned() }),
-            Heard::Warning { error } => self.ui.show(&Event::Note { text: error.to_string() }),
-        }
+fn runtime(args: &Build, jobs: usize, workshop: &Workshop) -> Runtime {
+    let mut runtime = Runtime { jobs, ..workshop.runtime() };
+    if let Some(limit) = args.time_limit {
+        runtime.target_limit = Duration::from_secs(limit.get().into());
     }
-
-    fn stage(&self, node: &str, stage: &str, status: StageStatus) {
-        let place = self.plan.places.get(node);
-        self.ui.show(&Event::Stage {
-            deployment: place.and_then(|place| place.deployment.clone()),
-            target: place.and_then(|place| place.target.clone()),
-            stage: stage.to_owned(),
-            status,
-        });
-    }
-}
-
-/// Puts results in place and shows the verdicts.
-fn deliver(
-    plan: &Plan,
-    built: &Outcome,
-    manifests: &[Manifest],
-    materials: &[Materials],
-    workshop: &Workshop,
-) -> Result<Verdict, Error> {
-    let mut worst = Verdict::NotApplicable;
-    for target in &plan.targets {
-        let judgement: Judgement = read_json(built, target.gate, artifact::VERDICT)?;
-        worst = worst.max(judgement.verdict);
-        let mut placements: Vec<Placement> = Vec::new();
-        for (id, path) in &target.results {
-            // What a blocked stage did not make is not there to be copied.
-            placements.extend(built.placements(*id, path, Utf8Path::new(path)).unwrap_or_default());
-        }
-        let delivered = materialize(&workshop.store, &target.out, &placements).map_err(|error| store_error(&error))?;
-        for kept in delivered.kept {
-            let text = format!("`{}/{}` was changed by hand: kept as `{}`", target.out, kept.path, kept.kept_as);
-            workshop.ui.show(&Event::Note { text });
-        }
-        share(target, manifests, materials, workshop)?;
-        show(target, &judgement, built, workshop)?;
-    }
-    Ok(worst)
-}
-
-/// Vendored crates and kernel sources, once for all projects below `out/.shared`. A folder's name is its digest, so one
-/// that is there is the right one.
-fn share(target: &Planned, manifests: &[Manifest], materials: &[Materials], workshop: &Workshop) -> Result<(), Error> {
-    let manifest = &manifests[target.manifest];
-    let Some(index) = manifest.targets.iter().position(|one| one.board.name == target.board) else { return Ok(()) };
-    let found = &materials[target.manifest].targets[index];
-    let shared = manifest.root.join("out/.shared");
-    let crates = shared.join(&found.crates.digest);
-    if !crates.exists() {
-        let tree = workshop.store.tree(&found.crates.vendor, |_| true).map_err(|error| store_error(&error))?;
-        place(&tree, &crates)?;
-    }
-    if let Some(library) = &found.library {
-        let sources = shared.join(library.sources.digest().to_string());
-        if !sources.exists() {
-            place(&library.sources, &sources)?;
-        }
-    }
-    Ok(())
-}
-
-/// Copies a tree beside its place and renames it there.
-fn place(tree: &TreeInput, to: &Utf8Path) -> Result<(), Error> {
-    let io = |error: &std::io::Error| Error::caused(Kind::Store, error, format!("`{to}` could not be put in place"));
-    let partial = to.with_extension(format!("partial-{}", std::process::id()));
-    tree.copy_into(&partial).map_err(|error| store_error(&error))?;
-    match std::fs::rename(&partial, to) {
-        Ok(()) => Ok(()),
-        // Another build was faster with the same bytes.
-        Err(_) if to.exists() => std::fs::remove_dir_all(&partial).map_err(|error| io(&error)),
-        Err(error) => Err(io(&error)),
-    }
-}
-
-fn read_json<T: serde::de::DeserializeOwned>(
-    built: &Outcome,
-    id: deployctl_cache::StageId,
-    path: &str,
-) -> Result<T, Error> {
-    let bytes = built.artifact(id, path).map_err(|error| store_error(&error))?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| Error::caused(Kind::Internal, &error, format!("`{path}` cannot be read")))
-}
-
-/// What stands against shipping, worst first; checks that have one reason share a line.
-fn obstacles(judgement: &Judgement) -> Vec<String> {
-    let mut lines: Vec<(Verdict, Vec<&str>, String)> = Vec::new();
-    for check in judgement.checks.iter().filter(|check| !check.verdict.is_good()) {
-        let detail = numbers(check) + &check.detail;
-        match lines.iter_mut().find(|(verdict, _, known)| *verdict == check.verdict && *known == detail) {
-            Some((_, titles, _)) => titles.push(&check.title),
-            None => lines.push((check.verdict, vec![&check.title], detail)),
-        }
-    }
-    lines.sort_by_key(|(verdict, ..)| std::cmp::Reverse(*verdict));
-    let line = |(verdict, titles, detail): (Verdict, Vec<&str>, String)| {
-        format!("  {} {}: {detail}", verdict.name(), titles.join(", "))
-    };
-    lines.into_iter().map(line).collect()
-}
-
-/// `48 of at most 32 bytes (margin -50 %, 10 % asked for); `, for a check that has such numbers.
-fn numbers(check: &Check) -> String {
-    let (Some(value), Some(limit), Some(margin)) = (check.value, check.limit, check.margin) else {
-        return String::new();
-    };
-    let unit = match limit.unit {
-        Unit::Bytes => " bytes",
-        Unit::Instructions => " instructions",
-        Unit::Count | Unit::Ratio => "",
-    };
-    let asked = check.margin_required.map(|asked| format!(", {:.0} % asked for", asked * 100.0)).unwrap_or_default();
-    format!("{} of at most {}{unit} (margin {:.1} %{asked}); ", value.value, limit.value, margin * 100.0)
-}
-
-/// One target's verdict in a few lines: what a person wants to see first.
-fn show(target: &Planned, judgement: &Judgement, built: &Outcome, workshop: &Workshop) -> Result<(), Error> {
-    let out = target.out.strip_prefix(&workshop.around.cwd).unwrap_or(&target.out);
-    let report: serde_json::Value = read_json(built, target.report, artifact::REPORT_JSON)?;
-    let mut summary = vec![format!("{} on {}: {}", target.deployment, target.board, judgement.verdict.name())];
-    let figures = [
-        ("arena_bytes", "arena", "bytes"),
-        ("flash_bytes", "flash", "bytes"),
-        ("stack_bytes", "stack", "bytes"),
-        ("instructions", "instructions", ""),
-    ];
-    let shown: Vec<String> = figures
-        .iter()
-        .filter_map(|(name, title, unit)| {
-            let value = report["metrics"][*name]["value"].as_f64()?;
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "bytes and instructions are whole"
-            )]
-            let number = grouped(value as u64);
-            Some(format!("{title} {number} {unit}").trim_end().to_owned())
-        })
-        .collect();
-    if !shown.is_empty() {
-        summary.push(format!("  {}", shown.join(", ")));
-    }
-    summary.extend(obstacles(judgement));
-    summary.push(format!("  report  {out}/{}", artifact::REPORT));
-    summary.push(format!("  runbook {out}/{}", artifact::RUNBOOK));
-    workshop.ui.show(&Event::Verdict {
-        deployment: target.deployment.clone(),
-        target: target.board.clone(),
-        verdict: judgement.verdict.name().to_owned(),
-        out: out.to_string(),
-        summary,
-    });
-    Ok(())
+    runtime
 }

@@ -36,6 +36,8 @@ pub(super) fn run(args: &cli::Clean, workshop: &Workshop) -> Result<Done, Error>
 fn sweep(days: u32, workshop: &Workshop) -> Result<Done, Error> {
     let sweep = Sweep { older_than: Duration::from_secs(u64::from(days) * 86_400), keep: BTreeSet::new() };
     let swept = gc(&workshop.store, &sweep).map_err(|error| store_error(&error))?;
+    // It only saves time, and fills again.
+    drop(std::fs::remove_dir_all(workshop.home.syntax()));
     say(
         workshop,
         &format!(

@@ -44,7 +44,8 @@ pub(super) fn run(args: &cli::Export, workshop: &Workshop) -> Result<Done, Error
     if to.is_dir() && to.read_dir_utf8().is_ok_and(|mut entries| entries.next().is_some()) || to.is_file() {
         return Err(Error::plain(Kind::Usage, format!("`{to}` is not empty"), "name a new folder"));
     }
-    let found = gather(manifest, workshop)?.targets.swap_remove(index);
+    let materials = gather(std::slice::from_ref(manifest), workshop)?;
+    let found = &materials[0].targets[index];
     let copied = copy(&project, &to, &["target"]).and_then(|()| {
         copy(&found.crates.vendor, &to.join(SOURCES).join(&found.crates.digest), &[])?;
         if let Some(library) = &found.library {

@@ -1,18 +1,21 @@
 //! A manifest's materials: contents of its files, identities of its tools, sources as `deploy.lock` wants them.
 
+use std::cell::RefCell;
+
+use camino::{Utf8Path, Utf8PathBuf};
 use deployctl_cache::TreeInput;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use super::workshop::{Workshop, store_error};
 use crate::builtin;
 use crate::error::{Error, Kind};
-use crate::fetch::{Tree, Want};
+use crate::fetch::{FetchError, Tree, Want};
 use crate::library::{Build, revision};
 use crate::lockfile::{self, Group, Lockfile};
 use crate::manifest::{Board, Library, Manifest, Runner, Target, Vectors};
 use crate::plan::{LibraryMaterials, Materials, TargetMaterials};
 use crate::stage::Crates;
-use crate::tool::{Gcc, HostLinker, Qemu, Rustc, ToolError};
+use crate::tool::{Gcc, HostLinker, Qemu, Rustc, ToolError, Toolbox};
 
 /// Name of the firmware crates in `deploy.lock`.
 pub(super) const FIRMWARE_CRATES: &str = "firmware-crates";
@@ -24,64 +27,159 @@ pub(super) fn firmware_lock() -> &'static str {
 
 /// What `deploy.lock` records for a deployment.
 pub(super) fn recorded(manifest: &Manifest) -> Result<Group, Error> {
-    let lock = Lockfile::read(&manifest.root.join("deploy.lock")).map_err(|error| {
-        Error::caused(Kind::Manifest, &error, "`deploy.lock` is written by `fetch` and `build` alone")
-    })?;
-    Ok(lock.group(&manifest.name.value))
+    Ok(lockfile(&manifest.root)?.group(&manifest.name.value))
 }
 
-/// Gathers everything that a manifest needs. What is missing is an error that names the command that brings it.
-pub(super) fn gather(manifest: &Manifest, workshop: &Workshop) -> Result<Materials, Error> {
-    let file = |path| workshop.store.file(path).map_err(|error| store_error(&error));
-    let vectors = match &manifest.regression.vectors.value {
-        Vectors::File(path) => Some(file(path)?),
-        Vectors::Random { .. } => None,
+fn lockfile(root: &Utf8Path) -> Result<Lockfile, Error> {
+    Lockfile::read(&root.join("deploy.lock"))
+        .map_err(|error| Error::caused(Kind::Manifest, &error, "`deploy.lock` is written by `fetch` and `build` alone"))
+}
+
+/// Gathers everything that manifests need. What is missing is an error that names the command that brings it.
+pub(super) fn gather(manifests: &[Manifest], workshop: &Workshop) -> Result<Vec<Materials>, Error> {
+    let gathering = Gathering {
+        workshop,
+        locks: Once::default(),
+        crates: Once::default(),
+        rustcs: Once::default(),
+        linker: Once::default(),
+        qemu: Once::default(),
+        gccs: Once::default(),
+        libraries: Once::default(),
     };
-    let lock = recorded(manifest)?;
-    let crates = firmware_crates(&lock, workshop)?;
-    let targets = manifest.targets.iter().map(|target| {
-        let found = target_materials(manifest, target, &lock, &crates, workshop)?;
-        Ok(found)
-    });
-    Ok(Materials { model: file(&manifest.model.path)?, vectors, targets: targets.collect::<Result<_, Error>>()? })
+    manifests.iter().map(|manifest| gathering.materials(manifest)).collect()
+}
+
+/// What manifests share is looked for once a command.
+struct Gathering<'w> {
+    workshop: &'w Workshop<'w>,
+    /// By project root.
+    locks: Once<Utf8PathBuf, Lockfile>,
+    /// By the recorded digest.
+    crates: Once<Option<String>, Tree>,
+    /// By target triple.
+    rustcs: Once<Option<String>, Rustc>,
+    linker: Once<(), HostLinker>,
+    qemu: Once<(), Qemu>,
+    /// By prefix and flags.
+    gccs: Once<(&'static str, Vec<String>), Gcc>,
+    /// By description and recorded digest.
+    libraries: Once<(Library, Option<String>), Sources>,
+}
+
+/// A kernel library's sources that were found.
+#[derive(Clone)]
+struct Sources {
+    tree: TreeInput,
+    digest: String,
+    /// The version that the shim is told.
+    define: String,
+}
+
+/// Answers by question; there are few of them.
+struct Once<K, V>(RefCell<Vec<(K, V)>>);
+
+impl<K, V> Default for Once<K, V> {
+    fn default() -> Self {
+        Self(RefCell::default())
+    }
+}
+
+impl<K: PartialEq, V: Clone> Once<K, V> {
+    fn get(&self, question: K, find: impl FnOnce() -> Result<V, Error>) -> Result<V, Error> {
+        let known = self.0.borrow().iter().find(|(asked, _)| *asked == question).map(|(_, answer)| answer.clone());
+        if let Some(answer) = known {
+            return Ok(answer);
+        }
+        let answer = find()?;
+        self.0.borrow_mut().push((question, answer.clone()));
+        Ok(answer)
+    }
+}
+
+impl Gathering<'_> {
+    fn materials(&self, manifest: &Manifest) -> Result<Materials, Error> {
+        let file = |path| self.workshop.store.file(path).map_err(|error| store_error(&error));
+        let vectors = match &manifest.regression.vectors.value {
+            Vectors::File(path) => Some(file(path)?),
+            Vectors::Random { .. } => None,
+        };
+        let lock = self.locks.get(manifest.root.clone(), || lockfile(&manifest.root))?.group(&manifest.name.value);
+        let targets = manifest.targets.iter().map(|target| self.target(manifest, target, &lock));
+        Ok(Materials { model: file(&manifest.model.path)?, vectors, targets: targets.collect::<Result<_, Error>>()? })
+    }
+
+    fn target(&self, manifest: &Manifest, target: &Target, lock: &Group) -> Result<TargetMaterials, Error> {
+        let board = &target.board;
+        let emulated = matches!(board.runner, Runner::Qemu { .. });
+        let crates = self.crates(lock)?;
+        let library = emulated.then(|| self.library(&manifest.kernels.source, board, lock)).transpose()?;
+        let triple = board.rust_target.as_deref();
+        Ok(TargetMaterials {
+            rustc: self.rustcs.get(board.rust_target.clone(), || self.tool(|tools| Rustc::find(&tools, triple)))?,
+            linker: match triple {
+                Some(_) => None,
+                None => Some(self.linker.get((), || self.tool(|tools| HostLinker::find(&tools)))?),
+            },
+            crates: Crates { digest: crates.digest, vendor: crates.root },
+            library,
+            qemu: emulated.then(|| self.qemu.get((), || self.tool(|tools| Qemu::find(&tools)))).transpose()?,
+        })
+    }
+
+    fn tool<T>(&self, find: impl FnOnce(Toolbox) -> Result<T, ToolError>) -> Result<T, Error> {
+        self.workshop.with_tools(find).map_err(|error| missing(&error))
+    }
+
+    fn gcc(&self, prefix: &'static str, flags: &[String]) -> Result<Gcc, Error> {
+        self.gccs.get((prefix, flags.to_vec()), || self.tool(|tools| Gcc::find(&tools, prefix, flags)))
+    }
+
+    fn crates(&self, lock: &Group) -> Result<Tree, Error> {
+        let wanted = want(lock, FIRMWARE_CRATES);
+        self.crates.get(recorded_digest(wanted), || {
+            let found = self.workshop.with_sources(|fetcher| fetcher.locate_firmware(firmware_lock(), wanted));
+            located(found, "the firmware crates")
+        })
+    }
+
+    fn library(&self, library: &Library, board: &Board, lock: &Group) -> Result<LibraryMaterials, Error> {
+        let wanted = want(lock, &library.name);
+        let question = (library.clone(), recorded_digest(wanted));
+        let found = self.libraries.get(question, || sources(library, wanted, self.workshop))?;
+        let mut define: Vec<String> = library
+            .defines
+            .iter()
+            .map(|(name, value)| value.as_ref().map_or_else(|| name.clone(), |value| format!("{name}={value}")))
+            .collect();
+        define.push(found.define);
+        let files = found.tree.files().iter().map(|(path, _)| path);
+        let build = Build {
+            include: library.include_dirs.clone(),
+            define,
+            flag: board.c_flags.iter().chain(&library.flags).cloned().collect(),
+            source: files.filter(|path| path.extension() == Some("c")).map(ToString::to_string).collect(),
+            libc: library.libc.clone(),
+        };
+        Ok(LibraryMaterials {
+            cross: self.gcc("arm-none-eabi-", &board.c_flags)?,
+            host: self.gcc("", &[])?,
+            sources: found.tree,
+            source_digest: found.digest,
+            build,
+        })
+    }
+}
+
+fn recorded_digest(wanted: Want) -> Option<String> {
+    match wanted {
+        Want::Recorded(digest) => Some(digest.to_owned()),
+        Want::Any | Want::Newest => None,
+    }
 }
 
 fn missing(error: &ToolError) -> Error {
     Error::caused(Kind::Tool, error, "`deployctl doctor` lists everything that is missing, and what installs it")
-}
-
-fn target_materials(
-    manifest: &Manifest,
-    target: &Target,
-    lock: &Group,
-    crates: &Tree,
-    workshop: &Workshop,
-) -> Result<TargetMaterials, Error> {
-    let board = &target.board;
-    let library = match board.runner {
-        Runner::Host => None,
-        Runner::Qemu { .. } => Some(library_materials(&manifest.kernels.source, board, lock, workshop)?),
-    };
-    workshop.with_tools(|tools| {
-        let emulated = matches!(board.runner, Runner::Qemu { .. });
-        Ok(TargetMaterials {
-            rustc: Rustc::find(&tools, board.rust_target.as_deref()).map_err(|error| missing(&error))?,
-            linker: match board.rust_target {
-                Some(_) => None,
-                None => Some(HostLinker::find(&tools).map_err(|error| missing(&error))?),
-            },
-            crates: Crates { digest: crates.digest.clone(), vendor: crates.root.clone() },
-            library,
-            qemu: emulated.then(|| Qemu::find(&tools)).transpose().map_err(|error| missing(&error))?,
-        })
-    })
-}
-
-fn firmware_crates(lock: &Group, workshop: &Workshop) -> Result<Tree, Error> {
-    workshop.with_sources(|fetcher| {
-        let found = fetcher.locate_firmware(firmware_lock(), want(lock, FIRMWARE_CRATES));
-        located(found, "the firmware crates")
-    })
 }
 
 /// The tree that `deploy.lock` records, or any that the description gives.
@@ -89,7 +187,7 @@ pub(super) fn want<'l>(lock: &'l Group, name: &str) -> Want<'l> {
     lock.get(lockfile::Kind::Source, name).map_or(Want::Any, |pin| Want::Recorded(&pin.digest))
 }
 
-fn located(found: Result<Option<Tree>, crate::fetch::FetchError>, what: &str) -> Result<Tree, Error> {
+fn located(found: Result<Option<Tree>, FetchError>, what: &str) -> Result<Tree, Error> {
     let found = found.map_err(|error| Error::caused(Kind::Tool, &error, "`deployctl fetch` brings it again"))?;
     found.ok_or_else(|| {
         Error::plain(
@@ -100,52 +198,25 @@ fn located(found: Result<Option<Tree>, crate::fetch::FetchError>, what: &str) ->
     })
 }
 
-fn library_materials(
-    library: &Library,
-    board: &Board,
-    lock: &Group,
-    workshop: &Workshop,
-) -> Result<LibraryMaterials, Error> {
-    let tree = workshop.with_sources(|fetcher| {
-        let found = fetcher.locate(&library.name, &library.source, want(lock, &library.name));
-        located(found, &format!("the sources of kernel library `{}`", library.name))
-    })?;
-    let sources = sources(library, &tree, workshop)?;
-    let compiled = || sources.files().iter().map(|(path, _)| path).filter(|path| path.extension() == Some("c"));
-    let header = tree.root.join("Include/arm_nnfunctions.h");
+/// The sources of a kernel library, and which version they are.
+fn sources(library: &Library, wanted: Want, workshop: &Workshop) -> Result<Sources, Error> {
+    let found = workshop.with_sources(|fetcher| fetcher.locate(&library.name, &library.source, wanted));
+    let found = located(found, &format!("the sources of kernel library `{}`", library.name))?;
+    let header = found.root.join("Include/arm_nnfunctions.h");
     let header = std::fs::read_to_string(&header)
         .map_err(|error| Error::caused(Kind::Tool, &error, format!("`{header}` should say which version this is")))?;
     let version = revision(&header).ok_or_else(|| {
         let message = format!("the sources of `{}` do not state their `$Revision`", library.name);
         Error::plain(Kind::Tool, message, "is this CMSIS-NN? see its file in `manifests/kernels`")
     })?;
-    let mut define: Vec<String> = library
-        .defines
-        .iter()
-        .map(|(name, value)| value.as_ref().map_or_else(|| name.clone(), |value| format!("{name}={value}")))
-        .collect();
-    define.push(format!("CMSIS_NN_REVISION={version}"));
-    let build = Build {
-        include: library.include_dirs.clone(),
-        define,
-        flag: board.c_flags.iter().chain(&library.flags).cloned().collect(),
-        source: compiled().map(ToString::to_string).collect(),
-    };
-    workshop.with_tools(|tools| {
-        Ok(LibraryMaterials {
-            cross: Gcc::find(&tools, "arm-none-eabi-", &board.c_flags).map_err(|error| missing(&error))?,
-            host: Gcc::find(&tools, "", &[]).map_err(|error| missing(&error))?,
-            sources,
-            source_digest: tree.digest.clone(),
-            build,
-        })
-    })
+    let tree = selected(library, &found, workshop)?;
+    Ok(Sources { tree, digest: found.digest, define: format!("CMSIS_NN_REVISION={version}") })
 }
 
 /// The C files that the library's file selects, and all headers of its include folders.
-fn sources(library: &Library, tree: &Tree, workshop: &Workshop) -> Result<TreeInput, Error> {
+fn selected(library: &Library, tree: &Tree, workshop: &Workshop) -> Result<TreeInput, Error> {
     let (include, exclude) = (globs(&library.include)?, globs(&library.exclude)?);
-    let wanted = |path: &camino::Utf8Path| {
+    let wanted = |path: &Utf8Path| {
         let is_header =
             path.extension() == Some("h") && library.include_dirs.iter().any(|folder| path.starts_with(folder));
         let is_folder = path.extension().is_none();

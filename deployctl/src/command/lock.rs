@@ -1,6 +1,8 @@
 //! `deploy.lock` and a build: local files and tool identities are recorded when it succeeds; `--locked` refuses a difference.
 
-use camino::Utf8Path;
+use std::collections::BTreeSet;
+
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
 use super::gather::{FIRMWARE_CRATES, recorded};
@@ -13,7 +15,8 @@ use crate::plan::Materials;
 pub(super) fn used(manifest: &Manifest, materials: &Materials) -> Group {
     let mut group = Group::default();
     let mut file = |path: &Utf8Path, digest: String| {
-        let name = path.strip_prefix(&manifest.root).unwrap_or(path).to_string();
+        let path = plain(path);
+        let name = path.strip_prefix(&manifest.root).unwrap_or(&path).to_string();
         group.insert(lockfile::Kind::File, name, Pin::new(digest, ""));
     };
     file(materials.model.path(), materials.model.digest().to_string());
@@ -45,6 +48,19 @@ pub(super) fn used(manifest: &Manifest, materials: &Materials) -> Group {
     group
 }
 
+/// A path without `..`, so that a file has one name however a manifest reaches it.
+fn plain(path: &Utf8Path) -> Utf8PathBuf {
+    let mut plain = Utf8PathBuf::new();
+    for part in path.components() {
+        match part {
+            Utf8Component::ParentDir => drop(plain.pop()),
+            Utf8Component::CurDir => {}
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
 fn digest(value: &impl Serialize) -> String {
     deployctl_cache::Digest::of(serde_json::to_string(value).unwrap_or_default().as_bytes()).to_string()
 }
@@ -68,14 +84,40 @@ pub(super) fn refuse_differences(manifest: &Manifest, used: &Group) -> Result<()
 }
 
 /// Records files and tools after a build; sources only where none are recorded, because `fetch` changes those.
-pub(super) fn record(manifest: &Manifest, used: &Group) -> Result<(), Error> {
-    let mut group = recorded(manifest)?;
+pub(super) fn record(manifests: &[Manifest], used: &[Group]) -> Result<(), Error> {
+    let roots: BTreeSet<&Utf8PathBuf> = manifests.iter().map(|manifest| &manifest.root).collect();
+    for root in roots {
+        let of_root = manifests.iter().zip(used).filter(|(manifest, _)| manifest.root == *root);
+        let record_all = |all: &mut Lockfile| {
+            for (manifest, used) in of_root {
+                let group = recorded_with(all.group(&manifest.name.value), used);
+                all.set_group(&manifest.name.value, group);
+            }
+        };
+        Lockfile::update(&root.join("deploy.lock"), record_all)
+            .map_err(|error| Error::caused(Kind::Store, &error, "the build itself is complete"))?;
+    }
+    Ok(())
+}
+
+fn recorded_with(mut group: Group, used: &Group) -> Group {
     group.replace(&[lockfile::Kind::File, lockfile::Kind::Tool], used);
     for (kind, name, pin) in used.entries() {
         if kind == lockfile::Kind::Source && group.get(kind, name).is_none() {
             group.insert(kind, name, pin.clone());
         }
     }
-    Lockfile::write_group(&manifest.root.join("deploy.lock"), &manifest.name.value, &group)
-        .map_err(|error| Error::caused(Kind::Store, &error, "the build itself is complete"))
+    group
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_one_name() {
+        let name = |path: &str| plain(Utf8Path::new(path)).into_string();
+        assert_eq!(name("/p/manifests/../models/x.tflite"), "/p/models/x.tflite");
+        assert_eq!(name("/p/./a/b/../../x"), "/p/x");
+    }
 }

@@ -5,17 +5,21 @@
 mod build;
 mod check;
 mod clean;
+mod deliver;
 mod doctor;
 mod export;
 mod fetch;
 mod gather;
 mod init;
 mod lock;
+mod parallel;
+mod phases;
 mod plan;
+mod watch;
 mod why;
 mod workshop;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::Write;
 
@@ -24,7 +28,8 @@ use clap::{CommandFactory, Parser};
 
 use crate::cli::{Cli, Command, Manifests};
 use crate::error::{Error, Kind};
-use crate::manifest::{self, Catalog, Manifest};
+use crate::fetch::Home;
+use crate::manifest::{self, Catalog, Manifest, Syntax};
 use crate::tool::Supervisor;
 use crate::ui::{Event, Streams, Ui};
 
@@ -134,11 +139,20 @@ impl Surroundings<'_> {
     /// shown before the first error comes back.
     pub(crate) fn manifests(&self, named: &Manifests) -> Result<Vec<Manifest>, Error> {
         let paths = self.manifest_paths(named)?;
+        let roots: Vec<Utf8PathBuf> = paths.iter().map(|path| manifest::project_root(path)).collect();
+        let syntax =
+            Home::from_env(&self.env).map_or_else(|_| Syntax::default(), |home| Syntax::in_folder(home.syntax()));
+        let open = |root: &Utf8PathBuf| Catalog::open(root).map(|catalog| catalog.remembering(syntax.clone()));
+        let catalogs: BTreeMap<&Utf8PathBuf, _> =
+            roots.iter().collect::<BTreeSet<_>>().into_iter().map(|root| (root, open(root))).collect();
+        let found: Vec<_> = paths.iter().zip(roots.iter().map(|root| &catalogs[root])).collect();
+        let loaded = parallel::map(&found, |(path, catalog)| match catalog {
+            Ok(catalog) => manifest::load(path, catalog),
+            Err(errors) => Err(errors.clone()),
+        });
         let mut manifests = Vec::new();
         let mut wrong: Option<Error> = None;
-        for path in paths {
-            let root = manifest::project_root(&path);
-            let loaded = Catalog::open(&root).and_then(|catalog| manifest::load(&path, &catalog));
+        for loaded in loaded {
             match loaded {
                 Ok(manifest) => manifests.push(manifest),
                 Err(errors) => {

@@ -12,16 +12,18 @@ use crate::ui::Event;
 
 pub(super) fn run(args: &cli::Plan, workshop: &Workshop) -> Result<Done, Error> {
     let manifests = workshop.around.manifests(&args.manifests)?;
-    let materials: Vec<_> = manifests.iter().map(|manifest| gather(manifest, workshop)).collect::<Result<_, _>>()?;
+    let materials = gather(&manifests, workshop)?;
     let plan = plan::plan(&manifests, &materials, &workshop.runtime());
-    let forecasts =
-        Engine::new(&workshop.store, Options::default()).plan(&plan.graph).map_err(|error| store_error(&error))?;
+    let options = Options { scope: plan::scope(&manifests), ..Options::default() };
+    let forecasts = Engine::new(&workshop.store, options).plan(&plan.graph).map_err(|error| store_error(&error))?;
     workshop.remember();
     for (id, forecast) in plan.graph.ids().zip(&forecasts) {
         let node = plan.graph.node_name(id);
         let (word, detail) = match forecast {
             Forecast::Reuse => ("reuse", String::new()),
-            Forecast::Run { changed } if changed.is_empty() => ("run", "no record of it".to_owned()),
+            Forecast::Run { changed } if changed.iter().all(|change| change.old.is_none()) => {
+                ("run", "no record of it".to_owned())
+            }
             Forecast::Run { changed } => {
                 let names: Vec<&str> = changed.iter().map(|change| change.name.as_str()).collect();
                 ("run", format!("{} changed", names.join(", ")))

@@ -12,9 +12,10 @@ use crate::ui::Event;
 
 pub(super) fn run(args: &cli::Why, workshop: &Workshop) -> Result<Done, Error> {
     let manifests = workshop.around.manifests(&args.manifests)?;
-    let materials: Vec<_> = manifests.iter().map(|manifest| gather(manifest, workshop)).collect::<Result<_, _>>()?;
+    let materials = gather(&manifests, workshop)?;
     let plan = plan::plan(&manifests, &materials, &workshop.runtime());
-    let engine = Engine::new(&workshop.store, Options::default());
+    let options = Options { scope: plan::scope(&manifests), ..Options::default() };
+    let engine = Engine::new(&workshop.store, options);
     for id in stages(&plan, &args.stage)? {
         let why = engine.why(&plan.graph, id).map_err(|error| store_error(&error))?;
         let answer = match &why.forecast {

@@ -1,5 +1,7 @@
 //! What a command works with: the store, the tools of this machine, the sources. Opened once a command.
 
+use std::time::Duration;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use deployctl_cache::Store;
 
@@ -9,6 +11,9 @@ use crate::fetch::{Fetcher, Home};
 use crate::stage::Runtime;
 use crate::tool::{Memo, SearchPath, Supervisor, Toolbox};
 use crate::ui::{Event, Ui};
+
+/// Longest that a target may take, where the user says nothing.
+const TARGET_LIMIT: Duration = Duration::from_mins(10);
 
 /// Store, tools, sources.
 pub(crate) struct Workshop<'a> {
@@ -41,7 +46,12 @@ impl<'a> Workshop<'a> {
 
     /// What stages start tools with.
     pub(crate) fn runtime(&self) -> Runtime {
-        Runtime { supervisor: self.supervisor.clone(), path: self.path.clone() }
+        Runtime {
+            supervisor: self.supervisor.clone(),
+            path: self.path.clone(),
+            jobs: std::thread::available_parallelism().map_or(1, usize::from),
+            target_limit: TARGET_LIMIT,
+        }
     }
 
     /// Looks for tools.

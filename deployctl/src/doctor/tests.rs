@@ -23,6 +23,7 @@ fn library() -> Library {
         include_dirs: vec![],
         defines: BTreeMap::new(),
         flags: vec![],
+        libc: vec![],
         versions: String::new(),
         licence: String::new(),
     }

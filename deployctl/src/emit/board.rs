@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::source::string;
 use super::{Board, EmitError, Input};
-use crate::manifest::{RegionKind, Runner};
+use crate::manifest::RegionKind;
 
 /// `memory.x`, `None` for the host.
 pub(super) fn memory_map(board: &Board) -> Result<Option<String>, EmitError> {
@@ -38,7 +38,7 @@ pub(super) fn cargo_config(input: &Input<'_>) -> Result<String, EmitError> {
     if let Some(target) = &board.rust_target {
         let target = plain("Rust target", target)?;
         let _ = write!(text, "\n[build]\ntarget = \"{target}\"\n");
-        if let Runner::Qemu { machine, .. } = &board.runner {
+        if let Some(machine) = &board.machine {
             let machine = plain("machine", machine)?;
             let _ = write!(
                 text,

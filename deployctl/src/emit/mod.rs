@@ -80,8 +80,8 @@ pub struct Board {
     pub rust_target: Option<String>,
     /// Memory regions.
     pub memory: Vec<Region>,
-    /// How it is run.
-    pub runner: Runner,
+    /// The emulator's machine, where the board is emulated.
+    pub machine: Option<String>,
 }
 
 impl From<&manifest::Board> for Board {
@@ -91,7 +91,10 @@ impl From<&manifest::Board> for Board {
             core: board.core.clone(),
             rust_target: board.rust_target.clone(),
             memory: board.memory.clone(),
-            runner: board.runner.clone(),
+            machine: match &board.runner {
+                Runner::Host => None,
+                Runner::Qemu { machine, .. } => Some(machine.clone()),
+            },
         }
     }
 }

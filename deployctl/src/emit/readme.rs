@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use super::Input;
 use super::project::uses_cmsis_nn;
 use super::source::comment;
-use crate::manifest::Runner;
 use crate::model::lower::Call;
 
 pub(super) fn readme(input: &Input<'_>) -> String {
@@ -69,7 +68,7 @@ fn debug(input: &Input<'_>) -> String {
             .to_owned();
     };
     let mut text = String::from("## Run and debug\n\n");
-    if let Runner::Qemu { machine, .. } = &input.board.runner {
+    if let Some(machine) = &input.board.machine {
         let _ = write!(
             text,
             "`cargo run --release -p harness` runs the harness in the emulator and speaks its line protocol. To debug it:\n\n\

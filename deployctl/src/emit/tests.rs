@@ -10,7 +10,7 @@ use kernels::{
 };
 
 use super::*;
-use crate::manifest::{Bytes, Region, RegionKind, Runner};
+use crate::manifest::{Bytes, Region, RegionKind};
 use crate::model::graph::Constant;
 use crate::model::lower::{Call, StepWeights};
 use crate::model::{Operator, OperatorId, Options, Quantization, Tensor, TensorType};
@@ -217,7 +217,7 @@ fn board() -> Board {
         core: "cortex-m4f".to_owned(),
         rust_target: Some("thumbv7em-none-eabihf".to_owned()),
         memory: vec![region("CODE", RegionKind::Flash, 0), region("RAM", RegionKind::Ram, 0x2000_0000)],
-        runner: Runner::Qemu { machine: "mps2-an386".to_owned(), instructions_per_tick: 40 },
+        machine: Some("mps2-an386".to_owned()),
     }
 }
 
@@ -372,7 +372,7 @@ fn the_project_is_formatted_builds_and_computes_what_its_steps_say() {
     let (sample, graph) = sample();
     let kernels = entries(&sample);
     let template = template();
-    let host = Board { rust_target: None, runner: Runner::Host, ..board() };
+    let host = Board { rust_target: None, machine: None, ..board() };
     let model = model(&sample, &graph, &kernels);
     let input = Input { model, board: &host, template: &template, vendor: None, library: None };
     let files = project(&input).expect("files");

@@ -43,6 +43,11 @@ impl Home {
         self.root.join("tools-v1.json")
     }
 
+    /// Where parsed manifests are remembered.
+    pub fn syntax(&self) -> Utf8PathBuf {
+        self.root.join("syntax-1")
+    }
+
     /// Where source trees lie; the number is the format's version.
     pub fn sources(&self) -> Utf8PathBuf {
         self.root.join("sources-v1")

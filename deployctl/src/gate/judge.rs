@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::evidence::{Audit, Difference, Expectation, Footprint, Interface, Measurement};
 use super::{Check, Judgement, Quantity, Unit, Verdict};
-use crate::manifest::{Bytes, Instructions, Limit, Policy, Ratio};
+use crate::manifest::{Bytes, Instructions, Limit, Policy, Ratio, grouped};
+use crate::model::short_name;
 
 /// What the manifest and the board allow.
 #[derive(Clone, Debug, Serialize)]
@@ -137,7 +138,7 @@ fn operators(audit: &Audit) -> Check {
                 "op:{} {} (`{}`) {}; {}",
                 row.operator.0,
                 row.name,
-                row.output,
+                short_name(&row.output),
                 row.reason.as_deref().unwrap_or("has no kernel"),
                 row.advice.as_deref().unwrap_or("see the operator table"),
             ),
@@ -155,9 +156,10 @@ fn arena(limits: &Limits, evidence: Evidence) -> Check {
     let mut result = under(base, Unit::Bytes, limits.budget.0, peak, limits.headroom);
     result.manifest = Some("arena.budget".to_owned());
     let measured = evidence.measurement;
+    let planned = format!("planned peak {} bytes of a budget of {}", grouped(peak), grouped(limits.budget.0));
     let shown = match &measured.blocked {
-        None => format!("planned peak {peak} bytes, {} bytes written on the target", measured.arena_bytes),
-        Some(_) => format!("planned peak {peak} bytes, not measured"),
+        None => format!("{planned}, {} written on the target", grouped(measured.arena_bytes)),
+        Some(_) => format!("{planned}, not measured"),
     };
     result.detail =
         after(shown, result.verdict, "raise `arena` budget with its owner's agreement, or shrink the model");
@@ -177,7 +179,11 @@ fn flash(limits: &Limits, footprint: &Footprint) -> Check {
         return base;
     };
     base.value = Some(Quantity { value: number(bytes), unit: Unit::Bytes });
-    let split = format!("{bytes} bytes in the app, of which {} are the model's constants", footprint.weights_bytes);
+    let split = format!(
+        "{} bytes in the app, of which {} are the model's constants",
+        grouped(bytes),
+        grouped(footprint.weights_bytes)
+    );
     let Some(limit) = limits.flash else {
         base.detail = format!("no limit declared; {split}");
         return base;
@@ -199,7 +205,9 @@ fn stack(limits: &Limits, measured: &Measurement) -> Check {
         return base;
     };
     base.value = Some(Quantity { value: number(bytes), unit: Unit::Bytes });
-    let shown = |bytes: Option<u64>| bytes.map_or_else(|| "not measured".to_owned(), |bytes| format!("{bytes} bytes"));
+    let shown = |bytes: Option<u64>| {
+        bytes.map_or_else(|| "not measured".to_owned(), |bytes| format!("{} bytes", grouped(bytes)))
+    };
     let split = format!(
         "high-water mark: app {}, harness {}, of which one inference {}",
         shown(app),
@@ -224,7 +232,10 @@ fn kernels(limits: &Limits, audit: &Audit) -> Check {
         return base;
     };
     let off = audit.share_off_library();
-    let off_text = format!("{:.1} % of the MACs run on reference kernels", off * 100.0);
+    let off_text = match off {
+        none if none <= 0.0 => "no MACs run on reference kernels".to_owned(),
+        some => format!("{:.2} % of the MACs run on reference kernels", some * 100.0),
+    };
     base.value = Some(Quantity { value: off, unit: Unit::Ratio });
     match policy {
         Policy::Prefer => {
@@ -278,7 +289,7 @@ fn bit_exactness(measured: &Measurement) -> Check {
     (result.verdict, result.detail) = match &measured.first_difference {
         None => (
             Verdict::Pass,
-            format!("{} operator outputs on the target equal the host reference", measured.tensors_compared),
+            format!("{} operator outputs on the target equal the host reference", grouped(measured.tensors_compared)),
         ),
         Some(difference) => (Verdict::Fail, format!("{}; see the runbook, signature `mismatch`", place(difference))),
     };
@@ -296,7 +307,7 @@ fn determinism(measured: &Measurement) -> Check {
             Verdict::Pass,
             format!("{} runs of each vector agree, the arena poisoned differently each time", measured.runs),
         ),
-        Some(text) => (Verdict::Fail, format!("{text}; a kernel reads memory that nothing wrote")),
+        Some(text) => (Verdict::Fail, format!("{text}; see the runbook, signature `nondeterminism`")),
     };
     result
 }
@@ -313,11 +324,11 @@ fn latency(limits: &Limits, measured: &Measurement) -> Check {
     };
     base.value = Some(Quantity { value: number(instructions), unit: Unit::Instructions });
     let Some(limit) = limits.latency else {
-        base.detail = format!("no limit declared; {instructions} instructions");
+        base.detail = format!("no limit declared; {} instructions", grouped(instructions));
         return base;
     };
     let mut result = under(base, Unit::Instructions, limit.max.0, instructions, limit.margin);
-    let shown = format!("{instructions} instructions, counted by the emulator");
+    let shown = format!("{} instructions, counted by the emulator", grouped(instructions));
     result.detail = after(shown, result.verdict, "see the operator table for the largest shares of MACs");
     result
 }
@@ -332,7 +343,7 @@ fn place(difference: &Difference) -> String {
         "vector {}: {operator}{} writes `{}`, which at {:?} is {} and should be {}",
         difference.vector,
         difference.operator_name,
-        difference.tensor,
+        short_name(&difference.tensor),
         difference.coordinate,
         difference.found,
         difference.expected

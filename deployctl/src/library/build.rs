@@ -16,6 +16,9 @@ pub struct Build {
     pub flag: Vec<String>,
     /// C files, sorted.
     pub source: Vec<String>,
+    /// Functions of the compiler's C library that the kernels call and that come from there: Rust's own of the same name
+    /// are slower.
+    pub libc: Vec<String>,
 }
 
 impl Build {
@@ -34,10 +37,25 @@ impl Build {
         arguments
     }
 
+    /// Arguments of the compiler that take `function` and what it needs out of its C library, into the object `FUNCTION.o`
+    /// of the working directory. These objects are archived after all others, in the order of [`Self::libc`].
+    pub fn libc_arguments(&self, function: &str) -> Vec<String> {
+        let mut arguments = self.flag.clone();
+        arguments.extend(["-nostdlib", "-r", "-Wl,--strip-debug"].map(str::to_owned));
+        arguments.push(format!("-Wl,--require-defined={function}"));
+        arguments.extend(["-lc".to_owned(), "-o".to_owned(), format!("{function}.o")]);
+        arguments
+    }
+
     /// The text of `cmsis-nn.sources`, for a library in `root`, a path relative to the crate's folder.
     pub fn description(&self, root: &str) -> String {
-        let words =
-            [("include", &self.include), ("define", &self.define), ("flag", &self.flag), ("source", &self.source)];
+        let words = [
+            ("include", &self.include),
+            ("define", &self.define),
+            ("flag", &self.flag),
+            ("source", &self.source),
+            ("libc", &self.libc),
+        ];
         let lines = words.iter().flat_map(|(word, values)| values.iter().map(move |value| format!("{word} {value}\n")));
         let opening = "# How libcmsis_nn.a is made where Cargo makes it; see the crate's documentation.\n";
         format!("{opening}root {root}\n{}", lines.collect::<String>())
@@ -71,6 +89,7 @@ mod tests {
             define: vec!["CMSIS_NN_REVISION=120501".to_owned()],
             flag: vec!["-mcpu=cortex-m4".to_owned(), "-O2".to_owned()],
             source: vec!["Source/a.c".to_owned()],
+            libc: vec!["memcpy".to_owned()],
         };
         let text = build.description("../vendor/CMSIS-NN");
         assert_eq!(
@@ -81,13 +100,18 @@ mod tests {
                 "define CMSIS_NN_REVISION=120501",
                 "flag -mcpu=cortex-m4",
                 "flag -O2",
-                "source Source/a.c"
+                "source Source/a.c",
+                "libc memcpy"
             ]
         );
         assert_eq!(
             build.arguments("/lib", "/fw").join(" "),
             "-mcpu=cortex-m4 -O2 -ffunction-sections -fdata-sections -ffile-prefix-map=/lib=/cmsis-nn \
              -ffile-prefix-map=/fw=/fw/cmsis-nn -I/lib/Include -DCMSIS_NN_REVISION=120501 -c"
+        );
+        assert_eq!(
+            build.libc_arguments("memcpy").join(" "),
+            "-mcpu=cortex-m4 -O2 -nostdlib -r -Wl,--strip-debug -Wl,--require-defined=memcpy -lc -o memcpy.o"
         );
     }
 }

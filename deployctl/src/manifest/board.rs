@@ -9,6 +9,7 @@ use super::decode::{Grammar, Node, Report, Times, check_children};
 use super::error::{Errors, is_misspelt};
 use super::header;
 use super::parse;
+use super::syntax::Syntax;
 use super::types::{Board, Bytes, Region, RegionKind, Runner};
 use super::units;
 use crate::library::Features;
@@ -39,8 +40,8 @@ const RAM_EXAMPLE: &str = "ram \"RAM\" address=0x20000000 size=\"64KiB\"";
 const ADDRESSES: RangeInclusive<i128> = 0..=0xFFFF_FFFF;
 
 /// Reads the board called `name` from its file.
-pub(super) fn read(name: &str, entry: &Entry) -> Result<Board, Errors> {
-    let parsed = parse::parse(&entry.bytes, &entry.shown)?;
+pub(super) fn read(name: &str, entry: &Entry, syntax: &Syntax) -> Result<Board, Errors> {
+    let parsed = parse::parse(&entry.bytes, &entry.shown, syntax)?;
     let report = Report::new(parsed.text);
     let nodes = parsed.document.nodes();
     if !header::check(nodes, "board", &report) {

@@ -9,6 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::error::Errors;
 use super::parse;
+use super::syntax::Syntax;
 use super::types::{Board, Library};
 use crate::builtin;
 
@@ -28,6 +29,7 @@ pub struct Entry {
 pub struct Catalog {
     boards: BTreeMap<String, Slot<Board>>,
     kernels: BTreeMap<String, Slot<Library>>,
+    syntax: Syntax,
 }
 
 #[derive(Clone, Debug)]
@@ -41,15 +43,20 @@ impl<T: Clone> Slot<T> {
         Self { entry, checked: OnceLock::new() }
     }
 
-    fn get(&self, name: &str, read: impl Fn(&str, &Entry) -> Result<T, Errors>) -> Result<T, Errors> {
-        self.checked.get_or_init(|| read(name, &self.entry)).clone()
+    fn get(
+        &self,
+        name: &str,
+        syntax: &Syntax,
+        read: impl Fn(&str, &Entry, &Syntax) -> Result<T, Errors>,
+    ) -> Result<T, Errors> {
+        self.checked.get_or_init(|| read(name, &self.entry, syntax)).clone()
     }
 }
 
 impl Catalog {
     /// The built-in ones alone.
     pub fn builtin() -> Self {
-        Self { boards: packed("manifests/boards"), kernels: packed("manifests/kernels") }
+        Self { boards: packed("manifests/boards"), kernels: packed("manifests/kernels"), syntax: Syntax::default() }
     }
 
     /// The built-in ones and those of the project at `root`. Fails where a file of the project cannot be read.
@@ -58,6 +65,17 @@ impl Catalog {
         add(&mut catalog.boards, root, "manifests/boards")?;
         add(&mut catalog.kernels, root, "manifests/kernels")?;
         Ok(catalog)
+    }
+
+    /// With documents remembered between commands.
+    #[must_use]
+    pub fn remembering(mut self, syntax: Syntax) -> Self {
+        self.syntax = syntax;
+        self
+    }
+
+    pub(super) fn syntax(&self) -> &Syntax {
+        &self.syntax
     }
 
     /// Names of all boards, sorted.
@@ -84,24 +102,24 @@ impl Catalog {
 impl Board {
     /// The board called `name`, checked; `None` where there is none of that name.
     pub fn load(name: &str, catalog: &Catalog) -> Option<Result<Self, Errors>> {
-        catalog.boards.get(name).map(|slot| slot.get(name, super::board::read))
+        catalog.boards.get(name).map(|slot| slot.get(name, &catalog.syntax, super::board::read))
     }
 
     /// All boards, sorted by name.
     pub fn all(catalog: &Catalog) -> Result<Vec<Self>, Errors> {
-        catalog.boards.iter().map(|(name, slot)| slot.get(name, super::board::read)).collect()
+        catalog.boards.iter().map(|(name, slot)| slot.get(name, &catalog.syntax, super::board::read)).collect()
     }
 }
 
 impl Library {
     /// The kernel library called `name`, checked; `None` where there is none of that name.
     pub fn load(name: &str, catalog: &Catalog) -> Option<Result<Self, Errors>> {
-        catalog.kernels.get(name).map(|slot| slot.get(name, super::library::read))
+        catalog.kernels.get(name).map(|slot| slot.get(name, &catalog.syntax, super::library::read))
     }
 
     /// All kernel libraries, sorted by name.
     pub fn all(catalog: &Catalog) -> Result<Vec<Self>, Errors> {
-        catalog.kernels.iter().map(|(name, slot)| slot.get(name, super::library::read)).collect()
+        catalog.kernels.iter().map(|(name, slot)| slot.get(name, &catalog.syntax, super::library::read)).collect()
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) fn from_bytes(
     catalog: &Catalog,
 ) -> Result<Manifest, Errors> {
     let shown = resolve::shown(path, &root);
-    let parsed = parse::parse(bytes, &shown)?;
+    let parsed = parse::parse(bytes, &shown, catalog.syntax())?;
     let report = Report::new(parsed.text);
     let nodes = parsed.document.nodes();
     if !header::check(nodes, "manifest", &report) {

@@ -12,6 +12,7 @@ use super::decode::{Grammar, Node, Report, Times, Value, check_children};
 use super::error::Errors;
 use super::header;
 use super::parse;
+use super::syntax::Syntax;
 use super::types::{Library, Source};
 
 const FILE: Grammar = Grammar {
@@ -28,6 +29,7 @@ const FILE: Grammar = Grammar {
         ("include-dirs", Times::Often),
         ("define", Times::Often),
         ("flags", Times::Often),
+        ("libc", Times::Often),
     ],
     later: &[],
 };
@@ -42,8 +44,8 @@ const SOURCE: Grammar = Grammar {
 const SOURCE_EXAMPLE: &str = "source \"pypi\" package=\"…\" version=\"…\" folder=\"…\"";
 
 /// Reads the kernel library called `name` from its file.
-pub(super) fn read(name: &str, entry: &Entry) -> Result<Library, Errors> {
-    let parsed = parse::parse(&entry.bytes, &entry.shown)?;
+pub(super) fn read(name: &str, entry: &Entry, syntax: &Syntax) -> Result<Library, Errors> {
+    let parsed = parse::parse(&entry.bytes, &entry.shown, syntax)?;
     let report = Report::new(parsed.text);
     let nodes = parsed.document.nodes();
     if !header::check(nodes, "kernel-library", &report) {
@@ -77,6 +79,7 @@ impl<'a> File<'a> {
         let exclude = self.list("exclude", check_glob);
         let include_dirs = self.list("include-dirs", check_inside);
         let flags = self.list("flags", |_| true);
+        let libc = self.list("libc", check_function);
         let defines = self.defines();
         Some(Library {
             name: name.to_owned(),
@@ -87,6 +90,7 @@ impl<'a> File<'a> {
             include_dirs: include_dirs?,
             defines: defines?,
             flags: flags?,
+            libc: libc?,
             versions: versions?,
             licence: licence?,
         })
@@ -145,6 +149,16 @@ fn check_glob(value: &Value<'_>) -> bool {
             false
         }
     }
+}
+
+/// A name of a C function.
+fn check_function(value: &Value<'_>) -> bool {
+    let Some(text) = value.text() else { return false };
+    let named = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if !named {
+        value.refuse(format!("`{text}` is not a function"), "here", "write the C name, such as `memcpy`");
+    }
+    named
 }
 
 /// A path that stays inside the source's folder.

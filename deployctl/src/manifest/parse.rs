@@ -11,6 +11,7 @@ use miette::NamedSource;
 
 use super::error::{Errors, Problem, Text};
 use super::guard;
+use super::syntax::Syntax;
 
 /// Largest file that is read; a manifest is a page or two.
 pub(super) const MOST_BYTES: usize = 256 * 1024;
@@ -33,8 +34,8 @@ pub(super) struct Parsed {
     pub(super) document: KdlDocument,
 }
 
-/// Parses the bytes of the file that people know as `shown`.
-pub(super) fn parse(bytes: &[u8], shown: &str) -> Result<Parsed, Errors> {
+/// Parses the bytes of the file that people know as `shown`, unless its document is remembered.
+pub(super) fn parse(bytes: &[u8], shown: &str, syntax: &Syntax) -> Result<Parsed, Errors> {
     let fail = |problem| Err(Errors::new(shown, vec![problem]));
     if bytes.len() > MOST_BYTES {
         let message = format!("`{shown}` is larger than {} KiB", MOST_BYTES / 1024);
@@ -48,6 +49,9 @@ pub(super) fn parse(bytes: &[u8], shown: &str) -> Result<Parsed, Errors> {
         }
     };
     let named: Text = Arc::new(NamedSource::new(shown, text.to_owned()));
+    if let Some(document) = syntax.recall(text) {
+        return Ok(Parsed { text: named, document });
+    }
     let in_text = |problems: Vec<Problem>| {
         let problems = problems.into_iter().map(|problem| problem.in_text(&named)).collect();
         Errors::new(shown, problems)
@@ -57,7 +61,10 @@ pub(super) fn parse(bytes: &[u8], shown: &str) -> Result<Parsed, Errors> {
         return Err(in_text(unsafe_to_parse));
     }
     match on_large_stack(text) {
-        Some(Ok(document)) => Ok(Parsed { text: Arc::clone(&named), document }),
+        Some(Ok(document)) => {
+            syntax.remember(text, &document);
+            Ok(Parsed { text: Arc::clone(&named), document })
+        }
         Some(Err(error)) => Err(in_text(all_problems(error, text))),
         None => fail(Problem::new(format!("`{shown}` could not be parsed")).help("free some memory and try again")),
     }

@@ -44,7 +44,8 @@ pub fn fuzz_body(bytes: &[u8]) {
     let root = Utf8PathBuf::from("fuzz");
     let manifest = deployment::from_bytes(bytes, Utf8Path::new("fuzz/input.kdl"), root, &BUILTIN).err();
     let entry = Entry { shown: "input.kdl".to_owned(), path: None, bytes: bytes.to_vec() };
-    let others = [board::read("input", &entry).err(), library::read("input", &entry).err()];
+    let others =
+        [board::read("input", &entry, BUILTIN.syntax()).err(), library::read("input", &entry, BUILTIN.syntax()).err()];
     for errors in others.into_iter().flatten().chain(manifest) {
         assert!(!errors.problems().is_empty(), "an error without a problem");
         let mut out = String::new();

@@ -297,6 +297,8 @@ pub struct Library {
     pub defines: BTreeMap<String, Option<String>>,
     /// Compiler flags.
     pub flags: Vec<String>,
+    /// Functions that are linked from the compiler's C library.
+    pub libc: Vec<String>,
     /// Versions that the shim supports, for people: the `$Revision` range in `arm_nnfunctions.h`.
     pub versions: String,
     /// Licence of the sources.

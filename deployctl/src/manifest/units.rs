@@ -14,6 +14,19 @@ fn refuse<T>(message: impl Into<String>, help: &str) -> Result<T, UnitError> {
     Err(UnitError { message: message.into(), help: help.to_owned() })
 }
 
+/// An integer with a comma between groups of three digits, as people read it.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 const BYTES_HELP: &str =
     "write bytes as a number with one of the units B, KiB (1024) or MiB (1024 × 1024): `\"24KiB\"`";
 const INSTRUCTIONS_HELP: &str =
@@ -140,6 +153,11 @@ pub(super) fn write_percent(ratio: Ratio) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!([0, 999, 1_000, 7_698_123].map(grouped), ["0", "999", "1,000", "7,698,123"]);
+    }
 
     #[test]
     fn bytes_are_exact() {

@@ -7,6 +7,7 @@ mod digest;
 mod evaluate;
 pub mod graph;
 pub mod lower;
+mod name;
 pub mod read;
 pub mod vectors;
 
@@ -14,4 +15,5 @@ pub use digest::digest;
 pub use evaluate::{EvaluateError, evaluate};
 pub use graph::{Graph, Operator, OperatorId, Options, Quantization, Tensor, TensorId, TensorType};
 pub use lower::{Call, Refusal, Step, StepWeights, lower};
+pub use name::short_name;
 pub use read::{Read, ReadError, read};

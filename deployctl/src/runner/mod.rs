@@ -4,6 +4,7 @@
 //! does not start processes itself ([`Start`] does), does not judge what was measured, and knows no manifests.
 
 pub mod app;
+mod guide;
 pub mod host;
 pub mod qemu;
 pub mod session;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::manifest;
 
+pub use guide::{GUIDES, Guide};
 pub use session::Session;
 pub use signature::Signature;
 pub use transcript::Transcript;
@@ -183,6 +185,21 @@ pub fn run_command(runner: &manifest::Runner, harness: &str, session: &str) -> S
     let words: Vec<&str> =
         std::iter::once(command.program.as_str()).chain(command.args.iter().map(String::as_str)).collect();
     format!("{} < {session}", words.join(" "))
+}
+
+/// Plays `script` and gives what the target wrote, as it is. Half a transcript is none: a time-out is an error.
+pub fn transcript(
+    starter: &dyn Start,
+    command: &Command,
+    script: &str,
+    limit: Duration,
+) -> Result<Vec<u8>, RunnerError> {
+    let ended = play(starter, command, script, limit)?;
+    if ended.timed_out {
+        let after = String::from_utf8_lossy(&ended.stdout).lines().last().unwrap_or_default().to_owned();
+        return Err(Signature::TimedOut { after }.into());
+    }
+    Ok(ended.stdout)
 }
 
 fn play(starter: &dyn Start, command: &Command, script: &str, limit: Duration) -> Result<Ended, RunnerError> {

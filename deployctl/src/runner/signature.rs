@@ -1,14 +1,16 @@
-//! Failure signatures: the ways in which a target fails to give a measurement, each with what it means and what to do.
+//! Failure signatures: the ways in which a target fails to give a measurement, and the facts that each comes with.
 //!
-//! Knows the codes of the harness's `error` lines; does not know how a transcript is read.
+//! Knows the codes of the harness's `error` lines; what people are told about a code is in `guide`, how a transcript is
+//! read is `transcript`'s business.
+
+use std::fmt;
+
+use super::guide::{self, Guide};
 
 /// One way in which a target fails.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signature {
     /// The image was built from something else.
-    #[error(
-        "wrong image: the target runs build `{have}`, expected `{want}`; flash the harness of this build, then run again"
-    )]
     WrongImage {
         /// Digest in the image.
         have: String,
@@ -16,38 +18,21 @@ pub enum Signature {
         want: String,
     },
     /// The guard before the arena was overwritten.
-    #[error(
-        "guard-low: something wrote before the start of the arena during {}; \
-         check the memory plan and the kernel of that operator", during(*operator)
-    )]
     GuardLow {
         /// The operator, where it ran alone.
         operator: Option<usize>,
     },
     /// The guard after the arena was overwritten.
-    #[error(
-        "guard-high: something wrote past the end of the arena during {}; \
-         check its scratch size and the memory plan, and whether the stack grew into the arena", during(*operator)
-    )]
     GuardHigh {
         /// The operator, where it ran alone.
         operator: Option<usize>,
     },
     /// The stack reached its end.
-    #[error(
-        "stack-overflow: the stack reached its end during {}; \
-         give the board's RAM region more room, or take static data out of it", during(*operator)
-    )]
     StackOverflow {
         /// The operator, where known.
         operator: Option<usize>,
     },
     /// The processor took a fault.
-    #[error(
-        "fault: {} during {}, at pc {pc:#010x}{}; find the line with `arm-none-eabi-addr2line -e harness {pc:#x}` \
-         (lr {lr:#010x}, cfsr {cfsr:#010x}, hfsr {hfsr:#010x})",
-        fault_cause(*cfsr, *hfsr), during(*operator), accessing(*address)
-    )]
     Fault {
         /// The operator, where known.
         operator: Option<usize>,
@@ -63,7 +48,6 @@ pub enum Signature {
         address: Option<u32>,
     },
     /// Rust code on the target panicked.
-    #[error("panic: {message} (during {}); this is a defect of the firmware, not of the board", during(*operator))]
     Panic {
         /// The operator, where known.
         operator: Option<usize>,
@@ -71,19 +55,11 @@ pub enum Signature {
         message: String,
     },
     /// The harness did not understand the session.
-    #[error(
-        "protocol: the harness refused the session: {message}; \
-         something between host and target loses or changes bytes, or the two are of different versions"
-    )]
     Protocol {
         /// The harness's words.
         message: String,
     },
     /// The target sent something that no harness sends.
-    #[error(
-        "garbage: line {line} of the transcript is not the harness's: `{text}`; \
-         check that nothing else uses the console, its speed, and that the harness is what runs"
-    )]
     Garbage {
         /// Line of the transcript, from 1.
         line: usize,
@@ -91,7 +67,6 @@ pub enum Signature {
         text: String,
     },
     /// A valid line at a place where another belongs.
-    #[error("out of order: line {line} of the transcript is `{text}`, expected {expected}; lines were lost on the way")]
     OutOfOrder {
         /// Line of the transcript, from 1.
         line: usize,
@@ -101,10 +76,6 @@ pub enum Signature {
         expected: String,
     },
     /// The target restarted within the session.
-    #[error(
-        "reset: the target restarted at line {line} of the transcript, after `{after}`; \
-         look for a watchdog, a brown-out or a reset line that floats"
-    )]
     Reset {
         /// Line of the transcript, from 1.
         line: usize,
@@ -112,7 +83,6 @@ pub enum Signature {
         after: String,
     },
     /// The target ended without having said anything.
-    #[error("silent: the target ended (exit code {}) without a line; {}", code_text(*code), hint(diagnostics))]
     Silent {
         /// Exit code of the process that ran it.
         code: Option<i32>,
@@ -120,10 +90,6 @@ pub enum Signature {
         diagnostics: String,
     },
     /// The transcript ends before `bye`.
-    #[error(
-        "truncated: the transcript ends (exit code {}) after `{after}`; the target died without last words, \
-         which on an emulator is a lockup: a fault while handling a fault. {}", code_text(*code), hint(diagnostics)
-    )]
     Truncated {
         /// Exit code of the process that ran it.
         code: Option<i32>,
@@ -133,10 +99,6 @@ pub enum Signature {
         diagnostics: String,
     },
     /// The time limit passed.
-    #[error(
-        "time-out: no end within the time limit; the last line was `{after}`. \
-         This may be the machine and is not held against the firmware; if it repeats at the same line, the target hangs there"
-    )]
     TimedOut {
         /// The last whole line, empty if there was none.
         after: String,
@@ -146,20 +108,25 @@ pub enum Signature {
 impl Signature {
     /// The short name by which runbooks list it.
     pub fn code(&self) -> &'static str {
+        self.guide().code
+    }
+
+    /// What people are told about it.
+    pub fn guide(&self) -> Guide {
         match self {
-            Self::WrongImage { .. } => "wrong-image",
-            Self::GuardLow { .. } => "guard-low",
-            Self::GuardHigh { .. } => "guard-high",
-            Self::StackOverflow { .. } => "stack-overflow",
-            Self::Fault { .. } => "fault",
-            Self::Panic { .. } => "panic",
-            Self::Protocol { .. } => "protocol",
-            Self::Garbage { .. } => "garbage",
-            Self::OutOfOrder { .. } => "out-of-order",
-            Self::Reset { .. } => "reset",
-            Self::Silent { .. } => "silent",
-            Self::Truncated { .. } => "truncated",
-            Self::TimedOut { .. } => "time-out",
+            Self::WrongImage { .. } => guide::WRONG_IMAGE,
+            Self::GuardLow { .. } => guide::GUARD_LOW,
+            Self::GuardHigh { .. } => guide::GUARD_HIGH,
+            Self::StackOverflow { .. } => guide::STACK_OVERFLOW,
+            Self::Fault { .. } => guide::FAULT,
+            Self::Panic { .. } => guide::PANIC,
+            Self::Protocol { .. } => guide::PROTOCOL,
+            Self::Garbage { .. } => guide::GARBAGE,
+            Self::OutOfOrder { .. } => guide::OUT_OF_ORDER,
+            Self::Reset { .. } => guide::RESET,
+            Self::Silent { .. } => guide::SILENT,
+            Self::Truncated { .. } => guide::TRUNCATED,
+            Self::TimedOut { .. } => guide::TIME_OUT,
         }
     }
 
@@ -211,22 +178,80 @@ impl Signature {
     }
 }
 
-fn during(operator: Option<usize>) -> String {
-    operator.map_or_else(|| "the uninterrupted run or between operators".into(), |index| format!("op:{index}"))
+/// The code, this failure's own facts, and the next step.
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.code())?;
+        match self {
+            Self::WrongImage { have, want } => {
+                write!(f, "the image carries build `{have}`, the session is for `{want}`")
+            }
+            Self::GuardLow { operator } | Self::GuardHigh { operator } | Self::StackOverflow { operator } => {
+                write!(f, "{} during {}", self.guide().meaning, During(*operator))
+            }
+            Self::Fault { operator, pc, lr, cfsr, hfsr, address } => {
+                write!(f, "{} during {}, at pc {pc:#010x}", fault_cause(*cfsr, *hfsr), During(*operator))?;
+                if let Some(address) = address {
+                    write!(f, ", accessing {address:#010x}")?;
+                }
+                write!(f, " (lr {lr:#010x}, cfsr {cfsr:#010x}, hfsr {hfsr:#010x})")
+            }
+            Self::Panic { operator, message } => write!(f, "`{message}` during {}", During(*operator)),
+            Self::Protocol { message } => write!(f, "the harness refused the session: {message}"),
+            Self::Garbage { line, text } => write!(f, "line {line} of the transcript is not the harness's: `{text}`"),
+            Self::OutOfOrder { line, text, expected } => {
+                write!(f, "line {line} of the transcript is `{text}`, where {expected} belongs")
+            }
+            Self::Reset { line, after } => {
+                write!(f, "the target restarted at line {line} of the transcript, after `{after}`")
+            }
+            Self::Silent { code, diagnostics } => {
+                write!(f, "the target ended without a line, {}{}", Exit(*code), Said(diagnostics))
+            }
+            Self::Truncated { code, after, diagnostics } => {
+                write!(f, "the transcript ends after `{after}`, {}{}", Exit(*code), Said(diagnostics))
+            }
+            Self::TimedOut { after } if after.is_empty() => {
+                f.write_str("no end within the time limit, and not one line")
+            }
+            Self::TimedOut { after } => write!(f, "no end within the time limit; the last line was `{after}`"),
+        }?;
+        write!(f, "; {}", self.guide().fix)
+    }
 }
 
-fn accessing(address: Option<u32>) -> String {
-    address.map_or_else(String::new, |address| format!(", accessing {address:#010x}"))
+impl std::error::Error for Signature {}
+
+/// When it happened.
+struct During(Option<usize>);
+
+impl fmt::Display for During {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(index) => write!(f, "op:{index}"),
+            None => f.write_str("the uninterrupted run or between operators"),
+        }
+    }
 }
 
-fn code_text(code: Option<i32>) -> String {
-    code.map_or_else(|| "none, a signal".into(), |code| code.to_string())
+/// How the process that ran the target ended.
+struct Exit(Option<i32>);
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(code) => write!(f, "exit code {code}"),
+            None => f.write_str("ended by a signal"),
+        }
+    }
 }
 
-fn hint(diagnostics: &str) -> String {
-    match diagnostics {
-        "" => "check that the image is built for this board".into(),
-        text => format!("its runner said `{text}`"),
+/// What the process that ran the target had to say.
+struct Said<'a>(&'a str);
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, ", and its runner said `{}`", self.0) }
     }
 }
 
@@ -252,5 +277,49 @@ fn fault_cause(cfsr: u32, hfsr: u32) -> &'static str {
         Some((_, cause)) => cause,
         None if hfsr >> 1 & 1 == 1 => "bus error on a vector table read",
         None => "fault of unknown cause",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use guide::guide;
+
+    /// One of each, as the harness and its runners give them.
+    fn all() -> Vec<Signature> {
+        let lines = [
+            "wrong-image have=11 want=22",
+            "guard-low operator=3",
+            "guard-high operator=none",
+            "stack-overflow operator=2",
+            "fault operator=1 pc=0000040a lr=000003ff cfsr=00010000 hfsr=40000000 address=none",
+            "panic operator=none panicked at harness/src/bench.rs:140:25: provoked",
+            "protocol a line's check word is wrong",
+        ];
+        let mut all: Vec<_> = lines.iter().map(|line| Signature::from_error_line(line).unwrap()).collect();
+        all.push(Signature::Garbage { line: 3, text: "U-Boot".into() });
+        all.push(Signature::OutOfOrder { line: 4, text: "op 1".into(), expected: "`op 0 DIGEST`".into() });
+        all.push(Signature::Reset { line: 5, after: "op 3".into() });
+        all.push(Signature::Silent { code: Some(1), diagnostics: "could not load kernel".into() });
+        all.push(Signature::Truncated { code: None, after: "op 3".into(), diagnostics: String::new() });
+        all.push(Signature::TimedOut { after: String::new() });
+        all
+    }
+
+    #[test]
+    fn messages_begin_with_their_code_and_end_with_the_next_step() {
+        let texts: Vec<String> = all().iter().map(ToString::to_string).collect();
+        for (signature, text) in all().iter().zip(&texts) {
+            assert!(text.starts_with(signature.code()) && text.ends_with(signature.guide().fix), "{text}");
+            assert_eq!(guide(signature.code()), Some(&signature.guide()));
+        }
+        insta::assert_snapshot!(texts.join("\n"));
+    }
+
+    #[test]
+    fn what_is_no_error_line_is_not_taken_for_one() {
+        for line in ["", "guard-low", "fault operator=1 pc=zz lr=0 cfsr=0 hfsr=0", "fire operator=1"] {
+            assert_eq!(Signature::from_error_line(line), None, "{line}");
+        }
     }
 }

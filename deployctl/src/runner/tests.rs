@@ -1,6 +1,6 @@
 //! The sample firmware of `firmware-template`, built and run for real: as a process, and in the emulator where there is one.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read as _, Write};
 use std::path::PathBuf;
 use std::process::{self, Stdio};
 use std::sync::OnceLock;

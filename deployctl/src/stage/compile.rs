@@ -143,8 +143,7 @@ impl Compile {
             ("PATH".to_owned(), self.runtime.path.as_str().to_owned()),
             ("RUSTC".to_owned(), self.rustc.rustc.to_string()),
         ]);
-        environment.insert("CARGO_BUILD_JOBS".to_owned(), "2".to_owned());
-
+        environment.insert("CARGO_BUILD_JOBS".to_owned(), self.runtime.jobs.max(1).to_string());
         environment
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::emit::Emission;
 use super::memory::Planned;
-use crate::gate::evidence::{self, Audit, Expectation, FirmwareCrate, Footprint, Measurement};
+use crate::gate::evidence::{self, Audit, Expectation, ExpectedVector, FirmwareCrate, Footprint, Measurement};
 use crate::gate::{Check, Judgement, Quantity, Unit, Verdict};
 use crate::memory::MemoryPlan;
 
@@ -85,6 +85,8 @@ pub(super) struct OperatorRow {
     pub reason: Option<String>,
     pub advice: Option<String>,
     pub code_bytes: Option<u64>,
+    /// Digest of the output tensor for vector 0.
+    pub digest: Option<String>,
 }
 
 /// The operator table.
@@ -94,6 +96,26 @@ pub(super) struct Operators {
     pub macs: u64,
     pub off_library: f64,
     pub rows: Vec<OperatorRow>,
+}
+
+/// What the app's code is made of.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Code {
+    /// Kernel functions, the largest first.
+    pub kernels: Vec<KernelCode>,
+    /// Bytes of all operator functions.
+    pub operators: u64,
+    /// Number of operator functions.
+    pub count: usize,
+    /// Bytes of kernels and operator functions.
+    pub total: u64,
+}
+
+/// A kernel function.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct KernelCode {
+    pub symbol: String,
+    pub bytes: u64,
 }
 
 /// What the vectors were.
@@ -127,6 +149,7 @@ pub(super) struct Dossier {
     pub operators: Operators,
     pub memory: Option<MemoryPlan>,
     pub blocked: Option<String>,
+    pub code: Code,
     pub vectors: Vectors,
     pub warnings: Vec<String>,
     pub identity: Vec<Named>,
@@ -153,7 +176,8 @@ impl Dossier {
                 .map(|check| Row { verdict_text: check.verdict.name().to_owned(), check })
                 .collect(),
             metrics: metrics(planned.plan.as_ref(), &footprint, &measurement, &audit),
-            operators: operators(&audit, &footprint),
+            operators: operators(&audit, &footprint, expectation.vectors.first()),
+            code: code(&footprint),
             warnings: warnings(&expectation, &audit),
             vectors: Vectors {
                 source: expectation.source.clone(),
@@ -203,8 +227,9 @@ fn metrics(plan: Option<&MemoryPlan>, footprint: &Footprint, measurement: &Measu
     rows.into_iter().filter_map(metric).collect()
 }
 
-fn operators(audit: &Audit, footprint: &Footprint) -> Operators {
+fn operators(audit: &Audit, footprint: &Footprint, vector: Option<&ExpectedVector>) -> Operators {
     let macs = audit.macs();
+    let digest = |operator: usize| vector.and_then(|vector| vector.operators.get(operator)).cloned();
     let rows = audit.rows.iter().map(|row| OperatorRow {
         index: row.operator.0,
         name: row.name.clone(),
@@ -218,8 +243,18 @@ fn operators(audit: &Audit, footprint: &Footprint) -> Operators {
         reason: row.reason.clone(),
         advice: row.advice.clone(),
         code_bytes: footprint.operator_code.get(&row.operator.0).copied(),
+        digest: digest(row.operator.0),
     });
     Operators { library: audit.library.clone(), macs, off_library: audit.share_off_library(), rows: rows.collect() }
+}
+
+fn code(footprint: &Footprint) -> Code {
+    let row = |(symbol, bytes): (&String, &u64)| KernelCode { symbol: symbol.clone(), bytes: *bytes };
+    let mut kernels: Vec<_> = footprint.kernel_code.iter().map(row).collect();
+    kernels.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.symbol.cmp(&b.symbol)));
+    let operators = footprint.operator_code.values().sum();
+    let total = operators + kernels.iter().map(|kernel| kernel.bytes).sum::<u64>();
+    Code { kernels, operators, count: footprint.operator_code.len(), total }
 }
 
 fn warnings(expectation: &Expectation, audit: &Audit) -> Vec<String> {
@@ -251,7 +286,7 @@ fn identity(subject: &Subject, emission: &Emission, footprint: &Footprint) -> Ve
             rows.push(Named { name: name.to_owned(), value: value.to_owned() });
         }
     };
-    add("firmware project", &emission.digest);
+    add("build digest", &emission.digest);
     add("app, loadable image", &footprint.app_image);
     add("harness, loadable image", &footprint.harness_image);
     rows.extend(subject.tools.iter().cloned());

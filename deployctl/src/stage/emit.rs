@@ -2,6 +2,7 @@
 //! session must name.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 use camino::Utf8PathBuf;
 use deployctl_cache::{BoxError, Digest, Fields, Job, Stage};
@@ -40,22 +41,26 @@ pub struct Project {
 }
 
 /// The packed firmware crates.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Template {
     /// Digest of paths and contents.
     pub digest: String,
     #[serde(skip)]
-    files: Files,
+    files: Arc<Files>,
 }
 
 impl Template {
     /// As packed into the binary.
     pub fn builtin() -> Self {
         const ROOT: &str = "firmware-template/";
-        let files: Files = crate::builtin::under(ROOT)
-            .map(|file| (Utf8PathBuf::from(&file.path[ROOT.len()..]), file.bytes.to_vec()))
-            .collect();
-        Self { digest: digest(&files), files }
+        static PACKED: OnceLock<Template> = OnceLock::new();
+        let unpack = || {
+            let files: Files = crate::builtin::under(ROOT)
+                .map(|file| (Utf8PathBuf::from(&file.path[ROOT.len()..]), file.bytes.to_vec()))
+                .collect();
+            Self { digest: digest(&files), files: Arc::new(files) }
+        };
+        PACKED.get_or_init(unpack).clone()
     }
 }
 

@@ -55,7 +55,7 @@ impl Stage for Kernels {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn fields(&self) -> Fields {
@@ -84,7 +84,17 @@ impl Stage for Kernels {
             &compile,
             "the library's file in `manifests/kernels` says which C files are compiled, and with which flags",
         )?;
-        let names = files.iter().filter_map(|file| file.file_stem()).map(|stem| format!("{stem}.o"));
+        for function in &self.build.libc {
+            let take = Invocation::new(self.compiler.driver.clone())
+                .args(self.build.libc_arguments(function))
+                .env("PATH", self.runtime.path.as_str())
+                .env("LC_ALL", "C")
+                .cwd(objects.clone());
+            self.runtime
+                .run(&take, "the library's file in `manifests/kernels` says which functions come from the C library")?;
+        }
+        let stems = files.iter().filter_map(|file| file.file_stem());
+        let names = stems.chain(self.build.libc.iter().map(String::as_str)).map(|stem| format!("{stem}.o"));
         let archive = Invocation::new(self.compiler.archiver.clone())
             .args(["rcsD", job.out_dir().join(artifact::ARCHIVE).as_str()])
             .args(names)

@@ -3,8 +3,6 @@
 //! Knows what to run and what to compare; starting targets and reading their lines is the runner's business. A target that
 //! breaks down is a result, for the gate; a target that could not be run is a failure, and not recorded.
 
-use std::time::Duration;
-
 use camino::Utf8PathBuf;
 use deployctl_cache::{BoxError, Fields, Job, Stage};
 use serde::Serialize;
@@ -19,9 +17,6 @@ use crate::model::lower::{Refusal, Step};
 use crate::model::{self, Graph};
 use crate::runner::{self, Command, Observation, RunnerError, Session, app, host, qemu};
 use crate::tool::Qemu;
-
-/// Longest that a target may take for all vectors, or for the app's first inferences.
-const LIMIT: Duration = Duration::from_mins(10);
 
 /// How the target is run.
 #[derive(Debug, Serialize)]
@@ -150,8 +145,13 @@ impl<'a> Bench<'a> {
     }
 
     fn measure(&self, stage: &Measure, result: &mut Measurement) -> Result<(), RunnerError> {
-        let measured =
-            runner::measure(self.runtime, &self.harness, &self.session, stage.instructions_per_tick(), LIMIT)?;
+        let measured = runner::measure(
+            self.runtime,
+            &self.harness,
+            &self.session,
+            stage.instructions_per_tick(),
+            self.runtime.target_limit,
+        )?;
         result.vectors = self.session.vectors.len();
         result.tensors_compared = (measured.observations.len() * measured.operators) as u64;
         result.first_difference = self.first_difference(&measured.observations)?;
@@ -167,7 +167,7 @@ impl<'a> Bench<'a> {
                 image: &self.app,
                 scratch: &self.work,
                 inferences: 2,
-                limit: LIMIT,
+                limit: self.runtime.target_limit,
             };
             result.stack_app_bytes = Some(app::stack_used(self.runtime, &app)? as u64);
         }
@@ -176,8 +176,8 @@ impl<'a> Bench<'a> {
 
     /// Plays a script and gives the transcript as it is.
     fn play(&self, script: &str) -> Result<Vec<u8>, BoxError> {
-        let ended = runner::Start::start(self.runtime, &self.harness, script.as_bytes(), LIMIT)?;
-        Ok(ended.stdout)
+        let limit = self.runtime.target_limit;
+        Ok(runner::transcript(self.runtime, &self.harness, script, limit).map_err(|error| failed(&error))?)
     }
 
     /// The first operator of the first run whose tensor is not the host reference's, with the coordinate.
@@ -207,7 +207,8 @@ impl<'a> Bench<'a> {
 
     /// Has the target send the whole tensor, and finds the element.
     fn locate(&self, vector: usize, operator: usize) -> Result<Difference, RunnerError> {
-        let found = runner::dump(self.runtime, &self.harness, &self.session, vector, operator, LIMIT)?;
+        let found =
+            runner::dump(self.runtime, &self.harness, &self.session, vector, operator, self.runtime.target_limit)?;
         let expected = model::evaluate(&self.graph, &self.steps, &self.weights, &self.session.vectors[vector])
             .map(|mut tensors| tensors.swap_remove(operator))
             .unwrap_or_default();

@@ -2,6 +2,7 @@
 //! version, and what it does. What a stage reads of earlier ones comes through the engine, by artifact name.
 
 mod audit;
+mod bringup;
 mod compile;
 mod dossier;
 mod emit;

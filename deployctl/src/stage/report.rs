@@ -1,4 +1,40 @@
 //! Stage `report`: `gate-report.json` for programs and `gate-report.md` for people. The only stage that knows manifest lines.
+//!
+//! # `gate-report.json`, schema `deployctl/gate-report/1`
+//!
+//! Within version 1 fields may be added, never removed, renamed or given another meaning. A quantity is
+//! `{"value": NUMBER, "unit": "bytes" | "instructions" | "count" | "ratio"}`; margins and shares are ratios, 0.1 for 10 %.
+//! Verdicts are, from good to bad, `not_applicable`, `pass`, `thin` (within the limit, not within the margin), `unknown`
+//! (not measured), `fail`. `null` means: not there.
+//!
+//! | field | what it is |
+//! |---|---|
+//! | `schema` | `deployctl/gate-report/1` |
+//! | `verdict` | the worst verdict of all gates; only `pass` (or `not_applicable`) may be promoted |
+//! | `verdict_text` | the same for people, as is every other `…_text` |
+//! | `deployment` | `name`, `version`, `owner`, `summary` |
+//! | `target` | `board`, `summary`, `core`, `evidence` (how it was run, in words) |
+//! | `model` | `name` and `value`: the file's name and digest |
+//! | `tools` | list of `name`, `value`: tools and sources with version or digest |
+//! | `identity` | `model`, the build's own digests (`build digest`, loadable images), then `tools` |
+//! | `gates` | list, in the order of a bring-up; each has |
+//! | `gates[].name` | `interface`, `operators`, `arena_headroom`, `flash`, `stack`, `kernels`, `reference`, `bit_exactness`, `determinism`, `latency` |
+//! | `gates[].title` | the name for people |
+//! | `gates[].verdict` | how it came out |
+//! | `gates[].limit`, `.value` | quantities; a `value` may be there without a `limit` |
+//! | `gates[].margin`, `.margin_required` | (limit − value) / limit, and the least that is asked for |
+//! | `gates[].manifest`, `.line` | the manifest node that sets the limit, and its line, from 1 |
+//! | `gates[].detail` | the reason in a sentence, with the next step where it did not pass |
+//! | `metrics` | object, quantities by name: `arena_bytes` (planned peak), `arena_touched_bytes`, `flash_bytes` (app), `weights_bytes` (of that, constants), `ram_bytes` (static, app), `stack_bytes` (larger of app and harness), `stack_invoke_bytes`, `instructions` (an inference), `macs`; what was not measured is not in it |
+//! | `operators` | `library`, `macs`, `off_library` (share of the MACs), `rows` |
+//! | `operators.rows[]` | `index`, `name`, `output`, `shape`, `macs`, `share`, `library`, `symbol`, `path`, `reason`, `advice`, `code_bytes`, `digest` (of the output tensor for vector 0) |
+//! | `memory` | the memory plan as in `memory.json`; `null` where there is none |
+//! | `code` | `kernels` (`symbol`, `bytes`), `operators` (bytes of all operator functions), `count`, `total` |
+//! | `blocked` | why there is no firmware |
+//! | `vectors` | `source`, `count`, `distinct` (outputs), `runs` |
+//! | `warnings` | list of sentences |
+//! | `crates` | list of `name`, `version`, `licence` |
+//! | `measurement` | what the target did, as in `measurement.json` |
 
 use std::collections::BTreeMap;
 
@@ -30,7 +66,7 @@ impl Stage for Report {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn fields(&self) -> Fields {

@@ -1,23 +1,44 @@
-//! Stage `runbook`: what the people need who were not there. Commands are exact, outputs are the harness's own.
+//! Stage `runbook`: what the people need who were not there. Commands are exact, expected lines are the harness's own.
+//!
+//! The template has the words; here is what they need beside the dossier: files, commands, owners, the answer in words.
 
+use std::collections::BTreeMap;
+
+use camino::Utf8Path;
 use deployctl_cache::{BoxError, Fields, Job, Stage};
 use serde::Serialize;
 use serde_json::json;
 
 use super::artifact;
-use super::dossier::{Dossier, Subject};
-use crate::manifest;
+use super::bringup::{self, File, Lines};
+use super::dossier::{Dossier, Named, Subject};
+use crate::gate::evidence::Expectation;
+use crate::manifest::{self, Runner};
+use crate::model::Graph;
 use crate::render;
+use crate::runner::GUIDES;
 
 /// Who, what, and how it is run.
 #[derive(Debug, Serialize)]
 pub struct Runbook {
     /// Deployment, board, tools.
     pub subject: Subject,
+    /// The manifest, relative to the project's root.
+    pub manifest: String,
     /// Owners of the governed values, by manifest node.
-    pub owners: Vec<super::dossier::Named>,
+    pub owners: Vec<Named>,
     /// The `runbook` node.
     pub contacts: manifest::Runbook,
+    /// How the board is run.
+    pub runner: Runner,
+    /// Rust target triple; absent for the host.
+    pub rust_target: Option<String>,
+    /// Memory regions of the board.
+    pub regions: Vec<manifest::Region>,
+    /// Whether the firmware contains a C library, so that building it needs the cross compiler.
+    pub links_library: bool,
+    /// Declared outputs, for their labels.
+    pub outputs: Vec<manifest::Port>,
     /// Command that plays a session on the target, typed in the output folder.
     pub run_command: String,
     /// Command that rebuilds the firmware from its project, typed in the project's folder.
@@ -26,6 +47,8 @@ pub struct Runbook {
     pub budget: manifest::Bytes,
     /// Limit of the stack, where one is declared.
     pub stack_limit: Option<manifest::Bytes>,
+    /// Limit of the flash, where one is declared.
+    pub flash_limit: Option<manifest::Bytes>,
     /// The template's text.
     pub template: String,
 }
@@ -36,7 +59,7 @@ impl Stage for Runbook {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn fields(&self) -> Fields {
@@ -45,42 +68,101 @@ impl Stage for Runbook {
 
     fn run(&self, job: &Job) -> Result<(), BoxError> {
         let dossier = Dossier::read(&self.subject, job)?;
-        let mut values = serde_json::to_value(&dossier)?;
+        let graph: Graph = job.read_json("graph")?;
+        let expectation: Expectation = job.read_json("expectation")?;
         let transcript = String::from_utf8_lossy(&job.read("transcript")?).into_owned();
-        let expected = Expected::of(&transcript);
-        values["owners"] = json!(self.owners);
-        values["contacts"] = json!(self.contacts);
-        values["run_command"] = json!(self.run_command);
-        values["build_command"] = json!(self.build_command);
-        values["budget"] = json!(self.budget);
-        values["stack_limit"] = json!(self.stack_limit);
-        values["expected"] = json!(expected);
+        let mut files = Vec::new();
+        for name in [artifact::APP, artifact::HARNESS] {
+            if job.files("firmware")?.contains(&Utf8Path::new(name)) {
+                files.push(File::of(name, &job.read_at("firmware", name)?));
+            }
+        }
+        if !transcript.is_empty() {
+            files.push(File::of(artifact::SESSION, &job.read("session")?));
+            files.push(File::of(artifact::TRANSCRIPT, transcript.as_bytes()));
+        }
+        let mut values = serde_json::to_value(&dossier)?;
+        values["files"] = json!(files);
+        values["lines"] = json!(Lines::of(&transcript));
+        values["answers"] = json!(bringup::answers(&graph, &self.outputs, &expectation));
+        values["interface"] = json!(bringup::Ports::of(&graph));
+        values["peaks"] = json!(self.peaks(&dossier));
+        self.describe(&mut values);
         let text = render::markdown("runbook.md", &self.template, &values)?;
         job.write(artifact::RUNBOOK, text.as_bytes())?;
         Ok(())
     }
 }
 
-/// Lines of the recorded bring-up session, by the step of the bring-up at which a person looks for them.
+/// A row of the table of peaks.
 #[derive(Debug, Serialize)]
-struct Expected {
-    interface: Vec<String>,
-    operators: Vec<String>,
-    memory: Vec<String>,
-    outputs: Vec<String>,
+struct Peak {
+    what: &'static str,
+    bytes: u64,
+    limit: Option<u64>,
+    margin: Option<f64>,
 }
 
-impl Expected {
-    fn of(transcript: &str) -> Self {
-        let starting = |words: &[&str]| -> Vec<String> {
-            let wanted = |line: &&str| words.iter().any(|word| line.split(' ').next() == Some(word));
-            transcript.lines().filter(wanted).map(str::to_owned).collect()
-        };
-        Self {
-            interface: starting(&["boot", "ready"]),
-            operators: starting(&["op"]),
-            memory: starting(&["arena", "stack", "stack-total"]),
-            outputs: starting(&["output"]),
+impl Runbook {
+    /// Commands, people and signatures.
+    fn describe(&self, values: &mut serde_json::Value) {
+        let host = self.runner == Runner::Host;
+        let mut owners: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for owner in &self.owners {
+            owners.entry(&owner.value).or_default().push(&owner.name);
         }
+        values["owners"] = json!(owners);
+        values["contacts"] = json!(self.contacts);
+        values["manifest"] = json!(self.manifest);
+        values["host"] = json!(host);
+        values["machine"] = match &self.runner {
+            Runner::Host => json!(null),
+            Runner::Qemu { machine, .. } => json!(machine),
+        };
+        values["instructions_per_tick"] = match &self.runner {
+            Runner::Host => json!(null),
+            Runner::Qemu { instructions_per_tick, .. } => json!(instructions_per_tick),
+        };
+        values["rust_target"] = json!(self.rust_target);
+        values["regions"] = json!(self.regions);
+        values["links_library"] = json!(self.links_library);
+        let program = self.run_command.split(" < ").next().unwrap_or(&self.run_command);
+        values["run_command"] = json!(self.run_command);
+        values["run_program"] = json!(program);
+        let built = self.rust_target.as_ref().map_or_else(
+            || "firmware/target/release/harness".to_owned(),
+            |target| format!("firmware/target/{target}/release/harness"),
+        );
+        values["run_built_command"] = json!(self.run_command.replacen(artifact::HARNESS, &built, 1));
+        values["build_command"] = json!(self.build_command);
+        let signatures: Vec<_> = GUIDES.iter().filter(|guide| !(host && guide.boards_only)).collect();
+        values["signatures"] = json!(signatures);
+    }
+
+    fn peaks(&self, dossier: &Dossier) -> Vec<Peak> {
+        let bytes = |name: &str| {
+            let found = dossier.metrics.iter().find(|metric| metric.name == name)?;
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "byte counts are whole")]
+            Some(found.quantity.value as u64)
+        };
+        let measured = &dossier.measurement;
+        let (arena, stack) = (Some(self.budget.0), self.stack_limit.map(|limit| limit.0));
+        let rows = [
+            ("arena, planned", bytes("arena_bytes"), arena),
+            ("arena, touched on the target", bytes("arena_touched_bytes"), arena),
+            ("stack of one inference (`stack`)", measured.stack_invoke_bytes, stack),
+            ("stack of the harness (`stack-total`)", measured.stack_harness_bytes, stack),
+            ("stack of the app", measured.stack_app_bytes, stack),
+            ("static RAM of the app, arena included", bytes("ram_bytes"), None),
+            ("flash of the app", bytes("flash_bytes"), self.flash_limit.map(|limit| limit.0)),
+        ];
+        let peak = |(what, bytes, limit): (&'static str, Option<u64>, Option<u64>)| {
+            #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
+            let margin = |limit: u64, bytes: u64| (limit as f64 - bytes as f64) / limit as f64;
+            let bytes = bytes?;
+            let margin = limit.filter(|limit| *limit > 0).map(|limit| margin(limit, bytes));
+            Some(Peak { what, bytes, limit, margin })
+        };
+        rows.into_iter().filter_map(peak).collect()
     }
 }

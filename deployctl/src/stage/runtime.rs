@@ -14,6 +14,10 @@ pub struct Runtime {
     pub supervisor: Supervisor,
     /// Where a tool finds its own helpers (`as`, `ld`).
     pub path: SearchPath,
+    /// Processes that one tool may use at a time.
+    pub jobs: usize,
+    /// Longest that a target may take for all vectors, or for the app's first inferences.
+    pub target_limit: Duration,
 }
 
 impl Runtime {

@@ -59,7 +59,7 @@ pub struct Gcc {
     pub archiver: Utf8PathBuf,
     /// First line of `--version`.
     pub version: String,
-    /// Digests by component: `driver`, `cc1`, `as`, `ar`, `libgcc`, `libc`, `libm`, `headers`.
+    /// Digests by component: `driver`, `cc1`, `as`, `ar`, `collect2`, `ld`, `libgcc`, `libc`, `libm`, `headers`.
     pub files: BTreeMap<String, String>,
 }
 
@@ -126,7 +126,7 @@ impl Gcc {
         let version = first_line(&tools.ask(&driver, &["--version"])?);
         let mut files =
             BTreeMap::from([("driver".to_owned(), tools.file_digest(&driver.clone().into_string(), &driver)?)]);
-        for program in ["cc1", "as", "ar"] {
+        for program in ["cc1", "as", "ar", "collect2", "ld"] {
             tools.add(&mut files, &driver, program, &[format!("-print-prog-name={program}")])?;
         }
         let with_flags = |question: String| [flags, &[question]].concat();
@@ -263,26 +263,38 @@ impl Toolbox<'_> {
             source,
         })?;
         names.sort();
+        let unreadable = |source| ToolError::Unreadable { tool: tool.to_owned(), path: folder.to_owned(), source };
+        let real = folder.canonicalize_utf8().map_err(unreadable)?;
         let mut all = blake3::Hasher::new();
-        for name in &names {
-            let digest = self.file_digest(tool, &folder.join(name))?;
-            all.update(&(name.as_str().len() as u64).to_le_bytes()).update(name.as_str().as_bytes());
+        for Name { path, is_link } in &names {
+            let file = real.join(path);
+            let digest =
+                if *is_link { self.file_digest(tool, &file)? } else { (self.digest)(&file).map_err(unreadable)? };
+            all.update(&(path.as_str().len() as u64).to_le_bytes()).update(path.as_str().as_bytes());
             all.update(digest.as_bytes());
         }
         Ok(all.finalize().to_hex().to_string())
     }
 }
 
-fn list(root: &Utf8Path, at: &Utf8Path, without: &[&str], names: &mut Vec<Utf8PathBuf>) -> std::io::Result<()> {
+/// A file below a folder.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Name {
+    path: Utf8PathBuf,
+    is_link: bool,
+}
+
+fn list(root: &Utf8Path, at: &Utf8Path, without: &[&str], names: &mut Vec<Name>) -> std::io::Result<()> {
     for entry in root.join(at).read_dir_utf8()? {
         let entry = entry?;
-        let name = at.join(entry.file_name());
-        if entry.path().is_dir() {
+        let path = at.join(entry.file_name());
+        let (kind, is_link) = (entry.file_type()?, entry.file_type()?.is_symlink());
+        if kind.is_dir() || is_link && entry.path().is_dir() {
             if !without.contains(&entry.file_name()) {
-                list(root, &name, without, names)?;
+                list(root, &path, without, names)?;
             }
         } else {
-            names.push(name);
+            names.push(Name { path, is_link });
         }
     }
     Ok(())

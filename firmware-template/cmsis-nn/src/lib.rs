@@ -23,7 +23,17 @@
 //! ```
 //!
 //! `ROOT`, `FLAGS`, `INCLUDE`, `DEFINE` and the files come from `cmsis-nn.sources` beside this crate's manifest; `CRATE` is
-//! this crate's folder. The shim is first. There are two routes to the same objects:
+//! this crate's folder. The shim is first. Last are functions that the kernels call in the compiler's C library, each taken
+//! out of it by the linker:
+//!
+//! ```text
+//! FLAGS -nostdlib -r -Wl,--strip-debug -Wl,--require-defined=FUNCTION -lc -o FUNCTION.o
+//! ```
+//!
+//! The copies of those functions that come with Rust are weak and give way. The library's `memcpy` takes half their
+//! instructions for the short copies that gather a convolution's input.
+//!
+//! There are two routes to the same objects:
 //!
 //! * `build.rs` reads the file and compiles. This is what a plain `cargo build` does.
 //! * deployctl compiles the library once for all deployments with the same core and compiler, and passes
@@ -38,6 +48,7 @@
 //! define CMSIS_NN_REVISION=120501  preprocessor definition
 //! flag -mcpu=cortex-m4             compiler flag, complete: nothing is added for the target
 //! source Source/A/a.c              a C file, relative to root; `source Source/**` is every C file below a folder
+//! libc memcpy                      a function that is taken from the C library
 //! ```
 //!
 //! Without the file, the environment variable `DEPLOYCTL_CMSIS_NN` names the root, all C files below `Source` are compiled with
