@@ -55,7 +55,7 @@ impl Start for Plain {
     }
 }
 
-fn read_all(stream: &mut impl Read) -> Vec<u8> {
+fn read_all(stream: &mut impl io::Read) -> Vec<u8> {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap();
     bytes
