@@ -22,9 +22,7 @@ fn mistakes_have_a_line_and_a_next_step() {
         &space,
         "../sample.tflite",
         "../smaple.tflite",
-        &one(
-            "line 9: there is no file `../smaple.tflite` -> put the file there, or write its path relative to this file's folder",
-        ),
+        &one("line 9: there is no file `../smaple.tflite` -> did you mean `../sample.tflite`?"),
     );
     check(
         &space,
@@ -108,7 +106,10 @@ fn an_interface_that_differs_fails_its_gate() {
         ["fail interface: `model.input.input.shape` is [1, 5, 6, 1] in the manifest and [1, 6, 5, 1] in the model"];
     space.run(&["build"]).exits(1).says(&words);
     space.edit(MANIFEST, "shape 1 5 6 1", "shape 1 6 5 1").edit(MANIFEST, "zero-point=-128", "zero-point=-127");
-    space.run(&["build"]).exits(1).says(&["fail interface: `model.output.softmax.zero-point` is -127 in the manifest"]);
+    space
+        .run(&["build"])
+        .exits(1)
+        .says(&["fail interface: `model.output.softmax.quantization.zero-point` is -127 in the manifest"]);
 }
 
 fn npz(name: &str, shape: &[u64], values: usize) -> Vec<u8> {

@@ -199,7 +199,7 @@ pub(super) fn assert_tame(markdown: &str) {
         }
         // What is within a code span is text; the reader takes spans of any length out.
         let outside = outside_code(&line);
-        assert!(!outside.contains("<script") && !outside.contains("](javascript"), "{line}");
+        assert!(!outside.contains("<script") && !outside.replace("\\[", "").contains("[x]("), "{line}");
     }
     assert_eq!(markdown.matches("<details>").count(), markdown.lines().filter(|line| *line == "</details>").count());
 }
@@ -211,7 +211,7 @@ fn outside_code(line: &str) -> String {
         outside += &rest[..start];
         let length = rest[start..].chars().take_while(|c| *c == '`').count();
         let body = rest[start + length..].to_owned();
-        let end = (0..body.len()).find(|&at| {
+        let end = (0..body.len()).filter(|&at| body.is_char_boundary(at)).find(|&at| {
             body[at..].starts_with(&"`".repeat(length))
                 && !body[at + length..].starts_with('`')
                 && !body[..at].ends_with('`')

@@ -217,6 +217,11 @@ fn offences_fail_and_name_their_place() {
         check.detail
     );
 
+    let (check, _) = Case::spoilt("bit_exactness", |case| {
+        case.measurement.first_difference = Some(Difference { found: 5, ..difference() });
+    });
+    assert!(check.detail.contains("wrong in one run"), "{}", check.detail);
+
     let (check, _) = Case::spoilt("determinism", |case| case.measurement.nondeterminism = Some("vector 0".into()));
     assert_eq!(check.verdict, Verdict::Fail);
 }
