@@ -92,8 +92,9 @@ impl<'a> Watcher<'a> {
         held(&self.progress).take();
         held(&self.working).clear();
         let Tally { ran, reused, skipped } = std::mem::take(&mut *held(&self.tally));
-        self.ui.tally(ran, reused);
-        if !skipped.is_empty() {
+        if skipped.is_empty() {
+            self.ui.tally(ran, reused);
+        } else {
             self.ui.show(&Event::Note { text: format!("not reached: {}", skipped.join(", ")) });
         }
     }

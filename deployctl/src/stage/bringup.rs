@@ -24,8 +24,7 @@ pub(super) struct File {
 
 impl File {
     pub(super) fn of(name: &str, content: &[u8]) -> Self {
-        let sha256 = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { name: name.to_owned(), sha256, bytes: content.len() }
+        Self { name: name.to_owned(), sha256: format!("{:x}", Sha256::digest(content)), bytes: content.len() }
     }
 }
 
@@ -179,7 +178,8 @@ fn answer(tensor: &Tensor, values: &[i8], ports: &[Port], recorded: Option<i64>)
 fn real(quantized: i8, scale: f32, zero_point: i64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "zero points of int8 tensors are int8 values")]
     let value = (i64::from(quantized) - zero_point) as f64 * f64::from(scale);
-    let digits = if value == 0.0 { 0 } else { value.abs().log10().floor() as i32 };
+    let exponent = format!("{value:e}");
+    let digits: i32 = exponent.rsplit('e').next().and_then(|digits| digits.parse().ok()).unwrap_or(0);
     match digits {
         -3..=4 => {
             let text = format!("{value:.*}", usize::try_from(4 - digits).unwrap_or(0));

@@ -173,7 +173,8 @@ fn a_limit_of_zero_allows_nothing_and_divides_nothing() {
 
 #[test]
 fn what_a_target_cannot_measure_or_nobody_limits_is_not_applicable() {
-    let nothing: [(&str, fn(&mut Case)); 6] = [
+    type Spoil = fn(&mut Case);
+    let nothing: [(&str, Spoil); 6] = [
         ("flash", |case| case.footprint.flash_bytes = None),
         ("flash", |case| case.limits.flash = None),
         ("stack", |case| (case.measurement.stack_app_bytes, case.measurement.stack_harness_bytes) = (None, None)),
