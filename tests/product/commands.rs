@@ -99,7 +99,9 @@ fn doctor_names_stage_and_command_for_what_is_missing() {
     for tool in ["cargo", "rustc", "rustup", "cc", "gcc", "as", "ld"] {
         let paths = std::env::var_os("PATH").unwrap();
         let found = std::env::split_paths(&paths).map(|folder| folder.join(tool)).find(|path| path.exists());
-        found.into_iter().for_each(|path| std::os::unix::fs::symlink(path, tools.path().join(tool)).unwrap());
+        if let Some(path) = found {
+            std::os::unix::fs::symlink(path, tools.path().join(tool)).unwrap();
+        }
     }
     let space = project("mps2-an386").env("PATH", tools.path().to_str().unwrap());
     space.run(&["doctor"]).exits(5).says(&[

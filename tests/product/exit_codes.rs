@@ -15,11 +15,11 @@ fn code_0_is_a_verdict_that_passes_and_code_1_one_that_does_not() {
     let peak = space.json("out/sample/host/gate-report.json")["metrics"]["arena_bytes"]["value"].as_f64().unwrap();
 
     space.edit(manifest, &budget, &format!("{} B", peak - 1.0));
-    let said = format!("fail arena headroom: {peak} of at most {} bytes (margin -", peak - 1.0);
+    let said = format!("fail arena headroom: planned peak {peak} bytes of a budget of {}", peak - 1.0);
     space.run(&["build"]).exits(1).says(&["sample on host: fail", &said, "raise `arena` budget"]);
 
     space.edit(manifest, &format!("{} B", peak - 1.0), &format!("{peak} B"));
-    let said = format!("thin arena headroom: {peak} of at most {peak} bytes (margin 0.0 %, 10 % asked for)");
+    let said = format!("thin arena headroom: planned peak {peak} bytes of a budget of {peak}");
     space.run(&["build"]).exits(1).says(&["sample on host: thin", &said]);
     space.run(&["--json", "build"]).exits(1).says(&[r#"{"event":"result","verdict":"thin"}"#]);
 }

@@ -190,7 +190,14 @@ impl Outcome {
 
     /// Both streams, lines that were broken for people joined again.
     fn plain(&self) -> String {
-        format!("{}{}", self.out, self.err).replace("\n  │ ", " ").replace("\n        ", " ")
+        let mut all = String::new();
+        for line in format!("{}{}", self.out, self.err).lines() {
+            let words = line.trim_start_matches([' ', '│']);
+            let goes_on = line.starts_with("  │ ") || line.starts_with("       ");
+            all.push(if goes_on { ' ' } else { '\n' });
+            all.push_str(if goes_on { words } else { line });
+        }
+        all
     }
 
     /// The events of `--json`.
