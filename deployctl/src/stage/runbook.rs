@@ -2,8 +2,6 @@
 //!
 //! The template has the words; here is what they need beside the dossier: files, commands, owners, the answer in words.
 
-use std::collections::BTreeMap;
-
 use camino::Utf8Path;
 use deployctl_cache::{BoxError, Fields, Job, Stage};
 use serde::Serialize;
@@ -111,14 +109,22 @@ impl Runbook {
         Ok(render::markdown("runbook.md", &self.template, &values)?)
     }
 
+    /// Each owner with what is theirs, in the manifest's order. A list: a template walks a map in no order.
+    fn people(&self) -> serde_json::Value {
+        let mut people: Vec<(&str, Vec<&str>)> = Vec::new();
+        for owner in &self.owners {
+            match people.iter_mut().find(|(who, _)| *who == owner.value) {
+                Some((_, nodes)) => nodes.push(&owner.name),
+                None => people.push((&owner.value, vec![&owner.name])),
+            }
+        }
+        people.into_iter().map(|(who, nodes)| json!({ "who": who, "nodes": nodes })).collect()
+    }
+
     /// Commands, people and signatures.
     fn describe(&self, values: &mut serde_json::Value) {
         let host = self.runner == Runner::Host;
-        let mut owners: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for owner in &self.owners {
-            owners.entry(&owner.value).or_default().push(&owner.name);
-        }
-        values["owners"] = json!(owners);
+        values["owners"] = self.people();
         values["contacts"] = json!(self.contacts);
         values["manifest"] = json!(self.manifest);
         values["host"] = json!(host);
