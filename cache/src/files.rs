@@ -15,6 +15,8 @@ use crate::{Digest, Error};
 
 const MAGIC: &str = "deployctl file digests 1\n";
 const OLD_ENOUGH_NS: i64 = 2_000_000_000;
+/// Bytes of an entry in a packed file, or a little less.
+const USUAL_ENTRY: usize = 128;
 
 /// A file whose content is an input. A key sees only its content.
 #[derive(Clone, Debug)]
@@ -121,7 +123,8 @@ fn read_unchanged(io: &Io, path: &Utf8Path, digest: Digest) -> Result<Vec<u8>, E
 /// Digests of files, remembered between builds.
 #[derive(Debug, Default)]
 pub(crate) struct Memo {
-    entries: HashMap<Utf8PathBuf, (Stamp, Digest)>,
+    /// By path as text: the hash of a path takes it apart.
+    entries: HashMap<String, (Stamp, Digest)>,
     changed: bool,
 }
 
@@ -130,6 +133,7 @@ impl Memo {
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         let mut memo = Self::default();
         let Some(mut reader) = Reader::open(bytes, MAGIC) else { return memo };
+        memo.entries.reserve(bytes.len() / USUAL_ENTRY);
         while !reader.is_empty() {
             let Some((path, stamp, digest)) = read_entry(&mut reader) else { return Self::default() };
             memo.entries.insert(path, (stamp, digest));
@@ -149,7 +153,7 @@ impl Memo {
         sorted.sort_by_key(|(path, _)| *path);
         let mut writer = Writer::new();
         for (path, (stamp, digest)) in sorted {
-            writer.text(path.as_str());
+            writer.text(path);
             for number in [stamp.device, stamp.inode, stamp.size] {
                 writer.number(number);
             }
@@ -176,26 +180,26 @@ impl Memo {
     /// Forgets files that are gone.
     pub(crate) fn retain(&mut self, mut exists: impl FnMut(&Utf8Path) -> bool) {
         let before = self.entries.len();
-        self.entries.retain(|path, _| exists(path));
+        self.entries.retain(|path, _| exists(Utf8Path::new(path)));
         self.changed |= before != self.entries.len();
     }
 
     /// The digest of a file with this stamp, if remembered.
     pub(crate) fn get(&self, path: &Utf8Path, stamp: &Stamp) -> Option<Digest> {
-        self.entries.get(path).filter(|(then, _)| then == stamp).map(|(_, digest)| *digest)
+        self.entries.get(path.as_str()).filter(|(then, _)| then == stamp).map(|(_, digest)| *digest)
     }
 
     /// Remembers a digest whose reading began at `now`, if the file was old enough to be sure.
     pub(crate) fn put(&mut self, path: &Utf8Path, stamp: Stamp, digest: Digest, now: i64) {
         if stamp.modified.max(stamp.changed).saturating_add(OLD_ENOUGH_NS) <= now {
-            self.entries.insert(path.to_owned(), (stamp, digest));
+            self.entries.insert(path.as_str().to_owned(), (stamp, digest));
             self.changed = true;
         }
     }
 }
 
-fn read_entry(reader: &mut Reader<'_>) -> Option<(Utf8PathBuf, Stamp, Digest)> {
-    let path = Utf8PathBuf::from(reader.text()?);
+fn read_entry(reader: &mut Reader<'_>) -> Option<(String, Stamp, Digest)> {
+    let path = reader.text()?.to_owned();
     let (device, inode, size) = (reader.number()?, reader.number()?, reader.number()?);
     let (modified, changed) = (reader.signed()?, reader.signed()?);
     Some((path, Stamp { device, inode, size, modified, changed }, reader.digest()?))

@@ -53,7 +53,8 @@ pub struct Delivered {
 struct Delivery<'a> {
     store: &'a Store,
     dest: &'a Utf8Path,
-    wanted: BTreeMap<&'a Utf8Path, &'a Placement>,
+    /// By path as text, which is quicker to compare.
+    wanted: BTreeMap<&'a str, &'a Placement>,
     delivered: Delivered,
 }
 
@@ -75,7 +76,7 @@ pub fn materialize(store: &Store, dest: &Utf8Path, placements: &[Placement]) -> 
 }
 
 /// The placements by path; two for one path must agree, and no path may leave the folder.
-fn wanted(placements: &[Placement]) -> Result<BTreeMap<&Utf8Path, &Placement>, Error> {
+fn wanted(placements: &[Placement]) -> Result<BTreeMap<&str, &Placement>, Error> {
     let mut wanted = BTreeMap::new();
     for placement in placements {
         let path = placement.path.as_path();
@@ -83,7 +84,7 @@ fn wanted(placements: &[Placement]) -> Result<BTreeMap<&Utf8Path, &Placement>, E
         if !below || path.as_str().is_empty() || path == LIST {
             return Err(Error::BadPath(path.to_owned()));
         }
-        if wanted.insert(path, placement).is_some_and(|other| other != placement) {
+        if wanted.insert(path.as_str(), placement).is_some_and(|other| other != placement) {
             return Err(Error::Twice { node: "out".to_owned(), path: path.to_owned() });
         }
     }
@@ -205,7 +206,7 @@ impl Delivery<'_> {
 
     fn note_removed(&mut self, old: &Utf8Path) -> Result<(), Error> {
         for (path, placement) in self.list(old)? {
-            if !self.wanted.contains_key(&*path) && self.is_like(&old.join(&path), &placement)? {
+            if !self.wanted.contains_key(path.as_str()) && self.is_like(&old.join(&path), &placement)? {
                 self.delivered.removed.push(path);
             }
         }

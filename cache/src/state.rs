@@ -102,8 +102,10 @@ impl<'g> States<'g> {
         self.wake(id);
     }
 
-    /// A stage has its outputs.
+    /// A stage has its outputs, made or found.
     pub(crate) fn done(&mut self, id: StageId, made: Made) {
+        // One that the survey found may have been woken by its inputs before its turn came: it is not to go again.
+        self.ready.remove(&(self.rank(id), id));
         self.each[id.0] = State::Done(made);
         self.wake_dependents(id);
     }

@@ -19,7 +19,8 @@ pub struct Image {
     pub ram_bytes: u64,
     /// Size of every function and object that has a symbol, by demangled name without its hash. Equal names add up.
     pub symbols: BTreeMap<String, u64>,
-    /// BLAKE3 of the loadable segments: address, length and bytes of each, in file order.
+    /// BLAKE3 of the loadable segments: address, length and bytes of each, in file order. Where the file's header is in a
+    /// segment, what it says of the section table, which no loader reads, is taken as zero.
     pub digest: String,
 }
 
@@ -49,12 +50,25 @@ pub fn read(bytes: &[u8]) -> Result<Image, ElfError> {
 fn loadable_digest(file: &object::File) -> Result<String, ElfError> {
     let mut hasher = blake3::Hasher::new();
     for segment in file.segments() {
-        let bytes = segment.data()?;
+        let mut bytes = segment.data()?.to_vec();
+        if segment.file_range().0 == 0 {
+            forget_sections(&mut bytes, file.is_64());
+        }
         hasher.update(&segment.address().to_le_bytes());
         hasher.update(&(bytes.len() as u64).to_le_bytes());
-        hasher.update(bytes);
+        hasher.update(&bytes);
     }
     Ok(hasher.finalize().to_hex().to_string())
+}
+
+/// Zeroes `e_shoff`, `e_shnum` and `e_shstrndx`: they depend on debugging information, which is not loaded.
+fn forget_sections(header: &mut [u8], is_64: bool) {
+    let (offset, count) = if is_64 { (0x28..0x30, 0x3c..0x40) } else { (0x20..0x24, 0x30..0x34) };
+    for range in [offset, count] {
+        if let Some(field) = header.get_mut(range) {
+            field.fill(0);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -68,6 +82,24 @@ mod tests {
         assert!(image.flash_bytes > 10_000 && image.ram_bytes > 0);
         assert!(image.symbols.keys().any(|name| name == "deployctl::elf::read"), "{}", image.symbols.len());
         assert_eq!(image, read(&bytes).unwrap());
+    }
+
+    #[test]
+    fn where_the_section_table_lies_is_no_part_of_the_image() {
+        let mut bytes = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        let digest = |bytes: &[u8]| loadable_digest(&object::File::parse(bytes).unwrap()).unwrap();
+        let before = digest(&bytes);
+        // The section table moves to the end, as it would behind longer debugging information.
+        let at = usize::try_from(u64::from_le_bytes(bytes[0x28..0x30].try_into().unwrap())).unwrap();
+        let table = bytes[at..].to_vec();
+        let end = bytes.len().next_multiple_of(8);
+        bytes.resize(end, 0);
+        bytes.extend(table);
+        bytes[0x28..0x30].copy_from_slice(&(end as u64).to_le_bytes());
+        assert_eq!(digest(&bytes), before);
+        let entry = bytes[0x18];
+        bytes[0x18] = !entry;
+        assert_ne!(digest(&bytes), before);
     }
 
     #[test]

@@ -82,32 +82,53 @@ pub fn code(text: &str) -> String {
     }
 }
 
-/// A sentence of our own with names of others in it, code spans kept: nothing in it ends its line or becomes HTML.
+/// A sentence of our own with names of others in it, code spans kept: nothing in it ends its line, or becomes HTML or a link.
 pub fn prose(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
-    let mut pieces = text.split('`').peekable();
+    // Fences of several backticks are never ours; as one quote they cannot change which backticks belong together.
+    let mut pieces = single_fences(text).split('`').map(str::to_owned).collect::<Vec<_>>().into_iter().peekable();
     let mut in_code = false;
     while let Some(piece) = pieces.next() {
         if in_code && pieces.peek().is_some() {
-            safe.push_str(&if piece.is_empty() { "` `".to_owned() } else { code(piece) });
+            safe.push_str(&code(&piece));
         } else {
             // A backtick without its partner is text.
             safe.push_str(if in_code { "\\`" } else { "" });
-            safe.push_str(&sentence(piece));
+            safe.push_str(&sentence(&piece));
         }
         in_code = !in_code;
     }
     safe
 }
 
-/// Like [`cell`], for words of ours: brackets and the like stay as they are.
+fn single_fences(text: &str) -> String {
+    let mut single = String::with_capacity(text.len());
+    let mut run = 0;
+    for character in text.chars().chain(['\n']) {
+        if character == '`' {
+            run += 1;
+            continue;
+        }
+        match run {
+            0 => {}
+            1 => single.push('`'),
+            _ => single.push('\''),
+        }
+        run = 0;
+        single.push(character);
+    }
+    single.pop();
+    single
+}
+
+/// Like [`cell`], for words of ours: underscores and the like stay as they are.
 fn sentence(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
-            '|' | '\\' | '*' => safe.extend(['\\', character]),
+            '|' | '\\' | '*' | '[' => safe.extend(['\\', character]),
             control if control.is_control() => safe.push(' '),
             plain => safe.push(plain),
         }
@@ -161,7 +182,7 @@ mod tests {
     fn sentences_keep_their_code_and_lose_their_traps() {
         assert_eq!(prose("op:1 writes `a/<b>|c`, see `mismatch`"), "op:1 writes `a/<b>\\|c`, see `mismatch`");
         assert_eq!(prose("`evil`<img src=x>\n# title`"), "`evil`&lt;img src=x&gt; # title\\`");
-        assert_eq!(prose("``"), "` `");
+        assert_eq!(prose("at [0, 1] ``` [x](y)"), "at \\[0, 1] ' \\[x](y)");
     }
 
     #[test]

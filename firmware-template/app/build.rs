@@ -1,4 +1,4 @@
-//! Links firmware by the workspace's `memory.x`; a host build needs nothing.
+//! Links firmware by the workspace's `memory.x`; a host build has no build id, which would depend on where it was built.
 
 use std::env;
 use std::path::PathBuf;
@@ -11,5 +11,7 @@ fn main() {
         println!("cargo::rustc-link-search={}", workspace.display());
         println!("cargo::rustc-link-arg-bins=--nmagic");
         println!("cargo::rustc-link-arg-bins=-Tlink.x");
+    } else if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux") {
+        println!("cargo::rustc-link-arg-bins=-Wl,--build-id=none");
     }
 }

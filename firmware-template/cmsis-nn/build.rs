@@ -10,6 +10,8 @@ use std::process::Command;
 const DESCRIPTION: &str = "cmsis-nn.sources";
 /// Names the library's folder where there is no description.
 const FOLDER: &str = "DEPLOYCTL_CMSIS_NN";
+/// Names the folder of a `libcmsis_nn.a` that is there already.
+const LIBRARY: &str = "DEPLOYCTL_CMSIS_NN_LIBRARY";
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -29,6 +31,13 @@ fn main() -> Result<()> {
     println!("cargo:rerun-if-changed={DESCRIPTION}");
     println!("cargo:rerun-if-changed=csrc");
     println!("cargo:rerun-if-env-changed={FOLDER}");
+    println!("cargo:rerun-if-env-changed={LIBRARY}");
+    if let Ok(folder) = env::var(LIBRARY) {
+        println!("cargo:rustc-link-search=native={folder}");
+        println!("cargo:rustc-link-lib=static=cmsis_nn");
+        println!("cargo:rustc-cfg=cmsis_nn_library");
+        return Ok(());
+    }
     let crate_folder = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let description = crate_folder.join(DESCRIPTION);
     let library = if description.exists() {

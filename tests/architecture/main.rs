@@ -3,6 +3,8 @@
 //!
 //! Reads the page's tables, so that page and code cannot disagree. Test code may use what it likes and is not read.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -4,13 +4,13 @@
 //! `SNAPSHOTS=overwrite cargo test --test docs` writes `docs/reference/cli.md` anew.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 mod cli;
 mod console;
 mod examples;
 mod links;
 mod page;
+mod signatures;
 
 use std::path::{Path, PathBuf};
 

@@ -50,7 +50,7 @@ pub(crate) fn all() -> Vec<String> {
             let path = format!("{folder}/{name}");
             if repository().join(&path).is_dir() {
                 folders.push(path);
-            } else if name.ends_with(".md") {
+            } else if name.strip_suffix(".md").is_some() {
                 pages.push(path);
             }
         }

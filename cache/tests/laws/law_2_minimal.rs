@@ -1,5 +1,7 @@
 //! Law 2: what has not changed does not run.
 
+use deployctl_cache::{Engine, Event};
+
 use crate::space::{Habit, Mix, Mixes, Space, diamond};
 
 #[test]
@@ -9,6 +11,24 @@ fn law_2_minimal_a_second_build_runs_nothing() {
     assert!(space.ran(&diamond(Mix::new("2"))).is_empty());
     std::fs::remove_dir_all(space.path("store/store-v1/index")).unwrap();
     assert!(space.ran(&diamond(Mix::new("2"))).is_empty(), "the records alone are enough");
+}
+
+#[test]
+fn law_2_minimal_each_stage_ends_once() {
+    let space = Space::new();
+    let graph = diamond(Mix::new("2"));
+    for _ in 0..2 {
+        let ended = std::sync::Mutex::new(Vec::new());
+        let hear = |event: Event<'_>| {
+            if let Event::Finished { node, .. } = event {
+                ended.lock().unwrap().push(node.to_owned());
+            }
+        };
+        Engine::new(&space.store(), space.options.clone()).build(&graph, &hear).unwrap();
+        let mut ended = ended.into_inner().unwrap();
+        ended.sort();
+        assert_eq!(ended, ["four", "one", "three", "two"]);
+    }
 }
 
 #[test]

@@ -61,9 +61,7 @@ fn build(args: &Build, workshop: &Workshop) -> Result<Verdict, Error> {
 }
 
 fn options(args: &Build, manifests: &[Manifest], workshop: &Workshop) -> Options {
-    let mut options =
-        Options { verify: args.verify, check: args.check, scope: plan::scope(manifests), ..Options::default() };
-    options.cancel = workshop.around.engine_cancel.clone();
+    let mut options = Options { verify: args.verify, check: args.check, ..workshop.options(manifests) };
     if let Some(jobs) = args.jobs {
         options.jobs = jobs.get();
     }

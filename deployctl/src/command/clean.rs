@@ -9,6 +9,7 @@ use super::Done;
 use super::workshop::{Workshop, store_error};
 use crate::cli;
 use crate::error::{Error, Kind};
+use crate::manifest;
 use crate::render::grouped;
 use crate::ui::Event;
 
@@ -16,8 +17,9 @@ pub(super) fn run(args: &cli::Clean, workshop: &Workshop) -> Result<Done, Error>
     if let Some(days) = args.store_older_than {
         return sweep(days, workshop);
     }
-    let roots: BTreeSet<_> =
-        workshop.around.manifests(&args.manifests)?.into_iter().map(|manifest| manifest.root).collect();
+    // A manifest with mistakes is no reason to keep what it built.
+    let paths = workshop.around.manifest_paths(&args.manifests)?;
+    let roots: BTreeSet<_> = paths.iter().map(|path| manifest::project_root(path)).collect();
     for root in roots {
         let out = root.join("out");
         if !out.exists() {

@@ -81,7 +81,8 @@ impl Delivery<'_> {
             placed => placed.map_err(|error| store_error(&error))?,
         };
         for kept in delivered.kept {
-            let text = format!("`{}/{}` was changed by hand: kept as `{}`", target.out, kept.path, kept.kept_as);
+            let out = target.out.strip_prefix(&self.workshop.around.cwd).unwrap_or(&target.out);
+            let text = format!("`{out}/{}` was changed by hand: kept as `{}`", kept.path, kept.kept_as);
             self.workshop.ui.show(&Event::Note { text });
         }
         share(target, self.manifests, self.materials, self.workshop)?;

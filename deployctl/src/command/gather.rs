@@ -1,6 +1,7 @@
 //! A manifest's materials: contents of its files, identities of its tools, sources as `deploy.lock` wants them.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deployctl_cache::TreeInput;
@@ -54,7 +55,7 @@ pub(super) fn gather(manifests: &[Manifest], workshop: &Workshop) -> Result<Vec<
 struct Gathering<'w> {
     workshop: &'w Workshop<'w>,
     /// By project root.
-    locks: Once<Utf8PathBuf, Lockfile>,
+    locks: Once<Utf8PathBuf, Rc<Lockfile>>,
     /// By the recorded digest.
     crates: Once<Option<String>, Tree>,
     /// By target triple.
@@ -104,7 +105,8 @@ impl Gathering<'_> {
             Vectors::File(path) => Some(file(path)?),
             Vectors::Random { .. } => None,
         };
-        let lock = self.locks.get(manifest.root.clone(), || lockfile(&manifest.root))?.group(&manifest.name.value);
+        let lock = self.locks.get(manifest.root.clone(), || lockfile(&manifest.root).map(Rc::new))?;
+        let lock = lock.group(&manifest.name.value);
         let targets = manifest.targets.iter().map(|target| self.target(manifest, target, &lock));
         Ok(Materials { model: file(&manifest.model.path)?, vectors, targets: targets.collect::<Result<_, Error>>()? })
     }

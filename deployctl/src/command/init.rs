@@ -72,8 +72,8 @@ fn tell(around: &Surroundings, found: &Survey, manifest: &Utf8Path) {
         }
         let count = found.unsupported.len();
         format!(
-            "wrote {manifest}: {count} operators have no kernel, so there is no firmware yet, and the arena's budget is a guess\n\
-             next: change the model; deployctl build reports what is missing"
+            "wrote {manifest}; operators without a kernel: {count}, so there is no firmware yet and the budget is a guess\n\
+             next: change the model, or see with deployctl build what it lacks"
         )
     };
     let fields = serde_json::json!({ "manifest": manifest, "peak": found.peak, "unsupported": found.unsupported });

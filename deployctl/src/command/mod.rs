@@ -138,11 +138,7 @@ impl Surroundings<'_> {
     /// The manifests that are named, or all of the project around the working directory. Every mistake of every file is
     /// shown before the first error comes back.
     pub(crate) fn manifests(&self, named: &Manifests) -> Result<Vec<Manifest>, Error> {
-        let paths = if named.manifests.is_empty() {
-            self.discover()?
-        } else {
-            named.manifests.iter().map(|path| self.path(path)).collect()
-        };
+        let paths = self.manifest_paths(named)?;
         let roots: Vec<Utf8PathBuf> = paths.iter().map(|path| manifest::project_root(path)).collect();
         let syntax =
             Home::from_env(&self.env).map_or_else(|_| Syntax::default(), |home| Syntax::in_folder(home.syntax()));
@@ -171,6 +167,14 @@ impl Surroundings<'_> {
         }
         manifest::clashes(&manifests).map_err(|errors| Error::new(Kind::Manifest, errors))?;
         Ok(manifests)
+    }
+
+    /// Where these manifests are, be they in order or not.
+    pub(crate) fn manifest_paths(&self, named: &Manifests) -> Result<Vec<Utf8PathBuf>, Error> {
+        if named.manifests.is_empty() {
+            return self.discover();
+        }
+        Ok(named.manifests.iter().map(|path| self.path(path)).collect())
     }
 
     fn discover(&self) -> Result<Vec<Utf8PathBuf>, Error> {

@@ -1,6 +1,6 @@
 //! `plan`: what a build would do, from the code that builds.
 
-use deployctl_cache::{Engine, Forecast, Options};
+use deployctl_cache::{Engine, Forecast};
 
 use super::Done;
 use super::gather::gather;
@@ -14,8 +14,8 @@ pub(super) fn run(args: &cli::Plan, workshop: &Workshop) -> Result<Done, Error> 
     let manifests = workshop.around.manifests(&args.manifests)?;
     let materials = gather(&manifests, workshop)?;
     let plan = plan::plan(&manifests, &materials, &workshop.runtime());
-    let options = Options { scope: plan::scope(&manifests), ..Options::default() };
-    let forecasts = Engine::new(&workshop.store, options).plan(&plan.graph).map_err(|error| store_error(&error))?;
+    let engine = Engine::new(&workshop.store, workshop.options(&manifests));
+    let forecasts = engine.plan(&plan.graph).map_err(|error| store_error(&error))?;
     workshop.remember();
     for (id, forecast) in plan.graph.ids().zip(&forecasts) {
         let node = plan.graph.node_name(id);

@@ -41,8 +41,9 @@ impl<'a> Watcher<'a> {
         use deployctl_cache::Event as Heard;
         match event {
             Heard::Started { node, stage } => {
-                let place = node.trim_end_matches(stage).trim_end_matches('/').replace('/', " on ");
-                let line = self.ui.working(format!("{stage:<10} {place}"));
+                let found = self.plan.places.get(*node).map(|place| [&place.deployment, &place.target]);
+                let names: Vec<&str> = found.into_iter().flatten().flatten().map(String::as_str).collect();
+                let line = self.ui.working(format!("{stage:<10} {}", names.join(" on ")));
                 held(&self.working).insert((*node).to_owned(), line);
             }
             Heard::Finished { node, stage, status: Status::Ran, duration } => {
@@ -91,8 +92,9 @@ impl<'a> Watcher<'a> {
         held(&self.progress).take();
         held(&self.working).clear();
         let Tally { ran, reused, skipped } = std::mem::take(&mut *held(&self.tally));
-        self.ui.tally(ran, reused);
-        if !skipped.is_empty() {
+        if skipped.is_empty() {
+            self.ui.tally(ran, reused);
+        } else {
             self.ui.show(&Event::Note { text: format!("not reached: {}", skipped.join(", ")) });
         }
     }

@@ -1,6 +1,6 @@
 //! `why`: a stage's key, field by field, where it differs from the last time.
 
-use deployctl_cache::{Engine, FieldChange, Forecast, Options, StageId};
+use deployctl_cache::{Engine, FieldChange, Forecast, StageId};
 
 use super::Done;
 use super::gather::gather;
@@ -14,8 +14,7 @@ pub(super) fn run(args: &cli::Why, workshop: &Workshop) -> Result<Done, Error> {
     let manifests = workshop.around.manifests(&args.manifests)?;
     let materials = gather(&manifests, workshop)?;
     let plan = plan::plan(&manifests, &materials, &workshop.runtime());
-    let options = Options { scope: plan::scope(&manifests), ..Options::default() };
-    let engine = Engine::new(&workshop.store, options);
+    let engine = Engine::new(&workshop.store, workshop.options(&manifests));
     for id in stages(&plan, &args.stage)? {
         let why = engine.why(&plan.graph, id).map_err(|error| store_error(&error))?;
         let answer = match &why.forecast {

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use deployctl_cache::Store;
+use deployctl_cache::{Options, Store};
 
 use super::Surroundings;
 use crate::error::{Error, Kind};
 use crate::fetch::{Fetcher, Home};
+use crate::manifest::Manifest;
+use crate::plan;
 use crate::stage::Runtime;
 use crate::tool::{Memo, SearchPath, Supervisor, Toolbox};
 use crate::ui::{Event, Ui};
@@ -42,6 +44,11 @@ impl<'a> Workshop<'a> {
             supervisor: around.supervisor.clone(),
             home,
         })
+    }
+
+    /// How the engine works for these manifests; what a project's stages came to last is kept apart from other projects.
+    pub(crate) fn options(&self, manifests: &[Manifest]) -> Options {
+        Options { scope: plan::scope(manifests), cancel: self.around.engine_cancel.clone(), ..Options::default() }
     }
 
     /// What stages start tools with.

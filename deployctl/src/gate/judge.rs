@@ -339,13 +339,16 @@ fn after(text: String, verdict: Verdict, next: &str) -> String {
 
 fn place(difference: &Difference) -> String {
     let operator = difference.operator.map_or_else(String::new, |operator| format!("op:{} ", operator.0));
-    format!(
-        "vector {}: {operator}{} writes `{}`, which at {:?} is {} and should be {}",
-        difference.vector,
-        difference.operator_name,
-        short_name(&difference.tensor),
-        difference.coordinate,
-        difference.found,
-        difference.expected
-    )
+    let (name, tensor) = (&difference.operator_name, short_name(&difference.tensor));
+    let writes = format!("vector {}: {operator}{name} writes `{tensor}`", difference.vector);
+    if difference.found == difference.expected {
+        return format!(
+            "{writes}, whose digest was wrong in one run, while the tensor was right when it was asked for"
+        );
+    }
+    let Difference { coordinate, found, expected, .. } = difference;
+    format!("{writes}, which at {coordinate:?} is {found} and should be {expected}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ pub fn short_name(name: &str) -> String {
     let first = name.split(';').find(|part| !part.is_empty()).unwrap_or(name);
     let parts: Vec<&str> = first.split('/').filter(|part| !part.is_empty()).collect();
     let telling = parts[parts.len().saturating_sub(2)..].join("/");
+    let telling = if telling.is_empty() { name.to_owned() } else { telling };
     let letters: Vec<char> = telling.chars().collect();
     if letters.len() <= ROOM {
         return telling;
@@ -24,7 +25,8 @@ mod tests {
         assert_eq!(short_name("model/act/Relu;model/bn;model/conv"), "act/Relu");
         assert_eq!(short_name("Identity"), "Identity");
         assert_eq!(short_name(""), "");
-        assert_eq!(short_name(";;"), "");
+        assert_eq!(short_name(";;"), ";;");
+        assert_eq!(short_name("//"), "//");
         assert_eq!(
             short_name(&format!("{}/{}", "a".repeat(40), "b".repeat(40))),
             format!("{}…{}", "a".repeat(16), "b".repeat(15))

@@ -120,7 +120,7 @@ pub(super) const FAULT: Guide = Guide {
     meaning: "the processor took a fault; `cfsr` says which: bits 0 to 7 forbidden memory, 8 to 15 bus, 16 undefined \
               instruction, 17 invalid state, 19 coprocessor or floating-point unit off, 24 unaligned access, 25 division by zero",
     check: "the line of code: `arm-none-eabi-addr2line -f -e harness.elf 0x` followed by `pc`; then `address`, where there is one",
-    fix: "undefined instruction or coprocessor: the image is for another core; bus or memory: compare `address` with the board's memory",
+    fix: "see which core the image was built for, if the instruction is undefined or the coprocessor off; else compare `address` with the board's memory",
 };
 
 pub(super) const PANIC: Guide = Guide {
@@ -136,7 +136,7 @@ pub(super) const STACK_OVERFLOW: Guide = Guide {
     code: "stack-overflow",
     boards_only: true,
     sign: "`error stack-overflow operator=…`",
-    meaning: "the stack reached the end of its memory; static data beside it may be damaged",
+    meaning: "the stack reached the end of its memory, and may have damaged what lies beside it",
     check: "the board's RAM, less static RAM, against the stack that this build is known to use",
     fix: "give the RAM region of the board more room, or take static data out of it",
 };

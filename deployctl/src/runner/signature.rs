@@ -186,8 +186,11 @@ impl fmt::Display for Signature {
             Self::WrongImage { have, want } => {
                 write!(f, "the image carries build `{have}`, the session is for `{want}`")
             }
-            Self::GuardLow { operator } | Self::GuardHigh { operator } | Self::StackOverflow { operator } => {
+            Self::GuardLow { operator } | Self::GuardHigh { operator } => {
                 write!(f, "{} during {}", self.guide().meaning, During(*operator))
+            }
+            Self::StackOverflow { operator } => {
+                write!(f, "the stack reached the end of its memory during {}", During(*operator))
             }
             Self::Fault { operator, pc, lr, cfsr, hfsr, address } => {
                 write!(f, "{} during {}, at pc {pc:#010x}", fault_cause(*cfsr, *hfsr), During(*operator))?;

@@ -24,8 +24,7 @@ pub(super) struct File {
 
 impl File {
     pub(super) fn of(name: &str, content: &[u8]) -> Self {
-        let sha256 = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { name: name.to_owned(), sha256, bytes: content.len() }
+        Self { name: name.to_owned(), sha256: format!("{:x}", Sha256::digest(content)), bytes: content.len() }
     }
 }
 
@@ -66,21 +65,17 @@ pub(super) struct PortRow {
     pub name: String,
     pub dtype: &'static str,
     pub shape: String,
-    pub scale: Option<String>,
-    pub zero_point: Option<i64>,
+    /// How a number becomes a real value, as a formula.
+    pub real: Option<String>,
 }
 
 impl Ports {
     pub(super) fn of(graph: &Graph) -> Self {
-        let row = |tensor: &Tensor| {
-            let (scale, zero_point) = affine(tensor);
-            PortRow {
-                name: tensor.name.clone(),
-                dtype: tensor.dtype.name(),
-                shape: shape(tensor),
-                scale: scale.map(|scale| scale.to_string()),
-                zero_point,
-            }
+        let row = |tensor: &Tensor| PortRow {
+            name: tensor.name.clone(),
+            dtype: tensor.dtype.name(),
+            shape: shape(tensor),
+            real: formula(tensor),
         };
         let rows = |ids: &[TensorId]| ids.iter().map(|id| row(graph.tensor(*id))).collect();
         Self { inputs: rows(&graph.inputs), outputs: rows(&graph.outputs) }
@@ -88,9 +83,18 @@ impl Ports {
 }
 
 /// Real value of one step, and the quantized value that stands for zero.
-fn affine(tensor: &Tensor) -> (Option<f32>, Option<i64>) {
-    tensor.quantization.as_ref().map_or((None, None), |quantization| {
-        (quantization.scales.first().copied(), quantization.zero_points.first().copied())
+fn affine(tensor: &Tensor) -> Option<(f32, i64)> {
+    let quantization = tensor.quantization.as_ref()?;
+    quantization.scales.first().copied().zip(quantization.zero_points.first().copied())
+}
+
+/// `(number + 128) × 0.00390625`.
+fn formula(tensor: &Tensor) -> Option<String> {
+    let (scale, zero_point) = affine(tensor)?;
+    Some(match zero_point {
+        0 => format!("number × {scale}"),
+        1.. => format!("(number − {zero_point}) × {scale}"),
+        _ => format!("(number + {}) × {scale}", zero_point.unsigned_abs()),
     })
 }
 
@@ -108,9 +112,8 @@ pub(super) struct Answer {
     pub shape: String,
     /// Number of elements.
     pub count: usize,
-    /// Real value of one step, and the quantized value that stands for zero.
-    pub scale: Option<String>,
-    pub zero_point: Option<i64>,
+    /// How a number becomes a real value, as a formula.
+    pub real: Option<String>,
     /// Whether `elements` are only the largest.
     pub only_largest: bool,
     /// In order of position.
@@ -141,14 +144,14 @@ pub(super) fn answers(graph: &Graph, ports: &[Port], expectation: &Expectation) 
 
 fn answer(tensor: &Tensor, values: &[i8], ports: &[Port], recorded: Option<i64>) -> Answer {
     let labels = ports.iter().find(|port| port.name == tensor.name).and_then(|port| port.labels.as_deref());
-    let (scale, zero_point) = affine(tensor);
+    let affine = affine(tensor);
     let label = |index: usize| labels.and_then(|labels| labels.get(index)).cloned();
     let element = |(index, &quantized): (usize, &i8)| Element {
         index,
         label: label(index),
         hex: format!("{quantized:02x}"),
         quantized,
-        value: scale.zip(zero_point).map(|(scale, zero)| real(quantized, scale, zero)),
+        value: affine.map(|(scale, zero_point)| real(quantized, scale, zero_point)),
     };
     let all: Vec<Element> = values.iter().enumerate().map(element).collect();
     let mut largest: Vec<&Element> = all.iter().collect();
@@ -160,8 +163,7 @@ fn answer(tensor: &Tensor, values: &[i8], ports: &[Port], recorded: Option<i64>)
         name: tensor.name.clone(),
         shape: shape(tensor),
         count: all.len(),
-        scale: scale.map(|scale| scale.to_string()),
-        zero_point,
+        real: formula(tensor),
         only_largest,
         elements,
         top,
@@ -176,7 +178,8 @@ fn answer(tensor: &Tensor, values: &[i8], ports: &[Port], recorded: Option<i64>)
 fn real(quantized: i8, scale: f32, zero_point: i64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "zero points of int8 tensors are int8 values")]
     let value = (i64::from(quantized) - zero_point) as f64 * f64::from(scale);
-    let digits = if value == 0.0 { 0 } else { value.abs().log10().floor() as i32 };
+    let exponent = format!("{value:e}");
+    let digits: i32 = exponent.rsplit('e').next().and_then(|digits| digits.parse().ok()).unwrap_or(0);
     match digits {
         -3..=4 => {
             let text = format!("{value:.*}", usize::try_from(4 - digits).unwrap_or(0));
@@ -236,6 +239,7 @@ mod tests {
         assert_eq!(found[0].elements[0].value.as_deref(), Some("0"));
         assert_eq!(found[0].elements[2].hex, "fd");
         assert_eq!(found[0].recorded.as_deref(), Some("1, yes"));
+        assert_eq!(found[0].real.as_deref(), Some("(number + 128) × 0.00390625"));
         assert!(!found[0].only_largest);
     }
 

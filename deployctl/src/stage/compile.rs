@@ -18,6 +18,9 @@ use crate::error::{Error, Kind};
 use crate::gate::evidence::{FirmwareCrate, Footprint};
 use crate::tool::{HostLinker, Invocation, Rustc};
 
+/// Tells the `cmsis-nn` crate where `libcmsis_nn.a` lies.
+const LIBRARY: &str = "DEPLOYCTL_CMSIS_NN_LIBRARY";
+
 /// Toolchain, crates and target.
 #[derive(Debug, Serialize)]
 pub struct Compile {
@@ -52,7 +55,7 @@ impl Stage for Compile {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn fields(&self) -> Fields {
@@ -112,18 +115,17 @@ impl Compile {
 
     /// Cargo in its own world.
     fn cargo(&self, work: &Utf8Path, project: &Utf8Path, archive: Option<&Utf8Path>) -> Invocation {
-        let mut settings = vec![
+        let settings = [
             "source.crates-io.replace-with=\"vendored\"".to_owned(),
             format!("source.vendored.directory={:?}", self.crates.vendor.as_str()),
         ];
-        if let (Some(folder), Some(target)) = (archive, &self.rust_target) {
-            settings.push(format!("target.{target}.cmsis_nn.rustc-link-lib=[\"static=cmsis_nn\"]"));
-            settings.push(format!("target.{target}.cmsis_nn.rustc-link-search=[{:?}]", format!("native={folder}")));
-            settings.push(format!("target.{target}.cmsis_nn.rustc-cfg=[\"cmsis_nn_library\"]"));
-        }
+        // Told to the build script, and not by a `links` override: that would change the names that Cargo gives to symbols,
+        // and with them their order in the image.
+        let library = archive.map(|folder| (LIBRARY.to_owned(), folder.to_string()));
         Invocation::new(self.rustc.cargo.clone())
             .args(settings.into_iter().flat_map(|setting| ["--config".to_owned(), setting]))
             .envs(&self.environment(work, project))
+            .envs(library.iter().map(|(name, folder)| (name, folder)))
     }
 
     fn environment(&self, work: &Utf8Path, project: &Utf8Path) -> BTreeMap<String, String> {

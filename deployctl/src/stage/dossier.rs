@@ -157,41 +157,57 @@ pub(super) struct Dossier {
     pub measurement: Measurement,
 }
 
-impl Dossier {
-    /// Gathers the evidence of a target.
-    pub(super) fn read(subject: &Subject, job: &Job) -> Result<Self, BoxError> {
-        let judgement: Judgement = job.read_json("verdict")?;
-        let audit: Audit = job.read_json("audit")?;
-        let planned: Planned = job.read_json("memory")?;
-        let expectation: Expectation = job.read_json("expectation")?;
-        let footprint: Footprint = job.read_json("footprint")?;
-        let measurement: Measurement = job.read_json("measurement")?;
-        let emission: Emission = job.read_json("emission")?;
+/// What stages found out, from the gate backwards.
+pub(super) struct Papers {
+    pub judgement: Judgement,
+    pub audit: Audit,
+    pub planned: Planned,
+    pub expectation: Expectation,
+    pub footprint: Footprint,
+    pub measurement: Measurement,
+    pub emission: Emission,
+}
+
+impl Papers {
+    pub(super) fn read(job: &Job) -> Result<Self, BoxError> {
         Ok(Self {
+            judgement: job.read_json("verdict")?,
+            audit: job.read_json("audit")?,
+            planned: job.read_json("memory")?,
+            expectation: job.read_json("expectation")?,
+            footprint: job.read_json("footprint")?,
+            measurement: job.read_json("measurement")?,
+            emission: job.read_json("emission")?,
+        })
+    }
+}
+
+impl Dossier {
+    /// Everything about a target, from its papers.
+    pub(super) fn of(subject: &Subject, papers: &Papers) -> Self {
+        let Papers { judgement, audit, planned, expectation, footprint, measurement, emission } = papers;
+        let row = |check: &Check| Row { verdict_text: check.verdict.name().to_owned(), check: check.clone() };
+        Self {
             verdict: judgement.verdict,
             verdict_text: judgement.verdict.name().to_owned(),
-            gates: judgement
-                .checks
-                .into_iter()
-                .map(|check| Row { verdict_text: check.verdict.name().to_owned(), check })
-                .collect(),
-            metrics: metrics(planned.plan.as_ref(), &footprint, &measurement, &audit),
-            operators: operators(&audit, &footprint, expectation.vectors.first()),
-            code: code(&footprint),
-            warnings: warnings(&expectation, &audit),
+            gates: judgement.checks.iter().map(row).collect(),
+            metrics: metrics(planned.plan.as_ref(), footprint, measurement, audit),
+            operators: operators(audit, footprint, expectation.vectors.first()),
+            code: code(footprint),
+            warnings: warnings(expectation, audit),
             vectors: Vectors {
                 source: expectation.source.clone(),
                 count: expectation.vectors.len(),
                 distinct: expectation.distinct_outputs,
                 runs: measurement.runs,
             },
-            identity: identity(subject, &emission, &footprint),
-            crates: footprint.crates,
-            blocked: planned.blocked,
-            memory: planned.plan,
+            identity: identity(subject, emission, footprint),
+            crates: footprint.crates.clone(),
+            blocked: [&planned.blocked, &emission.blocked, &footprint.blocked].into_iter().find_map(Clone::clone),
+            memory: planned.plan.clone(),
             subject: subject.clone(),
-            measurement,
-        })
+            measurement: measurement.clone(),
+        }
     }
 }
 

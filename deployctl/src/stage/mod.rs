@@ -16,6 +16,8 @@ mod model;
 mod report;
 mod runbook;
 mod runtime;
+#[cfg(test)]
+mod sample;
 mod sizes;
 
 pub use audit::Audit;

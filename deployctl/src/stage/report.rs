@@ -40,10 +40,10 @@ use std::collections::BTreeMap;
 
 use deployctl_cache::{BoxError, Fields, Job, Stage};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::artifact;
-use super::dossier::{Dossier, Subject, by_name};
+use super::dossier::{Dossier, Papers, Subject, by_name};
 use crate::render;
 
 /// Version of the schema of `gate-report.json`.
@@ -74,19 +74,69 @@ impl Stage for Report {
     }
 
     fn run(&self, job: &Job) -> Result<(), BoxError> {
-        let dossier = Dossier::read(&self.subject, job)?;
-        let mut values = serde_json::to_value(&dossier)?;
-        if let Some(gates) = values.get_mut("gates").and_then(serde_json::Value::as_array_mut) {
+        let dossier = Dossier::of(&self.subject, &Papers::read(job)?);
+        let (text, values) = self.render(&dossier)?;
+        job.write(artifact::REPORT, text.as_bytes())?;
+        job.write_json(artifact::REPORT_JSON, &values)?;
+        Ok(())
+    }
+}
+
+impl Report {
+    /// The report for people, and for programs.
+    fn render(&self, dossier: &Dossier) -> Result<(String, Value), BoxError> {
+        let mut values = serde_json::to_value(dossier)?;
+        if let Some(gates) = values.get_mut("gates").and_then(Value::as_array_mut) {
             for gate in gates {
                 let line = gate["manifest"].as_str().and_then(|path| self.lines.get(path));
                 gate["line"] = json!(line);
             }
         }
         let text = render::markdown("gate-report.md", &self.template, &values)?;
-        job.write(artifact::REPORT, text.as_bytes())?;
         values["metrics"] = json!(by_name(&dossier.metrics));
         values["schema"] = json!(SCHEMA);
-        job.write_json(artifact::REPORT_JSON, &values)?;
-        Ok(())
+        Ok((text, values))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stage::sample;
+
+    fn report() -> Report {
+        let template = include_str!("../../../templates/gate-report.md").to_owned();
+        Report { subject: sample::subject(), lines: BTreeMap::from([("arena.budget".into(), 24)]), template }
+    }
+
+    #[test]
+    fn a_small_report() {
+        let (text, _) =
+            report().render(&Dossier::of(&sample::subject(), &sample::papers("model/act/Relu;model/conv"))).unwrap();
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn programs_find_verdict_gates_and_metrics() {
+        let (_, values) = report().render(&Dossier::of(&sample::subject(), &sample::papers("x"))).unwrap();
+        assert_eq!(values["schema"], "deployctl/gate-report/1");
+        assert_eq!(values["verdict"], "pass");
+        assert_eq!(values["metrics"]["arena_bytes"], json!({ "value": 64.0, "unit": "bytes" }));
+        let arena = values["gates"].as_array().unwrap().iter().find(|gate| gate["name"] == "arena_headroom").unwrap();
+        assert_eq!((&arena["verdict"], &arena["line"]), (&json!("pass"), &json!(24)));
+    }
+
+    #[test]
+    fn hostile_names_stay_within_their_cells() {
+        let (text, _) = report().render(&Dossier::of(&sample::subject(), &sample::papers(sample::HOSTILE))).unwrap();
+        sample::assert_tame(&text);
+    }
+
+    #[test]
+    fn without_firmware_there_is_still_a_report() {
+        let (text, values) = report().render(&Dossier::of(&sample::subject(), &sample::blocked())).unwrap();
+        assert_eq!(values["verdict"], "fail");
+        assert!(text.contains("Not planned: op:0 LSTM"), "{text}");
+        assert!(!text.contains("## Code"));
     }
 }

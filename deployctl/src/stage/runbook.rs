@@ -11,8 +11,7 @@ use serde_json::json;
 
 use super::artifact;
 use super::bringup::{self, File, Lines};
-use super::dossier::{Dossier, Named, Subject};
-use crate::gate::evidence::Expectation;
+use super::dossier::{Dossier, Named, Papers, Subject};
 use crate::manifest::{self, Runner};
 use crate::model::Graph;
 use crate::render;
@@ -67,9 +66,8 @@ impl Stage for Runbook {
     }
 
     fn run(&self, job: &Job) -> Result<(), BoxError> {
-        let dossier = Dossier::read(&self.subject, job)?;
+        let papers = Papers::read(job)?;
         let graph: Graph = job.read_json("graph")?;
-        let expectation: Expectation = job.read_json("expectation")?;
         let transcript = String::from_utf8_lossy(&job.read("transcript")?).into_owned();
         let mut files = Vec::new();
         for name in [artifact::APP, artifact::HARNESS] {
@@ -77,18 +75,15 @@ impl Stage for Runbook {
                 files.push(File::of(name, &job.read_at("firmware", name)?));
             }
         }
-        if !transcript.is_empty() {
-            files.push(File::of(artifact::SESSION, &job.read("session")?));
-            files.push(File::of(artifact::TRANSCRIPT, transcript.as_bytes()));
+        // Where nothing could be run there is nothing to play.
+        for (name, content) in
+            [(artifact::SESSION, job.read("session")?), (artifact::TRANSCRIPT, transcript.clone().into())]
+        {
+            if !content.is_empty() {
+                files.push(File::of(name, &content));
+            }
         }
-        let mut values = serde_json::to_value(&dossier)?;
-        values["files"] = json!(files);
-        values["lines"] = json!(Lines::of(&transcript));
-        values["answers"] = json!(bringup::answers(&graph, &self.outputs, &expectation));
-        values["interface"] = json!(bringup::Ports::of(&graph));
-        values["peaks"] = json!(self.peaks(&dossier));
-        self.describe(&mut values);
-        let text = render::markdown("runbook.md", &self.template, &values)?;
+        let text = self.render(&papers, &graph, &transcript, &files)?;
         job.write(artifact::RUNBOOK, text.as_bytes())?;
         Ok(())
     }
@@ -104,6 +99,18 @@ struct Peak {
 }
 
 impl Runbook {
+    fn render(&self, papers: &Papers, graph: &Graph, transcript: &str, files: &[File]) -> Result<String, BoxError> {
+        let dossier = Dossier::of(&self.subject, papers);
+        let mut values = serde_json::to_value(&dossier)?;
+        values["files"] = json!(files);
+        values["lines"] = json!(Lines::of(transcript));
+        values["answers"] = json!(bringup::answers(graph, &self.outputs, &papers.expectation));
+        values["interface"] = json!(bringup::Ports::of(graph));
+        values["peaks"] = json!(self.peaks(&dossier));
+        self.describe(&mut values);
+        Ok(render::markdown("runbook.md", &self.template, &values)?)
+    }
+
     /// Commands, people and signatures.
     fn describe(&self, values: &mut serde_json::Value) {
         let host = self.runner == Runner::Host;
@@ -164,5 +171,94 @@ impl Runbook {
             Some(Peak { what, bytes, limit, margin })
         };
         rows.into_iter().filter_map(peak).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stage::sample;
+
+    fn runbook(runner: Runner) -> Runbook {
+        let host = runner == Runner::Host;
+        let named = |name: &str, value: &str| Named { name: name.into(), value: value.into() };
+        Runbook {
+            subject: sample::subject(),
+            manifest: "manifests/sample.kdl".into(),
+            owners: vec![
+                named("deployment", "a@example.com"),
+                named("arena", "b@example.com"),
+                named("gates", "a@example.com"),
+            ],
+            contacts: manifest::Runbook { escalate: Some("call me".into()), review_every: Some("release".into()) },
+            run_command: crate::runner::run_command(&runner, artifact::HARNESS, artifact::SESSION),
+            runner,
+            rust_target: (!host).then(|| "thumbv7em-none-eabihf".into()),
+            regions: vec![],
+            links_library: !host,
+            outputs: vec![],
+            build_command: "cargo build --release --locked --offline".into(),
+            budget: manifest::Bytes(128),
+            stack_limit: Some(manifest::Bytes(1000)),
+            flash_limit: None,
+            template: include_str!("../../../templates/runbook.md").into(),
+        }
+    }
+
+    fn rendered(runner: Runner, papers: &Papers, transcript: &str) -> String {
+        let files = [File::of(artifact::HARNESS, b"elf"), File::of(artifact::SESSION, b"hello")];
+        runbook(runner).render(papers, &sample::graph("x"), transcript, &files).unwrap()
+    }
+
+    fn qemu() -> Runner {
+        Runner::Qemu { machine: "mps2-an386".into(), instructions_per_tick: 40 }
+    }
+
+    #[test]
+    fn a_small_runbook() {
+        insta::assert_snapshot!(rendered(qemu(), &sample::papers("x"), sample::TRANSCRIPT));
+    }
+
+    #[test]
+    fn a_host_has_no_emulator_and_no_faults() {
+        let text = rendered(Runner::Host, &sample::papers("x"), sample::TRANSCRIPT);
+        for word in ["qemu", "rustup target", "### fault", "### stack-overflow"] {
+            assert!(!text.contains(word), "{word}");
+        }
+        assert!(text.contains("$ ./harness.elf < bringup.session > my.transcript"));
+        assert!(text.contains("./firmware/target/release/harness < bringup.session"));
+    }
+
+    #[test]
+    fn every_signature_has_its_place_and_its_link() {
+        let text = rendered(qemu(), &sample::papers("x"), sample::TRANSCRIPT);
+        for guide in GUIDES {
+            assert!(text.contains(&format!("\n### {}\n", guide.code)), "{}", guide.code);
+            assert!(text.contains(&format!("](#{})", guide.code)), "{}", guide.code);
+        }
+    }
+
+    #[test]
+    fn hostile_names_stay_within_their_cells() {
+        let papers = sample::papers(sample::HOSTILE);
+        let text = runbook(qemu()).render(&papers, &sample::graph(sample::HOSTILE), sample::TRANSCRIPT, &[]).unwrap();
+        sample::assert_tame(&text);
+    }
+
+    #[test]
+    fn a_target_that_broke_down_has_its_signature_and_no_expected_lines() {
+        let mut papers = sample::papers("x");
+        papers.measurement.blocked = Some("fault: undefined instruction during op:3".into());
+        papers.measurement.target_failed = true;
+        let text = rendered(qemu(), &papers, "");
+        assert!(text.contains("> fault: undefined instruction during op:3"), "{text}");
+        assert!(!text.contains("### 1. Interface"));
+    }
+
+    #[test]
+    fn without_firmware_the_runbook_says_so() {
+        let text = rendered(qemu(), &sample::blocked(), "");
+        assert!(text.contains("There is nothing to bring up: op:0 LSTM"), "{text}");
+        assert!(!text.contains("qemu-system-arm") && text.contains("call me"));
     }
 }

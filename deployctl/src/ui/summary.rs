@@ -67,17 +67,14 @@ impl Summary {
         let (titles, limits) = (widest(&|figure| figure.title.len()), widest(&|figure| limit(figure).len()));
         let values = widest(&|figure| grouped(figure.value).len());
         let line = |figure: &Figure| {
-            let mut text = format!("  {:<titles$}  {:>values$}", figure.title, grouped(figure.value));
-            if figure.limit.is_some() {
-                text += &format!(" of {:>limits$}", limit(figure));
-            }
-            if !figure.unit.is_empty() {
-                text += &format!(" {}", figure.unit);
-            }
-            if let Some(margin) = figure.margin {
-                text += &format!("  {}", paint(&format!("{:>6.1} % left", margin * 100.0), figure.verdict));
-            }
-            text
+            let title = format!("  {:<titles$}  {:>values$}", figure.title, grouped(figure.value));
+            let of = figure.limit.map_or_else(String::new, |_| format!(" of {:>limits$}", limit(figure)));
+            let space = if figure.unit.is_empty() { "" } else { " " };
+            let left = figure.margin.map_or_else(String::new, |margin| {
+                let side = if margin < 0.0 { "over" } else { "left" };
+                format!("  {}", paint(&format!("{:>6.1} % {side}", margin.abs() * 100.0), figure.verdict))
+            });
+            format!("{title}{of}{space}{}{left}", figure.unit)
         };
         self.figures.iter().map(line).collect()
     }
@@ -138,7 +135,8 @@ mod tests {
             figures: vec![
                 figure("arena", 12_000, Some(14_336), Verdict::Pass),
                 figure("flash", 36_048, Some(36_864), Verdict::Thin),
-                figure("stack", 892, None, Verdict::NotApplicable),
+                figure("stack", 5_000, Some(4_096), Verdict::Fail),
+                figure("ram", 892, None, Verdict::NotApplicable),
                 figure("instructions", 5_345_400, None, Verdict::NotApplicable),
             ],
             findings: vec![

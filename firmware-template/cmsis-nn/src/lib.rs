@@ -36,9 +36,9 @@
 //! There are two routes to the same objects:
 //!
 //! * `build.rs` reads the file and compiles. This is what a plain `cargo build` does.
-//! * deployctl compiles the library once for all deployments with the same core and compiler, and passes
-//!   `--config target.TRIPLE.cmsis_nn.rustc-link-lib=['static=cmsis_nn']` with `rustc-link-search`. Because of `links` in the
-//!   manifest, Cargo then does not run `build.rs`.
+//! * deployctl compiles the library once for all deployments with the same core and compiler, and names its folder in the
+//!   environment variable `DEPLOYCTL_CMSIS_NN_LIBRARY`; `build.rs` then compiles nothing. Cargo's own way, an override of `links`,
+//!   is not taken: it changes the hashes in symbols' names, which decide the order of functions, so images would differ.
 //!
 //! `cmsis-nn.sources` has one word and one value a line; `#` starts a comment:
 //!

@@ -1,27 +1,50 @@
 //! Semihosting's console as a port.
 
-use harness::Port;
-use semihosting::io::{self, Read, Stdin, Stdout, Write};
+use core::hint::assert_unchecked;
 
-/// Standard input and output of the debugger or emulator.
+use harness::Port;
+use semihosting::fd::{BorrowedFd, OwnedFd};
+use semihosting::sys::arm_compat::{OpenMode, sys_open, sys_read_orig, sys_write_orig};
+
+/// Standard input and output of the debugger or emulator; `None` where it has none.
 pub(super) struct Semihosting {
-    stdin: io::Result<Stdin>,
-    stdout: io::Result<Stdout>,
+    stdin: Option<OwnedFd>,
+    stdout: Option<OwnedFd>,
 }
 
 impl Semihosting {
     pub(super) fn open() -> Self {
-        Self { stdin: io::stdin(), stdout: io::stdout() }
+        let console = |mode| sys_open(c":tt", mode).ok();
+        Self { stdin: console(OpenMode::RDONLY), stdout: console(OpenMode::WRONLY_TRUNC) }
+    }
+}
+
+/// The file without the crate's own check that it is open, which would put the path of the crate's source into the image.
+fn borrowed(file: &OwnedFd) -> BorrowedFd<'_> {
+    let fd = file.as_raw_fd();
+    // SAFETY: the file is open while `file` is borrowed, and an `OwnedFd` is never -1.
+    unsafe {
+        assert_unchecked(fd != -1);
+        BorrowedFd::borrow_raw(fd)
     }
 }
 
 impl Port for Semihosting {
     fn read(&mut self, buffer: &mut [u8]) -> usize {
-        self.stdin.as_mut().ok().and_then(|stdin| stdin.read(buffer).ok()).unwrap_or(0)
+        let len = buffer.len();
+        let left = self.stdin.as_ref().and_then(|file| sys_read_orig(borrowed(file), buffer).ok());
+        left.map_or(0, |left| len.saturating_sub(left))
     }
 
     fn write(&mut self, bytes: &[u8]) {
         // A console that is gone cannot be told of it.
-        let _ = self.stdout.as_mut().map(|stdout| stdout.write_all(bytes));
+        let Some(file) = &self.stdout else { return };
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match sys_write_orig(borrowed(file), rest) {
+                Ok(left) if left < rest.len() => rest = &rest[rest.len() - left..],
+                _ => return,
+            }
+        }
     }
 }

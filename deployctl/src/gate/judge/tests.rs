@@ -1,0 +1,278 @@
+//! Every check: within its limit, on it, too near, outside, unknown, and not applicable.
+
+use super::*;
+use crate::gate::evidence::{AuditRow, Finding, Recorded};
+use crate::library::{InstructionPath, Kernel};
+use crate::model::OperatorId;
+
+/// Evidence of a target on which all is well; tests spoil what they are about.
+struct Case {
+    limits: Limits,
+    interface: Interface,
+    audit: Audit,
+    arena: Result<u64, &'static str>,
+    expectation: Expectation,
+    footprint: Footprint,
+    measurement: Measurement,
+}
+
+fn row(operator: usize, library: &str, macs: u64) -> AuditRow {
+    AuditRow {
+        operator: OperatorId(operator),
+        name: "CONV_2D".into(),
+        output: "model/act/Relu;model/conv".into(),
+        shape: vec![1, 4],
+        macs,
+        kernel: Some(Kernel {
+            library: library.into(),
+            symbol: "k".into(),
+            entry: String::new(),
+            path: InstructionPath::Scalar,
+        }),
+        reason: None,
+        advice: None,
+    }
+}
+
+fn difference() -> Difference {
+    Difference {
+        vector: 2,
+        operator: Some(OperatorId(3)),
+        operator_name: "CONV_2D".into(),
+        tensor: "model/act/Relu;model/conv".into(),
+        coordinate: vec![0, 1],
+        expected: 5,
+        found: -7,
+    }
+}
+
+impl Case {
+    fn good() -> Self {
+        let limit = |max| Some(Limit { max: Bytes(max), margin: Ratio(0.1) });
+        let agrees = Finding {
+            manifest: "model.input.x.type".into(),
+            declared: "int8".into(),
+            actual: "int8".into(),
+            agrees: true,
+        };
+        Self {
+            limits: Limits {
+                budget: Bytes(1_000),
+                headroom: Ratio(0.1),
+                policy: Some(Policy::Require),
+                max_mac_share: Ratio(0.05),
+                flash: limit(10_000),
+                stack: limit(2_000),
+                latency: Some(Limit { max: Instructions(5_000), margin: Ratio(0.2) }),
+            },
+            interface: Interface { findings: vec![agrees] },
+            audit: Audit { library: "cmsis-nn".into(), rows: vec![row(0, "cmsis-nn", 100)] },
+            arena: Ok(900),
+            expectation: Expectation {
+                blocked: None,
+                source: "4 vectors of `a.npz`".into(),
+                seeded: false,
+                vectors: vec![],
+                recorded: Some(Recorded { compared: 4, equal: 4, first_difference: None }),
+                distinct_outputs: 4,
+            },
+            footprint: Footprint { flash_bytes: Some(9_000), weights_bytes: 4_000, ..Footprint::default() },
+            measurement: Measurement {
+                tensors_compared: 12,
+                runs: 3,
+                arena_bytes: 900,
+                stack_app_bytes: Some(1_800),
+                stack_harness_bytes: Some(1_700),
+                instructions: Some(4_000),
+                ..Measurement::default()
+            },
+        }
+    }
+
+    fn judge(&self) -> Judgement {
+        judge(
+            &self.limits,
+            Evidence {
+                interface: &self.interface,
+                audit: &self.audit,
+                arena_peak: self.arena,
+                expectation: &self.expectation,
+                footprint: &self.footprint,
+                measurement: &self.measurement,
+            },
+        )
+    }
+
+    /// Spoils a good case; gives the check and the verdict of all.
+    fn spoilt(name: &str, spoil: impl FnOnce(&mut Self)) -> (Check, Verdict) {
+        let mut case = Self::good();
+        spoil(&mut case);
+        let judgement = case.judge();
+        let check = judgement.checks.into_iter().find(|check| check.name == name).unwrap();
+        (check, judgement.verdict)
+    }
+}
+
+/// A margin that is met exactly is met.
+#[test]
+fn a_target_on_its_margins_passes() {
+    let judgement = Case::good().judge();
+    assert_eq!(judgement.verdict, Verdict::Pass);
+    assert!(judgement.checks.iter().all(|check| check.verdict == Verdict::Pass), "{judgement:#?}");
+    let names: Vec<&str> = judgement.checks.iter().map(|check| check.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "interface",
+            "operators",
+            "arena_headroom",
+            "flash",
+            "stack",
+            "kernels",
+            "reference",
+            "bit_exactness",
+            "determinism",
+            "latency"
+        ]
+    );
+}
+
+/// For each check with a maximum: the value that is one too near, exactly at the limit, and one above.
+#[test]
+fn maxima_are_thin_up_to_the_limit_and_fail_above() {
+    type Set = fn(&mut Case, u64);
+    let checks: [(&str, u64, Set); 4] = [
+        ("arena_headroom", 1_000, |case, value| case.arena = Ok(value)),
+        ("flash", 10_000, |case, value| case.footprint.flash_bytes = Some(value)),
+        ("stack", 2_000, |case, value| case.measurement.stack_harness_bytes = Some(value)),
+        ("latency", 5_000, |case, value| case.measurement.instructions = Some(value)),
+    ];
+    for (name, limit, set) in checks {
+        for (value, verdict) in [(limit - 1, Verdict::Thin), (limit, Verdict::Thin), (limit + 1, Verdict::Fail)] {
+            let (check, all) = Case::spoilt(name, |case| set(case, value));
+            assert_eq!((check.verdict, all), (verdict, verdict), "{name} {value}");
+            assert!(check.detail.contains("; "), "`{}` has no next step", check.detail);
+            assert!(check.manifest.is_some(), "{name} names no place in the manifest");
+        }
+        let (check, _) = Case::spoilt(name, |case| set(case, limit));
+        assert_eq!(check.margin, Some(0.0), "{name}");
+    }
+}
+
+#[test]
+fn a_limit_of_zero_allows_nothing_and_divides_nothing() {
+    let zero = Limit { max: Bytes(0), margin: Ratio(0.0) };
+    let (check, _) = Case::spoilt("flash", |case| case.limits.flash = Some(zero));
+    assert_eq!((check.verdict, check.margin), (Verdict::Fail, Some(0.0)));
+    let (check, _) = Case::spoilt("flash", |case| {
+        case.limits.flash = Some(zero);
+        case.footprint.flash_bytes = Some(0);
+    });
+    assert_eq!((check.verdict, check.margin), (Verdict::Pass, Some(0.0)));
+}
+
+#[test]
+fn what_a_target_cannot_measure_or_nobody_limits_is_not_applicable() {
+    type Spoil = fn(&mut Case);
+    let nothing: [(&str, Spoil); 6] = [
+        ("flash", |case| case.footprint.flash_bytes = None),
+        ("flash", |case| case.limits.flash = None),
+        ("stack", |case| (case.measurement.stack_app_bytes, case.measurement.stack_harness_bytes) = (None, None)),
+        ("kernels", |case| case.limits.policy = None),
+        ("reference", |case| case.expectation.recorded = None),
+        ("latency", |case| case.measurement.instructions = None),
+    ];
+    for (name, spoil) in nothing {
+        let (check, all) = Case::spoilt(name, spoil);
+        assert_eq!((check.verdict, all), (Verdict::NotApplicable, Verdict::Pass), "{name}");
+        assert!(!check.detail.is_empty());
+    }
+}
+
+#[test]
+fn offences_fail_and_name_their_place() {
+    let (check, all) = Case::spoilt("interface", |case| {
+        case.interface.findings[0].agrees = false;
+        case.interface.findings[0].actual = "uint8".into();
+    });
+    assert_eq!((check.verdict, all), (Verdict::Fail, Verdict::Fail));
+    assert!(check.detail.contains("`model.input.x.type`") && check.detail.contains("uint8"), "{}", check.detail);
+
+    let (check, _) = Case::spoilt("operators", |case| {
+        case.audit.rows[0].kernel = None;
+        case.audit.rows[0].reason = Some("no kernel for float32".into());
+    });
+    assert_eq!((check.verdict, check.value.unwrap().value), (Verdict::Fail, 1.0));
+    assert!(check.detail.contains("op:0 CONV_2D (`act/Relu`)"), "{}", check.detail);
+
+    let (check, _) = Case::spoilt("reference", |case| {
+        case.expectation.recorded = Some(Recorded { compared: 4, equal: 1, first_difference: Some(difference()) });
+    });
+    assert_eq!((check.verdict, check.value.unwrap().value), (Verdict::Fail, 3.0));
+
+    let (check, _) = Case::spoilt("bit_exactness", |case| case.measurement.first_difference = Some(difference()));
+    assert_eq!(check.verdict, Verdict::Fail);
+    assert!(
+        check.detail.starts_with("vector 2: op:3 CONV_2D writes `act/Relu`, which at [0, 1] is -7"),
+        "{}",
+        check.detail
+    );
+
+    let (check, _) = Case::spoilt("bit_exactness", |case| {
+        case.measurement.first_difference = Some(Difference { found: 5, ..difference() });
+    });
+    assert!(check.detail.contains("wrong in one run"), "{}", check.detail);
+
+    let (check, _) = Case::spoilt("determinism", |case| case.measurement.nondeterminism = Some("vector 0".into()));
+    assert_eq!(check.verdict, Verdict::Fail);
+}
+
+#[test]
+fn without_firmware_nothing_is_known_and_that_is_no_pass() {
+    let reason = "op:0 LSTM has no kernel";
+    let judgement = {
+        let mut case = Case::good();
+        case.arena = Err(reason);
+        case.expectation.blocked = Some(reason.into());
+        case.footprint.blocked = Some(reason.into());
+        case.measurement.blocked = Some(reason.into());
+        case.judge()
+    };
+    assert_eq!(judgement.verdict, Verdict::Unknown);
+    for name in ["arena_headroom", "flash", "stack", "reference", "bit_exactness", "determinism", "latency"] {
+        let check = judgement.checks.iter().find(|check| check.name == name).unwrap();
+        assert_eq!((check.verdict, check.detail.as_str()), (Verdict::Unknown, reason), "{name}");
+    }
+}
+
+#[test]
+fn a_target_that_broke_down_fails_what_it_should_have_shown() {
+    for name in ["stack", "bit_exactness", "determinism", "latency"] {
+        let (check, all) = Case::spoilt(name, |case| {
+            case.measurement.blocked = Some("fault: …".into());
+            case.measurement.target_failed = true;
+        });
+        assert_eq!((check.verdict, all), (Verdict::Fail, Verdict::Fail), "{name}");
+    }
+}
+
+#[test]
+fn policies_judge_the_share_of_macs() {
+    let rows = |off: u64| vec![row(0, "cmsis-nn", 100 - off), row(1, "reference", off)];
+    let verdict = |policy, off| {
+        let (check, _) = Case::spoilt("kernels", |case| {
+            case.limits.policy = Some(policy);
+            case.audit.rows = rows(off);
+        });
+        check.verdict
+    };
+    assert_eq!(verdict(Policy::Require, 5), Verdict::Pass);
+    assert_eq!(verdict(Policy::Require, 6), Verdict::Fail);
+    assert_eq!(verdict(Policy::Prefer, 99), Verdict::Pass);
+    assert_eq!(verdict(Policy::Forbid, 99), Verdict::Fail);
+    let (check, _) = Case::spoilt("kernels", |case| {
+        case.limits.policy = Some(Policy::Forbid);
+        case.audit.rows = vec![row(0, "reference", 9)];
+    });
+    assert_eq!(check.verdict, Verdict::Pass);
+}

@@ -1,0 +1,21 @@
+//! The product as people use it: the `deployctl` binary in an empty folder, with real models, tools, boards and mistakes.
+//!
+//! Knows the command line and what it leaves on disk; the sample's test alone calls the library. Sources come from
+//! `DEPLOYCTL_HOME` or the user's cache and are fetched where there are none. All tests share one store, made anew for each
+//! run, so that the kernel library is compiled once. `DEPLOYCTL_FULL=1` builds all six models where the plain run builds three.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests stop at the first surprise and say what they skip"
+)]
+
+mod bad_manifests;
+mod bad_models;
+mod commands;
+mod exit_codes;
+mod init;
+mod models;
+mod sample;
+mod space;
+mod surroundings;
