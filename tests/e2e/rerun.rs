@@ -104,6 +104,7 @@ fn law_2_minimal_a_change_reruns_the_stages_that_read_it_on_the_host() {
 }
 
 #[test]
+#[ignore = "its table is not recorded yet in `docs/reference/rerun.md`: it was never run to its end"]
 fn law_2_minimal_a_change_reruns_the_stages_that_read_it_on_the_board() {
     let Some(space) = Space::built("mps2-an386") else { return };
     let repository = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -128,10 +129,9 @@ fn law_2_minimal_a_change_reruns_the_stages_that_read_it_on_the_board() {
 fn law_2_minimal_a_template_is_in_the_keys_of_the_stages_that_use_it() {
     let Some(space) = Space::built("mps2-an386") else { return };
     space.build("").succeeded();
-    let records: Vec<serde_json::Value> = files(&space.root().join("home/store-v1/records"))
-        .values()
-        .filter_map(|bytes| serde_json::from_slice(bytes).ok())
-        .collect();
+    let stored = files(&space.root().join("home/store-v1/records"));
+    let records = stored.iter().filter(|(path, _)| path.extension() == Some("json"));
+    let records: Vec<serde_json::Value> = records.map(|(_, bytes)| serde_json::from_slice(bytes).unwrap()).collect();
     let fields = |record: &serde_json::Value| -> Vec<(String, String)> {
         let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
         let fields = record["record"]["fields"].as_array().unwrap();

@@ -118,7 +118,9 @@ impl Runbook {
         for owner in &self.owners {
             owners.entry(&owner.value).or_default().push(&owner.name);
         }
-        values["owners"] = json!(owners);
+        // A list: templates see maps in no order.
+        let owners = owners.into_iter().map(|(who, nodes)| json!({ "who": who, "nodes": nodes }));
+        values["owners"] = json!(owners.collect::<Vec<_>>());
         values["contacts"] = json!(self.contacts);
         values["manifest"] = json!(self.manifest);
         values["host"] = json!(host);
