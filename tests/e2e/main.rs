@@ -1,2 +1,15 @@
-//! End-to-end tests.
-fn main() {}
+//! End-to-end tests: the program in a project of its own, and the laws of the engine (DESIGN section 5) by name.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+
+mod law_1_hermetic;
+mod law_2_minimal;
+mod law_3_reproducible;
+mod law_4_crash_safe;
+mod law_5_contained;
+mod law_6_foretold;
+mod law_7_honest;
+mod law_8_nothing_hidden;
+mod locked;
+mod rerun;
+mod space;

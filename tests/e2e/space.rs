@@ -1,0 +1,341 @@
+//! A project in a folder of its own with its own home and store, and the program run in it.
+//!
+//! Sources (firmware crates, CMSIS-NN) are those of the user's own home, fetched once if they are not there; without them
+//! a test says so and ends.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use deployctl::fetch::Home;
+use serde_json::Value;
+use tempfile::TempDir;
+
+const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// A small model on one target: it has all the nodes that tests change.
+const MANIFEST: &str = r#"manifest version=1
+
+deployment "sample" version="0.1.0" owner="audio@example.com"
+
+model "../models/sample.tflite" {
+    input "input" type="int8" { shape 1 6 5 1; quantization scale=0.5 zero-point=-1 }
+    output "softmax" type="int8" { shape 1 3; quantization scale=0.00390625 zero-point=-128 }
+}
+
+target "TARGET"
+arena budget="800 B" headroom="10%" owner="platform@example.com"
+kernels "cmsis-nn" policy="prefer" owner="platform@example.com"
+regression { random count=2 seed=1; runs 2 }
+gates { flash max="256KiB"; stack max="4KiB" }
+runbook { escalate "audio@example.com"; review-every "release" }
+"#;
+
+/// The manifest's path in the project.
+pub(crate) const NAME: &str = "manifests/sample.kdl";
+
+/// A project.
+pub(crate) struct Space {
+    _folder: TempDir,
+    root: Utf8PathBuf,
+    env: RefCell<BTreeMap<String, String>>,
+    changed: RefCell<BTreeMap<Utf8PathBuf, Option<Vec<u8>>>>,
+}
+
+/// What the program did.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) events: Vec<Value>,
+    pub(crate) text: String,
+}
+
+impl Space {
+    /// An empty store. `None`, aloud, where sources or tools are missing.
+    pub(crate) fn new(target: &str) -> Option<Self> {
+        let sources = sources(target)?;
+        let folder = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::try_from(folder.path().canonicalize().unwrap()).unwrap();
+        let space = Self { _folder: folder, root, env: RefCell::default(), changed: RefCell::default() };
+        std::fs::create_dir_all(space.root.join("home")).unwrap();
+        std::os::unix::fs::symlink(sources, space.sources()).unwrap();
+        space.write(NAME, MANIFEST.replace("TARGET", target));
+        space.write("models/sample.tflite", std::fs::read(format!("{REPOSITORY}/tests/golden/sample.tflite")).unwrap());
+        let var = |name: &str| std::env::var(name).unwrap_or_default();
+        let rustup = std::env::var("RUSTUP_HOME").unwrap_or_else(|_| format!("{}/.rustup", var("HOME")));
+        space.env("PATH", &var("PATH")).env("RUSTUP_HOME", &rustup).env("HOME", space.root.join("user").as_str());
+        space.env("DEPLOYCTL_HOME", space.root.join("home").as_str());
+        Some(space)
+    }
+
+    /// A project with the store of a build that is made once for all tests. Nothing is in `out/`.
+    pub(crate) fn built(target: &str) -> Option<Self> {
+        static HOST: OnceLock<Option<Built>> = OnceLock::new();
+        static BOARD: OnceLock<Option<Built>> = OnceLock::new();
+        let cell = if target == "host" { &HOST } else { &BOARD };
+        let built = cell.get_or_init(|| {
+            let space = Self::new(target)?;
+            space.build("").succeeded();
+            Some(Built { store: files(&space.root.join("home/store-v1")), out: space.out() })
+        });
+        let (built, space) = (built.as_ref()?, Self::new(target)?);
+        for (path, bytes) in &built.store {
+            let to = space.root.join("home/store-v1").join(path);
+            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+            std::fs::write(to, bytes).unwrap();
+        }
+        space.changed.borrow_mut().clear();
+        assert!(!built.out.is_empty());
+        Some(space)
+    }
+
+    /// A path in the space. The project is `project/`, one level or more below.
+    pub(crate) fn path(&self, path: &str) -> Utf8PathBuf {
+        self.project().join(path)
+    }
+
+    /// Everything of this space: project, home, user's home.
+    pub(crate) fn root(&self) -> &Utf8Path {
+        &self.root
+    }
+
+    /// The folder of fetched sources.
+    pub(crate) fn sources(&self) -> Utf8PathBuf {
+        Home::new(self.root.join("home")).sources()
+    }
+
+    fn project(&self) -> Utf8PathBuf {
+        let place = self.env.borrow().get("TEST_PROJECT").cloned();
+        self.root.join(place.unwrap_or_else(|| "project".to_owned()))
+    }
+
+    /// Moves the project to another folder of the space.
+    pub(crate) fn moved(self, to: &str) -> Self {
+        let (old, new) = (self.project(), self.root.join(to));
+        std::fs::create_dir_all(new.parent().unwrap()).unwrap();
+        std::fs::rename(old, new).unwrap();
+        self.env("TEST_PROJECT", to);
+        self
+    }
+
+    /// Sets a variable of the program's environment.
+    pub(crate) fn env(&self, name: &str, value: &str) -> &Self {
+        self.env.borrow_mut().insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Writes a file of the project; [`Space::undo`] takes it back.
+    pub(crate) fn write(&self, path: &str, bytes: impl AsRef<[u8]>) -> &Self {
+        let to = self.path(path);
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        self.changed.borrow_mut().entry(to.clone()).or_insert_with(|| std::fs::read(&to).ok());
+        std::fs::write(to, bytes).unwrap();
+        self
+    }
+
+    /// Replaces text in a file of the project, which must be there.
+    pub(crate) fn edit(&self, path: &str, from: &str, to: &str) -> &Self {
+        let text = std::fs::read_to_string(self.path(path)).unwrap();
+        assert!(text.contains(from), "`{from}` is not in {path}");
+        self.write(path, text.replacen(from, to, 1))
+    }
+
+    /// Forgets what was written so far: [`Space::undo`] comes back to here.
+    pub(crate) fn settle(&self) -> &Self {
+        self.changed.borrow_mut().clear();
+        self
+    }
+
+    /// Takes back what was written since.
+    pub(crate) fn undo(&self) {
+        for (path, bytes) in std::mem::take(&mut *self.changed.borrow_mut()) {
+            match bytes {
+                Some(bytes) => std::fs::write(path, bytes).unwrap(),
+                None => std::fs::remove_file(path).unwrap(),
+            }
+        }
+    }
+
+    /// Puts a shell script before a program of the search path. `REAL` in it is the program itself.
+    pub(crate) fn wrap(&self, program: &str, script: &str) -> &Self {
+        let search = std::env::var("PATH").unwrap();
+        let real = search.split(':').map(|folder| Utf8Path::new(folder).join(program)).find(|path| path.is_file());
+        let file = format!("bin/{program}");
+        self.write(&file, format!("#!/bin/sh\n{}\n", script.replace("REAL", real.unwrap().as_str())));
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(self.path(&file), executable).unwrap();
+        self.env("PATH", &format!("{}:{search}", self.path("bin")))
+    }
+
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_deployctl"));
+        command.args(arguments.split_whitespace()).current_dir(self.project());
+        command.env_clear().envs(&*self.env.borrow()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs the program; arguments are words.
+    pub(crate) fn run(&self, arguments: &str) -> Ran {
+        Ran::from(self.command(arguments).output().unwrap())
+    }
+
+    /// Starts the program and leaves it running.
+    pub(crate) fn start(&self, arguments: &str) -> Child {
+        self.command(arguments).spawn().unwrap()
+    }
+
+    /// Runs the program without a network; `None`, aloud, where the machine does not allow that.
+    pub(crate) fn run_offline(&self, arguments: &str) -> Option<Ran> {
+        let inner = self.command(arguments);
+        let apart = |program: &std::ffi::OsStr| {
+            let mut command = Command::new("unshare");
+            command.args(["--map-root-user", "--net"]).arg(program);
+            command
+        };
+        if !apart("true".as_ref()).status().is_ok_and(|status| status.success()) {
+            eprintln!("SKIPPED: a build without a network: `unshare --net` is not allowed here");
+            return None;
+        }
+        let mut command = apart(inner.get_program());
+        command.args(inner.get_args()).current_dir(self.project()).env_clear().envs(&*self.env.borrow());
+        Some(Ran::from(command.output().unwrap()))
+    }
+
+    /// `build`, as events.
+    pub(crate) fn build(&self, arguments: &str) -> Ran {
+        self.run(&format!("--json build {NAME} {arguments}"))
+    }
+
+    /// Every file below `out/`, lists of what was written aside.
+    pub(crate) fn out(&self) -> BTreeMap<Utf8PathBuf, Vec<u8>> {
+        files(&self.path("out"))
+    }
+
+    /// A result of the only target.
+    pub(crate) fn result(&self, name: &str) -> Vec<u8> {
+        let out = self.out();
+        let found = out.into_iter().find(|(path, _)| path.ends_with(name) && !path.starts_with(".shared"));
+        found.unwrap_or_else(|| panic!("no `{name}` in out/")).1
+    }
+
+    /// Builds, and holds what ran against what `plan` said. Node names of what ran.
+    pub(crate) fn build_as_foretold(&self) -> BTreeSet<String> {
+        let plan = self.run(&format!("--json plan {NAME}"));
+        assert_eq!(plan.code, Some(0), "{}", plan.text);
+        let forecast = |word: &str| -> BTreeSet<String> {
+            let lines = plan.events.iter().filter(|event| event["forecast"] == word);
+            lines.map(|event| event["stage"].as_str().unwrap().to_owned()).collect()
+        };
+        let ran = self.build("").done().ran();
+        let (run, maybe, reuse) = (forecast("run"), forecast("maybe"), forecast("reuse"));
+        assert!(run.is_subset(&ran), "foretold to run: {run:?}, ran: {ran:?}");
+        assert!(ran.is_disjoint(&reuse), "foretold to be reused: {reuse:?}, ran: {ran:?}");
+        assert!(ran.is_subset(&run.union(&maybe).cloned().collect()), "{ran:?} are not foretold at all");
+        ran
+    }
+}
+
+struct Built {
+    store: BTreeMap<Utf8PathBuf, Vec<u8>>,
+    out: BTreeMap<Utf8PathBuf, Vec<u8>>,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let events = out.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        Self { code: output.status.code(), events, text: format!("{out}{err}") }
+    }
+}
+
+impl Ran {
+    /// It ended with a verdict of pass.
+    pub(crate) fn succeeded(self) -> Self {
+        assert_eq!(self.code, Some(0), "{}", self.text);
+        self
+    }
+
+    /// It ended with a verdict, whichever.
+    pub(crate) fn done(self) -> Self {
+        assert!(matches!(self.code, Some(0 | 1)), "{:?}: {}", self.code, self.text);
+        self
+    }
+
+    /// It ended with this code and said all this.
+    pub(crate) fn failed(self, code: i32, words: &[&str]) -> Self {
+        assert_eq!(self.code, Some(code), "{}", self.text);
+        words.iter().for_each(|word| assert!(self.text.contains(word), "no `{word}` in {}", self.text));
+        self
+    }
+
+    /// Node names of the stages that ran.
+    pub(crate) fn ran(&self) -> BTreeSet<String> {
+        let ran = self.events.iter().filter(|event| event["event"] == "stage" && event["status"] == "ran");
+        let name = |event: &Value| {
+            let parts = ["deployment", "target", "stage"].map(|part| event[part].as_str());
+            parts.into_iter().flatten().collect::<Vec<_>>().join("/")
+        };
+        ran.map(name).collect()
+    }
+
+    /// The verdict of the last event.
+    pub(crate) fn verdict(&self) -> &str {
+        self.events.last().and_then(|event| event["verdict"].as_str()).unwrap_or("")
+    }
+}
+
+/// All files below a folder, relative, with contents.
+pub(crate) fn files(folder: &Utf8Path) -> BTreeMap<Utf8PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(at) = folders.pop() {
+        for entry in at.read_dir_utf8().unwrap() {
+            let path = entry.unwrap().into_path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if let Ok(bytes) = std::fs::read(&path) {
+                all.insert(path.strip_prefix(folder).unwrap().to_owned(), bytes);
+            }
+        }
+    }
+    all
+}
+
+/// The folder of fetched sources, with all that `target` needs.
+fn sources(target: &str) -> Option<Utf8PathBuf> {
+    static HOST: OnceLock<Option<Utf8PathBuf>> = OnceLock::new();
+    static BOARD: OnceLock<Option<Utf8PathBuf>> = OnceLock::new();
+    let cell = if target == "host" { &HOST } else { &BOARD };
+    cell.get_or_init(|| {
+        let tools: &[&str] = if target == "host" {
+            &["cc"]
+        } else {
+            &["arm-none-eabi-gcc", "arm-none-eabi-ar", "qemu-system-arm", "gcc"]
+        };
+        let missing = tools.iter().find(|tool| Command::new(tool).arg("--version").output().is_err());
+        if let Some(tool) = missing {
+            eprintln!("SKIPPED: tests on target `{target}`: `{tool}` is not installed");
+            return None;
+        }
+        let var = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+        let cache = || var("XDG_CACHE_HOME").unwrap_or_else(|| format!("{}/.cache", var("HOME").unwrap_or_default()));
+        let home = Utf8PathBuf::from(var("DEPLOYCTL_HOME").unwrap_or_else(|| format!("{}/deployctl", cache())));
+        let name = if target == "host" { "kws-host" } else { "kws" };
+        let folder = tempfile::tempdir().unwrap();
+        let manifest = folder.path().join("manifests/sample.kdl");
+        std::fs::create_dir_all(manifest.parent().unwrap()).unwrap();
+        let text = std::fs::read_to_string(format!("{REPOSITORY}/manifests/{name}.kdl")).unwrap();
+        std::fs::write(&manifest, text.replace("\"models/", &format!("\"{REPOSITORY}/manifests/models/"))).unwrap();
+        let mut fetch = Command::new(env!("CARGO_BIN_EXE_deployctl"));
+        fetch.arg("fetch").arg(&manifest).env("DEPLOYCTL_HOME", &home).current_dir(folder.path());
+        let fetched = fetch.output().unwrap();
+        if !fetched.status.success() {
+            eprintln!("SKIPPED: tests on target `{target}`: {}", String::from_utf8_lossy(&fetched.stderr));
+            return None;
+        }
+        Some(Home::new(home).sources())
+    })
+    .clone()
+}
