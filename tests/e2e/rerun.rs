@@ -104,7 +104,6 @@ fn law_2_minimal_a_change_reruns_the_stages_that_read_it_on_the_host() {
 }
 
 #[test]
-#[ignore = "its table is not recorded yet in `docs/reference/rerun.md`: it was never run to its end"]
 fn law_2_minimal_a_change_reruns_the_stages_that_read_it_on_the_board() {
     let Some(space) = Space::built("mps2-an386") else { return };
     let repository = concat!(env!("CARGO_MANIFEST_DIR"), "/..");

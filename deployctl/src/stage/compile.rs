@@ -130,12 +130,15 @@ impl Compile {
 
     fn environment(&self, work: &Utf8Path, project: &Utf8Path) -> BTreeMap<String, String> {
         let commit = self.rustc.field("commit-hash").unwrap_or("unknown");
-        let flags = [
+        let mut flags = vec![
             format!("--remap-path-prefix={project}=/fw"),
             format!("--remap-path-prefix={}=/cargo/vendor", self.crates.vendor),
             format!("--remap-path-prefix={work}=/build"),
             format!("--remap-path-prefix={}/lib/rustlib/src/rust=/rustc/{commit}", self.rustc.sysroot),
         ];
+        // A build script sees the real path where this one leads through a symbolic link.
+        let real = self.crates.vendor.canonicalize_utf8().ok().filter(|real| *real != self.crates.vendor);
+        flags.extend(real.map(|real| format!("--remap-path-prefix={real}=/cargo/vendor")));
         let mut environment = BTreeMap::from([
             ("CARGO_ENCODED_RUSTFLAGS".to_owned(), flags.join("\u{1f}")),
             ("CARGO_HOME".to_owned(), work.join("cargo-home").into_string()),

@@ -2,7 +2,8 @@
 //!
 //! The supervisor leads a new process group and starts the tool in it. It holds a *lifeline*, a pipe whose other end only the
 //! engine holds: when that ends, the engine is gone, and the whole group, the supervisor with it, is killed. A second pipe
-//! carries one line back: how the tool ended, or why it did not start.
+//! carries one line back: how the tool ended, or why it did not start; after that the supervisor kills the group itself, so
+//! that nothing a tool left in the background outlives it.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -185,7 +186,9 @@ fn supervise_tool(mut args: impl Iterator<Item = OsString>) -> Option<u8> {
         Ok(End::Signal(signal)) => format!("signal {signal}"),
         Err(error) => format!("start {error}"),
     };
-    report.write_all(line.as_bytes()).ok()?;
+    // What the tool left behind goes now, whether or not the engine is still there to hear of it.
+    let _ = report.write_all(line.as_bytes());
+    let _ = rustix::process::kill_current_process_group(Signal::KILL);
     Some(0)
 }
 
