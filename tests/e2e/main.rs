@@ -13,3 +13,4 @@ mod law_8_nothing_hidden;
 mod locked;
 mod rerun;
 mod space;
+mod wrong_kernel;

@@ -48,10 +48,7 @@ fn change_kernel(space: &Space) -> &Space {
     let text = std::fs::read_to_string(space.path(file)).unwrap();
     space.write(file, text + "/* changed */\n");
     space.build("").failed(5, &["cmsis-nn"]);
-    let lock = std::fs::read_to_string(space.path("deploy.lock")).unwrap();
-    let rest: String =
-        lock.lines().filter(|line| !line.contains(" source ")).fold(String::new(), |all, line| all + line + "\n");
-    space.write("deploy.lock", rest)
+    space.forget_sources()
 }
 
 /// The rows of a target's table.
@@ -109,17 +106,7 @@ fn law_2_minimal_a_change_reruns_the_stages_that_read_it_on_the_board() {
     let repository = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     let board = std::fs::read_to_string(format!("{repository}/manifests/boards/mps2-an386.kdl")).unwrap();
     space.write("manifests/boards/mps2-an386.kdl", board);
-    let library = std::fs::read_to_string(format!("{repository}/manifests/kernels/cmsis-nn.kdl")).unwrap();
-    let source = library.lines().find(|line| line.starts_with("source ")).unwrap();
-    let own = library.replace(source, "source \"path\" path=\"../../cmsis-nn\"");
-    space.write("manifests/kernels/cmsis-nn.kdl", own);
-    let tree = space.sources().read_dir_utf8().unwrap().map(|entry| entry.unwrap().into_path());
-    let tree = tree.into_iter().find(|path| path.join("Include/arm_nnfunctions.h").is_file()).unwrap();
-    for folder in ["Include", "Source"] {
-        for (path, bytes) in files(&tree.join(folder)) {
-            space.write(&format!("cmsis-nn/{folder}/{path}"), bytes);
-        }
-    }
+    space.own_kernel_library();
     compare("mps2-an386", &table(&space, &[&EVERYWHERE[..], &ON_BOARD].concat()));
 }
 

@@ -169,6 +169,29 @@ impl Space {
         self.env("PATH", &format!("{}:{search}", self.path("bin")))
     }
 
+    /// A kernel library of the project's own: a copy of the pinned CMSIS-NN in `cmsis-nn/`.
+    pub(crate) fn own_kernel_library(&self) -> &Self {
+        let library = std::fs::read_to_string(format!("{REPOSITORY}/manifests/kernels/cmsis-nn.kdl")).unwrap();
+        let source = library.lines().find(|line| line.starts_with("source ")).unwrap();
+        let own = library.replace(source, "source \"path\" path=\"../../cmsis-nn\"");
+        self.write("manifests/kernels/cmsis-nn.kdl", own);
+        let trees = self.sources().read_dir_utf8().unwrap().map(|entry| entry.unwrap().into_path());
+        let tree = trees.into_iter().find(|path| path.join("Include/arm_nnfunctions.h").is_file()).unwrap();
+        for folder in ["Include", "Source"] {
+            for (path, bytes) in files(&tree.join(folder)) {
+                self.write(&format!("cmsis-nn/{folder}/{path}"), bytes);
+            }
+        }
+        self
+    }
+
+    /// Takes the pins of sources out of `deploy.lock`.
+    pub(crate) fn forget_sources(&self) -> &Self {
+        let lock = std::fs::read_to_string(self.path("deploy.lock")).unwrap();
+        let rest = lock.lines().filter(|line| !line.contains(" source ")).map(|line| format!("{line}\n"));
+        self.write("deploy.lock", rest.collect::<String>())
+    }
+
     fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_deployctl"));
         command.args(arguments.split_whitespace()).current_dir(self.project());

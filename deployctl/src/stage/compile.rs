@@ -18,6 +18,11 @@ use crate::error::{Error, Kind};
 use crate::gate::evidence::{FirmwareCrate, Footprint};
 use crate::tool::{HostLinker, Invocation, Rustc};
 
+/// Cargo's configuration in the folder that is above every other: no working directory hides it.
+fn configuration_above(root: &Utf8Path) -> Option<Utf8PathBuf> {
+    [".cargo/config.toml", ".cargo/config"].map(|name| root.join(name)).into_iter().find(|file| file.exists())
+}
+
 /// Tells the `cmsis-nn` crate where `libcmsis_nn.a` lies.
 const LIBRARY: &str = "DEPLOYCTL_CMSIS_NN_LIBRARY";
 
@@ -67,6 +72,15 @@ impl Stage for Compile {
         if let Some(reason) = emission.blocked {
             job.write_json(artifact::FOOTPRINT, &Footprint { blocked: Some(reason), ..Footprint::default() })?;
             return Ok(());
+        }
+        if let Some(file) = configuration_above(Utf8Path::new("/")) {
+            let message =
+                format!("Cargo reads `{file}` in every build on this machine, and firmware must not depend on it");
+            return Err(fail(
+                Kind::Tool,
+                message,
+                "move it into your home (`~/.cargo/config.toml`): builds do not read that",
+            ));
         }
         let work = job.work_dir();
         job.copy_tree("project", work)?;
@@ -230,5 +244,15 @@ mod tests {
     fn symbols_name_their_operator() {
         assert_eq!(operator_of("model::op_12_softmax"), Some(12));
         assert_eq!(operator_of("model::invoke"), None);
+    }
+
+    #[test]
+    fn configuration_that_no_working_directory_hides_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(folder.path()).unwrap();
+        assert_eq!(configuration_above(root), None);
+        std::fs::create_dir(root.join(".cargo")).unwrap();
+        std::fs::write(root.join(".cargo/config.toml"), "").unwrap();
+        assert_eq!(configuration_above(root), Some(root.join(".cargo/config.toml")));
     }
 }
