@@ -11,7 +11,9 @@ fn same_everywhere(target: &str) {
     there.build("-j 1").succeeded();
     let (one, two) = (here.out(), there.out());
     assert!(one.keys().eq(two.keys()), "other files");
-    one.iter().for_each(|(path, bytes)| assert!(two[path] == *bytes, "`{path}` differs"));
+    for (path, bytes) in one {
+        assert!(two[&path] == bytes, "`{path}` differs");
+    }
     for image in ["app.elf", "harness.elf"] {
         let bytes = there.result(image);
         let rustup = std::env::var("HOME").unwrap() + "/";
@@ -55,6 +57,8 @@ fn law_3_reproducible_no_template_walks_through_a_map() {
     for (path, bytes) in crate::space::files(&folder) {
         let text = String::from_utf8(bytes).unwrap();
         let loops = text.split("{% for ").skip(1).filter_map(|rest| rest.split(" in ").next());
-        loops.for_each(|names| assert!(!names.contains(','), "{path} walks through a map as `{names}`"));
+        for names in loops {
+            assert!(!names.contains(','), "{path} walks through a map as `{names}`");
+        }
     }
 }

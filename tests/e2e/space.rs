@@ -289,7 +289,9 @@ impl Ran {
     /// It ended with this code and said all this.
     pub(crate) fn failed(self, code: i32, words: &[&str]) -> Self {
         assert_eq!(self.code, Some(code), "{}", self.text);
-        words.iter().for_each(|word| assert!(self.text.contains(word), "no `{word}` in {}", self.text));
+        for word in words {
+            assert!(self.text.contains(word), "no `{word}` in {}", self.text);
+        }
         self
     }
 
