@@ -21,14 +21,17 @@ pub struct Gather {
     pub indices: usize,
 }
 
-/// GATHER_ND: slices at several coordinates.
+/// GATHER_ND: slices at several coordinates. As in LiteRT Micro, a coordinate may exceed its dimension as long as the slice
+/// lies in the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct GatherNd {
     /// Coordinates of a slice.
     pub coordinates: usize,
-    /// The data's leading dimensions, as many as coordinates.
-    pub shape: [usize; 5],
+    /// Slices from one to the next along each of the data's leading dimensions, as many as coordinates.
+    pub step: [i32; 5],
+    /// Slices of the data.
+    pub size: usize,
     /// Bytes of a slice.
     pub slice: usize,
     /// Slices of the output.
@@ -68,12 +71,12 @@ pub fn gather(p: &Gather, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
 pub fn gather_nd(p: &GatherNd, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
     let ([data, indices], [output]) = (inputs, outputs) else { wrong_operands() };
     let indices = &view::<i32>(indices)[..p.slices * p.coordinates];
-    let shape = &p.shape[..p.coordinates];
     let places = output[..p.slices * p.slice].chunks_exact_mut(p.slice);
     for (at, place) in places.enumerate() {
         let index = &indices[at * p.coordinates..][..p.coordinates];
-        let from = index.iter().zip(shape).fold(0, |from, (&index, &size)| from * size + inside(index, size));
-        place.copy_from_slice(&data[from * p.slice..][..p.slice]);
+        let from =
+            index.iter().zip(p.step).fold(0, |from: i32, (index, step)| from.wrapping_add(index.wrapping_mul(step)));
+        place.copy_from_slice(&data[inside(from, p.size) * p.slice..][..p.slice]);
     }
 }
 
@@ -130,7 +133,7 @@ mod tests {
 
     #[test]
     fn coordinates() {
-        let p = GatherNd { coordinates: 2, shape: [2, 3, 0, 0, 0], slice: 1, slices: 2 };
+        let p = GatherNd { coordinates: 2, step: [3, 1, 0, 0, 0], size: 6, slice: 1, slices: 2 };
         let mut output = [0; 2];
         let indices = [pair(1, 0), pair(0, 2)];
         gather_nd(&p, &[&[1, 2, 3, 4, 5, 6], words_as_i8(&indices)], &mut [&mut output]);
@@ -155,7 +158,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "outside")]
     fn a_coordinate_too_far_is_a_panic() {
-        let p = GatherNd { coordinates: 2, shape: [2, 2, 0, 0, 0], slice: 1, slices: 1 };
-        gather_nd(&p, &[&[1, 2, 3, 4], words_as_i8(&[pair(0, 2)])], &mut [&mut [0; 1]]);
+        let p = GatherNd { coordinates: 2, step: [2, 1, 0, 0, 0], size: 4, slice: 1, slices: 1 };
+        gather_nd(&p, &[&[1, 2, 3, 4], words_as_i8(&[pair(1, 2)])], &mut [&mut [0; 1]]);
     }
 }

@@ -134,9 +134,7 @@ pub fn cumulative_sum(p: &CumulativeSum, inputs: &[&[i8]], outputs: &mut [&mut [
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        ArgExtreme, Axis, CumulativeSum, CumulativeSumF32, arg_extreme, cumulative_sum, cumulative_sum_f32,
-    };
+    use super::{ArgExtreme, Axis, CumulativeSum, CumulativeSumF32, arg_extreme, cumulative_sum, cumulative_sum_f32};
     use crate::bytes::{Element, view, view_mut, words_as_i8, words_as_i8_mut};
     use crate::{Activation, Requant};
 
