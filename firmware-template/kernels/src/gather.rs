@@ -1,7 +1,7 @@
 //! Parts of a tensor picked by another tensor: GATHER, GATHER_ND and EMBEDDING_LOOKUP. Bytes, of any type.
 //!
-//! Indices may be computed at run time. One that is out of range is an error in LiteRT Micro; here it is a panic. The
-//! lowering checks the constant ones.
+//! Indices may be computed at run time. At one that is out of range LiteRT Micro ends the inference with an error; here
+//! it stands for the first or the last position. The lowering refuses constant ones of that kind.
 
 use crate::bytes::{view, view_mut, wrong_operands};
 
@@ -92,17 +92,9 @@ pub fn embedding_lookup(p: &EmbeddingLookup, inputs: &[&[i8]], outputs: &mut [&m
     }
 }
 
+/// The nearest position that there is.
 fn inside(index: i32, size: usize) -> usize {
-    match usize::try_from(index) {
-        Ok(index) if index < size => index,
-        _ => outside(),
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn outside() -> ! {
-    panic!("an index lies outside of the tensor that it picks from")
+    usize::try_from(index).unwrap_or(0).min(size - 1)
 }
 
 #[cfg(test)]
@@ -149,16 +141,16 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "outside")]
-    fn an_index_below_zero_is_a_panic() {
+    fn what_is_outside_is_at_the_edge() {
         let p = Gather { batches: 1, outer: 1, axis: 2, slice: 1, indices: 2 };
-        gather(&p, &[&[1, 2], words_as_i8(&[pair(0, -1)])], &mut [&mut [0; 2]]);
-    }
-
-    #[test]
-    #[should_panic(expected = "outside")]
-    fn a_coordinate_too_far_is_a_panic() {
+        let mut output = [0; 2];
+        gather(&p, &[&[1, 2], words_as_i8(&[pair(2, -1)])], &mut [&mut output]);
+        assert_eq!(output, [2, 1]);
         let p = GatherNd { coordinates: 2, step: [2, 1, 0, 0, 0], size: 4, slice: 1, slices: 1 };
-        gather_nd(&p, &[&[1, 2, 3, 4], words_as_i8(&[pair(1, 2)])], &mut [&mut [0; 1]]);
+        let mut output = [0];
+        gather_nd(&p, &[&[1, 2, 3, 4], words_as_i8(&[pair(1, 2)])], &mut [&mut output]);
+        assert_eq!(output, [4]);
+        gather_nd(&p, &[&[1, 2, 3, 4], words_as_i8(&[pair(0, 2)])], &mut [&mut output]);
+        assert_eq!(output, [3], "the next row, as in LiteRT Micro");
     }
 }

@@ -10,22 +10,35 @@
 #![deny(unsafe_code)]
 
 mod add;
+mod batch_matmul;
+mod blocks;
 mod bytes;
 mod conv;
 mod depthwise_conv;
 mod fill;
 mod fully_connected;
+mod gather;
+mod join;
 pub mod model;
 mod op;
+mod pad;
 mod params;
 mod pool;
+mod rearrange;
+mod reduce;
 mod requant;
+mod resize;
+mod scan;
+mod shape;
 mod softmax;
+mod svdf;
 #[cfg(test)]
 mod testing;
+mod transpose_conv;
 mod window;
 
 pub use add::add;
+pub use batch_matmul::{Matrices, Product};
 pub use bytes::{Element, as_i8, view, view_mut, words_as_i8, words_as_i8_mut, wrong_operands};
 pub use conv::conv_2d;
 pub use depthwise_conv::depthwise_conv_2d;
@@ -33,4 +46,8 @@ pub use fully_connected::fully_connected;
 pub use op::*;
 pub use params::*;
 pub use pool::{average_pool_2d, max_pool_2d};
+pub use reduce::{Along, Fold, Rescale};
+pub use scan::Axis;
 pub use softmax::softmax;
+pub use svdf::SvdfSizes;
+pub use transpose_conv::Scatter;

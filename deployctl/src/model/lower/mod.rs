@@ -4,16 +4,25 @@
 //! requantization factors. The host reference executes steps, the memory planner reads their tensors, and the emitter
 //! writes them out as constants; there is no second place where such a number is computed.
 
-use kernels::{Add, Conv2d, DepthwiseConv2d, FullyConnected, Op, Pool2d, Softmax};
+use kernels::{Add, Conv2d, DepthwiseConv2d, Fold, FullyConnected, Op, Pool2d, Softmax};
 use serde::{Deserialize, Serialize};
 
 use super::{Graph, Operator, OperatorId, Options, TensorId, builtin};
 use site::Site;
 use weighted::Convolution;
 
+mod axes;
 mod fill;
+mod gather;
+mod join;
 mod operand;
+mod pad;
+mod product;
 mod quantize;
+mod rearrange;
+mod reduce;
+mod resize;
+mod shape;
 mod site;
 mod unweighted;
 mod weighted;
@@ -114,7 +123,6 @@ impl Lowered {
     }
 
     /// With a table as one more operand.
-    #[expect(dead_code, reason = "operators that are computed by table use it")]
     fn with_table(mut self, table: Vec<i8>) -> Self {
         self.tables.push(table);
         self
@@ -175,8 +183,7 @@ fn dispatch(site: &Site) -> Result<Lowered, Fault> {
         }
         Options::Add { activation, pot_scale_int16: _ } => unweighted::add(site, activation),
         Options::Softmax { beta } => unweighted::softmax(site, beta),
-        Options::Reshape { .. } => unweighted::reshape(site),
-        Options::Other => by_code(site),
+        _ => by_code(site),
     }
 }
 
@@ -186,6 +193,40 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
         return Err(unsupported(site.operator));
     }
     match site.operator.name.as_str() {
+        "ARG_MAX" => reduce::arg_extreme(site, true),
+        "ARG_MIN" => reduce::arg_extreme(site, false),
+        "BATCH_MATMUL" => product::batch_matmul(site),
+        "BATCH_TO_SPACE_ND" => pad::batch_to_space(site),
+        "BROADCAST_ARGS" => shape::broadcast_args(site),
+        "BROADCAST_TO" => rearrange::broadcast_to(site),
+        "CONCATENATION" => join::concatenation(site),
+        "CUMSUM" => reduce::cumsum(site),
+        "DEPTH_TO_SPACE" => rearrange::depth_to_space(site),
+        "EMBEDDING_LOOKUP" => gather::embedding_lookup(site),
+        "EXPAND_DIMS" | "RESHAPE" | "SQUEEZE" => rearrange::same_bytes(site),
+        "GATHER" => gather::gather(site),
+        "GATHER_ND" => gather::gather_nd(site),
+        "MEAN" => reduce::reduce(site, Fold::Mean),
+        "MIRROR_PAD" => pad::mirror_pad(site),
+        "PACK" => join::pack(site),
+        "PAD" | "PADV2" => pad::pad(site),
+        "REDUCE_ALL" => reduce::reduce(site, Fold::All),
+        "REDUCE_MAX" => reduce::reduce(site, Fold::Max),
+        "REDUCE_MIN" => reduce::reduce(site, Fold::Min),
+        "RESIZE_BILINEAR" => resize::bilinear(site),
+        "RESIZE_NEAREST_NEIGHBOR" => resize::nearest(site),
+        "REVERSE_V2" => rearrange::reverse(site),
+        "SHAPE" => shape::shape(site),
+        "SLICE" => rearrange::slice(site),
+        "SPACE_TO_BATCH_ND" => pad::space_to_batch(site),
+        "SPACE_TO_DEPTH" => rearrange::space_to_depth(site),
+        "SPLIT" => join::split(site),
+        "SPLIT_V" => join::split_v(site),
+        "STRIDED_SLICE" => rearrange::strided_slice(site),
+        "SUM" => reduce::reduce(site, Fold::Sum),
+        "TRANSPOSE" => rearrange::transpose(site),
+        "TRANSPOSE_CONV" => product::transpose_conv(site),
+        "UNPACK" => join::unpack(site),
         "ZEROS_LIKE" => fill::zeros_like(site),
         _ => Err(unsupported(site.operator)),
     }
