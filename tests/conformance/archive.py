@@ -107,7 +107,8 @@ def difference(old, new, ulp):
     """What distinguishes two cases, or `None`; float32 may differ by `ulp`."""
     if old.model != new.model:
         return "the model is another"
-    if (old.outcome, old.reason) != (new.outcome, new.reason):
+    # Reasons may quote memory that nobody has written.
+    if old.outcome != new.outcome:
         return f"was {old.outcome} {old.reason}, is {new.outcome} {new.reason}"
     for (what, a), (_, b) in zip(parts(old), parts(new)):
         if a.dtype == DTYPES[Type.FLOAT32]:

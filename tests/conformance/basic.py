@@ -22,6 +22,7 @@ def pool(name):
     return one
 
 
+entry("l2_pool_2d", F32)(pool("L2_POOL_2D"))
 entry("average_pool_2d", I8, I16, F32)(pool("AVERAGE_POOL_2D"))
 entry("max_pool_2d", I8, I16, F32)(pool("MAX_POOL_2D"))
 
@@ -32,9 +33,10 @@ def broadcast(g, shape, ranks=True):
     return other[g.whole(0, len(other) - 1) :] if ranks and g.chance(0.4) else other
 
 
-def two(g, type, low=None, high=None):
-    """Two operands and the shape of the result: equal shapes, either broadcast, either a constant."""
-    a = g.operand(type, low=low, high=high)
+def two(g, type, same=False):
+    """Two operands and the shape of the result: equal shapes, either broadcast, either a constant; with `same`, of the
+    same quantization."""
+    a = g.operand(type)
     kind = g.pick(["equal", "equal", "itself", "broadcast", "scalar", "constant", "both"])
     if kind == "itself":
         return a, a, a.shape
@@ -48,9 +50,11 @@ def two(g, type, low=None, high=None):
     elif kind == "constant":
         shape = broadcast(g, a.shape) if g.chance(0.5) else a.shape
     if kind == "constant":
-        b = g.constant(g.values(shape, type, low, high), type, g.quantization(type))
+        b = g.constant(g.values(shape, type), type, a.quant if same else g.quantization(type))
+    elif same:
+        b = g.input(shape, type, a.quant)
     else:
-        b = g.operand(type, shape=shape, low=low, high=high)
+        b = g.operand(type, shape=shape)
     result = np.broadcast_shapes(a.shape, tuple(shape))
     return (b, a, result) if g.chance(0.4) else (a, b, result)
 
@@ -60,7 +64,9 @@ def add(g, type):
     a, b, shape = two(g, type)
     quant = None
     if a.quant:
-        factor = g.pick([*[1.0] * 6, 0.25, 4.0, 2.0**-8, 2.0**-17, 2.0**-18, 2.0**-19, 2.0**12]) * (0.5 + g.rng.random())
+        # LiteRT Micro's sums have 20 bits of room, and 15 for int16; beyond, it ends the process.
+        room = 2.0 ** -(19 if type == I8 else 14)
+        factor = g.pick([*[1.0] * 8, 0.25, 4.0, 2.0**-8, room * 4, room * 2, room, 2.0**12]) * (0.5 + g.rng.random())
         quant = g.quantization(type, scale=float(np.float32(max(a.scale, b.scale) * factor)))
     y = g.output(shape, type, quant)
     g.op("ADD", [a, b], [y], "AddOptions", fusedActivationFunction=activation(g), potScaleInt16=False)

@@ -20,6 +20,8 @@ import numpy as np
 
 import archive
 import basic  # noqa: F401 (registers its entries, as do those below)
+import elementwise  # noqa: F401
+import movement  # noqa: F401
 import weighted  # noqa: F401
 from graph import Graph
 from registry import ENTRIES
@@ -29,6 +31,8 @@ CORPUS, FOUND = HERE / "corpus.tar.gz", HERE / "found.tar.gz"
 SEED, COUNT = 1, 200
 # One model of four has several operators, all of one type or of any.
 CHAINED, CHAINS = 4, ["int8", "int8", "int16", "int8", "float32", "any"]
+# Entries that come five times as often as others.
+OFTEN = ["add", "average_pool_2d", "conv_2d", "depthwise_conv_2d", "fully_connected", "max_pool_2d", "softmax"]
 # ULP by which a float32 may differ from the committed one on another machine: its C library is part of LiteRT Micro.
 FLOAT_ULP = 8
 
@@ -50,7 +54,8 @@ def make(name):
 
 def names(count, prefix):
     """Names of `count` cases, and of one for each entry at least."""
-    entries, numbers, chosen = sorted(ENTRIES), collections.Counter(), []
+    entries = sorted(ENTRIES) + [f"{name}.int8" for name in OFTEN] * 4
+    numbers, chosen = collections.Counter(), []
     for n in range(max(count, len(entries) * CHAINED // (CHAINED - 1) + 1)):
         if n % CHAINED == 0:
             entry = f"several.{CHAINS[n // CHAINED % len(CHAINS)]}"

@@ -164,7 +164,7 @@ class Graph:
                     and not t.variable
                     and (t.draw is None or t.draw == (None, None))
                     and t.size <= LARGE
-                    and (rank is None or len(t.shape) in ranks)
+                    and (len(t.shape) in ranks if rank is not None else len(t.shape) > 0)
                     and (shape is None or t.shape == tuple(shape))
                     and (fits is None or fits(t.shape))
                 )

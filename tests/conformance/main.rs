@@ -20,7 +20,7 @@ use archive::Case;
 use report::Report;
 
 /// Models of a full run.
-const FULL: &str = "2400";
+const FULL: &str = "6000";
 
 fn here(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/conformance").join(name)

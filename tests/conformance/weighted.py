@@ -132,6 +132,65 @@ def fully_connected(g, type, stored=I8):
     )  # fmt: skip
 
 
+@entry("transpose_conv", I8, I16, F32)
+def transpose_conv(g, type):
+    x = g.operand(type, rank=4, fits=lambda shape: shape[1] * shape[2] <= 36)
+    n, h, w, c = x.shape
+    taps, stride = [g.whole(1, 4), g.whole(1, 4)], [g.whole(1, 3), g.whole(1, 3)]
+    padding, channels = g.pick([SAME, VALID]), g.pick((1, 2, 3, 4, 5, 8))
+    f = filter_of(g, [channels, *taps, c], type, 0, I8)
+    out = [i * s if padding == SAME else (i - 1) * s + max(t, s) for i, t, s in zip((h, w), taps, stride)]
+    y = accumulated(g, type, x.scale * f.scale if x.quant else 1.0, math.prod(taps) * c, [n, *out, channels])
+    b = bias(g, x, f, channels, type)
+    inputs = [g.constant(y.shape, I32), f, x]
+    g.op(
+        "TRANSPOSE_CONV", inputs if b is None else [*inputs, b], [y], "TransposeConvOptions",
+        padding=padding, strideH=stride[0], strideW=stride[1], fusedActivationFunction=activation(g),
+    )  # fmt: skip
+
+
+@entry("batch_matmul", I8, I16, F32)
+def batch_matmul(g, type):
+    a = g.operand(type, rank=(2, 3, 4))
+    depth, columns = a.shape[-1], g.whole(1, 9)
+    batch = [1 if g.chance(0.3) else d for d in a.shape[:-2]]
+    adj_x, adj_y = g.chance(0.25), g.chance(0.4)
+    if adj_x:
+        depth = a.shape[-2]
+    shape = [*batch, *((columns, depth) if adj_y else (depth, columns))]
+    b = g.weights(shape, type, symmetric=type == I16) if g.chance(0.4) else g.operand(type, shape=shape)
+    rows = a.shape[-1] if adj_x else a.shape[-2]
+    y = accumulated(g, type, a.scale * b.scale if a.quant else 1.0, depth, [*a.shape[:-2], rows, columns])
+    g.op("BATCH_MATMUL", [a, b], [y], "BatchMatMulOptions", adjX=adj_x, adjY=adj_y, asymmetricQuantizeInputs=False)
+
+
+@entry("svdf", I8, F32)
+def svdf(g, type):
+    """Keeps its state from one invocation to the next. Without a bias LiteRT Micro ends the process."""
+    batches, width = g.whole(1, 3), g.whole(1, 10)
+    rank, units, memory = g.whole(1, 3), g.whole(1, 5), g.whole(1, 8)
+    filters = rank * units
+    x = g.operand(type, shape=[batches, width])
+    features = g.weights([filters, width], type)
+    if type == F32:
+        times, kept, state = g.weights([filters, memory], F32), None, F32
+    else:
+        state = I16
+        times = g.weights([filters, memory], I16, scale=g.scale(-16, -12))
+        reach = math.sqrt(width) * 74 * 74 / 15000
+        kept = g.quantization(I16, scale=_f32(x.scale * features.scale * reach))
+    b = g.weights([units], F32) if type == F32 and g.chance(0.98) else None
+    if kept and g.chance(0.98):
+        scale = _f32(kept.scale[0] * times.scale)
+        b = g.constant(g.rng.integers(-20_000_000, 20_000_000, size=units), I32, Quantization([scale], [0]))
+    variable = g.add([batches, memory * filters], state, kept, variable=True)
+    quant = None
+    if kept:
+        quant = g.quantization(I8, scale=_f32(kept.scale[0] * times.scale * math.sqrt(memory * rank) * 10000 * 8000 / 45))
+    y = g.output([batches, units], type, quant)
+    g.op("SVDF", [x, features, times, b, variable], [y], "SVDFOptions", rank=rank, fusedActivationFunction=g.pick([NONE, RELU]))
+
+
 for name, function in {
     "conv_2d": conv_2d,
     "depthwise_conv_2d": depthwise_conv_2d,
