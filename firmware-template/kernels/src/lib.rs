@@ -1,4 +1,4 @@
-//! Reference int8 kernels, bit-exact with LiteRT Micro, and the parameter types that every kernel library shares.
+//! Reference kernels, bit-exact with LiteRT Micro, and the parameter types that every kernel library shares.
 //!
 //! The host computes expected outputs with these functions and firmware falls back to them, so they are `no_std`, do not
 //! allocate and do not know manifests, boards or memory plans. Every parameter is plain `Copy` data that can be a `const`
@@ -13,8 +13,10 @@ mod add;
 mod bytes;
 mod conv;
 mod depthwise_conv;
+mod fill;
 mod fully_connected;
 pub mod model;
+mod op;
 mod params;
 mod pool;
 mod requant;
@@ -24,10 +26,11 @@ mod testing;
 mod window;
 
 pub use add::add;
-pub use bytes::as_i8;
+pub use bytes::{Element, as_i8, view, view_mut, words_as_i8, words_as_i8_mut, wrong_operands};
 pub use conv::conv_2d;
 pub use depthwise_conv::depthwise_conv_2d;
 pub use fully_connected::fully_connected;
+pub use op::*;
 pub use params::*;
 pub use pool::{average_pool_2d, max_pool_2d};
 pub use softmax::softmax;

@@ -48,7 +48,7 @@ pub(super) fn pool_2d(
         padding: geometry.padding,
         activation: bounds(activation, &output)?,
     });
-    Ok(Lowered { call, inputs: vec![input.id], output: output.id, weights: None })
+    Ok(Lowered::plain(call, vec![input.id], vec![output.id]))
 }
 
 /// `ADD`: both operands are brought to twice the larger of their scales, 20 bits up, and from there to the output's.
@@ -56,7 +56,7 @@ pub(super) fn add(site: &Site, activation: FusedActivation) -> Result<Lowered, F
     /// LiteRT's head room for int8.
     const LEFT_SHIFT: i32 = 20;
     site.arity(2..=2)?;
-    let (a, b, output) = (site.input(0)?, site.input(1)?, site.output()?);
+    let (a, b, output) = (site.term(0)?, site.term(1)?, site.output()?);
     let (a_dims, b_dims, output_dims) = broadcast(&a, &b, &output)?;
     let twice_max = 2.0 * f64::from(a.scale.max(b.scale));
     let requant = |real: f64| {
@@ -75,7 +75,7 @@ pub(super) fn add(site: &Site, activation: FusedActivation) -> Result<Lowered, F
         output_offset: output.zero_point,
         activation: bounds(activation, &output)?,
     });
-    Ok(Lowered { call, inputs: vec![a.id, b.id], output: output.id, weights: None })
+    Ok(Lowered::plain(call, vec![a.id, b.id], vec![output.id]))
 }
 
 /// Shapes of both operands and the output in four dimensions, one of 1 being broadcast. Equal shapes of any rank are one
@@ -144,7 +144,7 @@ pub(super) fn softmax(site: &Site, beta: f32) -> Result<Lowered, Fault> {
     let diff_min = -(radius.floor() as i32);
     let rows = input.shape.iter().product::<usize>() / depth;
     let call = Call::Softmax(Softmax { rows, depth, requant, diff_min });
-    Ok(Lowered { call, inputs: vec![input.id], output: output.id, weights: None })
+    Ok(Lowered::plain(call, vec![input.id], vec![output.id]))
 }
 
 /// `RESHAPE`: the bytes stay; the new shape is the output tensor's.
@@ -154,5 +154,5 @@ pub(super) fn reshape(site: &Site) -> Result<Lowered, Fault> {
     agree(input.shape.iter().product::<usize>() == output.shape.iter().product::<usize>(), output.id, || {
         format!("has an input of shape {:?} and an output of {:?}", input.shape, output.shape)
     })?;
-    Ok(Lowered { call: Call::Reshape, inputs: vec![input.id], output: output.id, weights: None })
+    Ok(Lowered::plain(Call::Reshape, vec![input.id], vec![output.id]))
 }
