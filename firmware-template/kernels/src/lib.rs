@@ -9,25 +9,45 @@
 #![no_std]
 #![deny(unsafe_code)]
 
+mod activation;
 mod add;
+mod arithmetic;
+mod broadcast;
 mod bytes;
+mod compare;
 mod conv;
 mod depthwise_conv;
+mod fixed_point;
+mod float;
 mod fully_connected;
 pub mod model;
+mod normalize;
 mod params;
 mod pool;
+mod quantize;
 mod requant;
+mod scaled;
 mod softmax;
+mod table;
 #[cfg(test)]
 mod testing;
+mod unary;
 mod window;
 
+pub use activation::*;
 pub use add::add;
-pub use bytes::as_i8;
+pub use arithmetic::*;
+pub use broadcast::{BROADCAST_RANK, Broadcast};
+pub use bytes::{Element, as_i8, view, view_mut, words_as_i8, words_as_i8_mut, wrong_operands};
+pub use compare::*;
 pub use conv::conv_2d;
 pub use depthwise_conv::depthwise_conv_2d;
 pub use fully_connected::fully_connected;
+pub use normalize::*;
 pub use params::*;
 pub use pool::{average_pool_2d, max_pool_2d};
+pub use quantize::*;
+pub use scaled::*;
 pub use softmax::softmax;
+pub use table::*;
+pub use unary::*;
