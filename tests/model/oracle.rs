@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use deployctl::model::{Graph, Step, TensorId, digest, evaluate, lower, read, vectors};
+use deployctl::model::{Graph, Step, TensorId, digest_all, evaluate, lower, read, vectors};
 
 use crate::{sample, shared, variety};
 
@@ -42,17 +42,21 @@ fn compare_shared(model: &str) {
 fn compare(model: &str, bytes: &[u8]) {
     let golden = golden(model);
     let model = read(bytes).unwrap();
-    let steps: Vec<Step> = lower(&model.graph).into_iter().map(Result::unwrap).collect();
+    let steps: Vec<Step> = lower(&model.graph, &model.weights).into_iter().map(Result::unwrap).collect();
     assert_eq!(golden.operators.len(), steps.len());
     assert!(golden.runs >= 16);
     for run in 0..golden.runs {
         let inputs = vector(&model.graph, golden.seed, run);
         let outputs = evaluate(&model.graph, &steps, &model.weights, &inputs).unwrap();
-        for (output, (operator, tensor, digests)) in outputs.iter().zip(&golden.operators) {
+        for (outputs, (operator, tensor, digests)) in outputs.iter().zip(&golden.operators) {
             let name = &model.graph.operators[*operator].name;
             assert_eq!(model.graph.operators[*operator].outputs, [*tensor]);
             let expected = digests[usize::try_from(run).unwrap()];
-            assert_eq!(digest(output), expected, "run {run}: operator {operator} `{name}` differs from LiteRT Micro");
+            assert_eq!(
+                digest_all(outputs),
+                expected,
+                "run {run}: operator {operator} `{name}` differs from LiteRT Micro"
+            );
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::sample::{Flaw, model};
 #[test]
 fn the_sample_is_sound() {
     let sound = read(&model(Flaw::None)).unwrap();
-    let refusals: Vec<_> = lower(&sound.graph).into_iter().filter_map(Result::err).collect();
+    let refusals: Vec<_> = lower(&sound.graph, &sound.weights).into_iter().filter_map(Result::err).collect();
     assert_eq!(refusals, []);
     assert_eq!(read(&model(Flaw::OffsetBuffer)).unwrap(), sound, "constants behind the FlatBuffer are the same ones");
 }
@@ -82,8 +82,8 @@ fn operators_without_kernels_are_refused_by_name() {
         (Flaw::AsymmetricFilter, "operator 0 `CONV_2D` (tensor `conv/filter`) has a filter with zero point 1"),
     ];
     for (flaw, expected) in cases {
-        let graph = read(&model(flaw)).unwrap().graph;
-        let refusal = lower(&graph).into_iter().find_map(Result::err).unwrap().to_string();
+        let flawed = read(&model(flaw)).unwrap();
+        let refusal = lower(&flawed.graph, &flawed.weights).into_iter().find_map(Result::err).unwrap().to_string();
         assert!(refusal.starts_with(expected), "{flaw:?}: {refusal}");
         assert!(refusal.contains("; "), "no next step: {refusal}");
     }

@@ -15,7 +15,7 @@ use crate::space::{golden, repository};
 /// The crate that `emit` makes of the sample, on reference kernels.
 fn generated() -> Files {
     let Read { graph, weights } = read(&golden("sample.tflite")).unwrap();
-    let steps: Vec<Step> = lower(&graph).into_iter().map(Result::unwrap).collect();
+    let steps: Vec<Step> = lower(&graph, &weights).into_iter().map(Result::unwrap).collect();
     let kernels: Vec<Kernel> = steps.iter().map(reference).collect();
     let core = Features { dsp: true, mve: false };
     let scratch: Vec<usize> =

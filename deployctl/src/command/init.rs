@@ -10,7 +10,7 @@ use crate::library;
 use crate::manifest::{self, Board, Catalog, Policy, Ratio, Runner};
 use crate::memory;
 use crate::model::lower::{Refusal, Step, lower};
-use crate::model::{self, Graph};
+use crate::model::{self, Read};
 use crate::stage::{Audit, unreadable};
 use crate::tool::{Invocation, SearchPath};
 use crate::ui::Event;
@@ -35,12 +35,13 @@ pub(super) fn run(args: &cli::Init, around: &Surroundings) -> Result<Done, Error
         let help = "name the `.tflite` file that the converter wrote";
         Error::plain(Kind::Usage, format!("cannot read the model `{model}`: {error}"), help)
     })?;
-    let graph = model::read(&bytes).map_err(|error| unreadable(model.as_str(), &error))?.graph;
+    let read = model::read(&bytes).map_err(|error| unreadable(model.as_str(), &error))?;
+    let graph = &read.graph;
     let owner = owner(args, around)?;
-    let found = Survey::of(&graph, &board)?;
+    let found = Survey::of(&read, &board)?;
     let folder = root.join("manifests");
     let text = manifest::init(
-        &graph,
+        graph,
         &manifest::Init {
             name: &name,
             model: relative(&model, &folder).as_str(),
@@ -90,8 +91,9 @@ struct Survey {
 }
 
 impl Survey {
-    fn of(graph: &Graph, board: &Board) -> Result<Self, Error> {
-        let lowered = lower(graph);
+    fn of(model: &Read, board: &Board) -> Result<Self, Error> {
+        let graph = &model.graph;
+        let lowered = lower(graph, &model.weights);
         let library_runs = board.runner != Runner::Host;
         let audit = Audit {
             library: LIBRARY.to_owned(),

@@ -30,6 +30,9 @@ impl Data {
                     data.bytes(model, position, input, &format!("input_{argument}"))?;
                 }
             }
+            for (table, bytes) in step.tables.iter().enumerate() {
+                data.table_file(model, position, table, bytes);
+            }
             if let Some(weights) = &step.weights {
                 data.weights(model, position, step, weights)?;
             }
@@ -60,6 +63,18 @@ impl Data {
     /// The expression that names a constant operand.
     pub(super) fn operand(&self, tensor: TensorId) -> Option<String> {
         self.names.get(&tensor).map(|name| format!("kernels::as_i8(&parameters::{name}.0)"))
+    }
+
+    /// The expression that names a step's table.
+    pub(super) fn table(position: usize, table: usize) -> String {
+        format!("kernels::as_i8(&parameters::OP_{position}_TABLE_{table}.0)")
+    }
+
+    fn table_file(&mut self, model: &Model<'_>, position: usize, table: usize, bytes: &[i8]) {
+        let operator = &model.graph.operators[model.steps[position].operator.0].name;
+        let bytes = bytes.iter().map(|byte| byte.cast_unsigned()).collect();
+        let about = format!("Table of op:{position} {}", comment(operator));
+        self.file(&about, &format!("op_{position}_table_{table}"), bytes);
     }
 
     fn weights(
@@ -104,15 +119,21 @@ impl Data {
             return Ok(name.clone());
         }
         let bytes = constant(model, position, id)?;
-        let file = format!("op_{position}_{role}.bin");
-        let name = format!("OP_{position}_{}", role.to_ascii_uppercase());
         let tensor = model.graph.tensor(id);
-        let _ = write!(self.items, "\n/// {} {:?}.\n", comment(&tensor.name), tensor.shape);
-        let head = format!("pub(crate) static {name}: Aligned<{}>", bytes.len());
-        self.items += &item(0, &head, &Value::Plain(format!("Aligned(*include_bytes!(\"../weights/{file}\"))")));
-        self.files.insert(format!("model/weights/{file}").into(), bytes.to_vec());
+        let about = format!("{} {:?}", comment(&tensor.name), tensor.shape);
+        let name = self.file(&about, &format!("op_{position}_{role}"), bytes.to_vec());
         self.names.insert(id, name.clone());
         Ok(name)
+    }
+
+    /// A static over a file. Gives its name.
+    fn file(&mut self, about: &str, stem: &str, bytes: Vec<u8>) -> String {
+        let name = stem.to_ascii_uppercase();
+        let _ = write!(self.items, "\n/// {about}.\n");
+        let head = format!("pub(crate) static {name}: Aligned<{}>", bytes.len());
+        self.items += &item(0, &head, &Value::Plain(format!("Aligned(*include_bytes!(\"../weights/{stem}.bin\"))")));
+        self.files.insert(format!("model/weights/{stem}.bin").into(), bytes);
+        name
     }
 }
 

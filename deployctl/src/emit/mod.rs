@@ -8,8 +8,8 @@
 mod board;
 mod data;
 mod error;
+mod literal;
 mod model;
-mod params;
 mod project;
 mod readme;
 mod source;
@@ -58,7 +58,8 @@ pub struct Model<'a> {
 /// The kernel of a step, as firmware calls it.
 ///
 /// The function takes parameters, weights (where the operator has any), inputs, the output and scratch (where it has a
-/// use for it), in this order: `conv_2d(&PARAMS, &WEIGHTS, input, output, scratch)`.
+/// use for it), in this order: `conv_2d(&PARAMS, &WEIGHTS, input, output, scratch)`. One of the common form takes lists:
+/// `pad(&PARAMS, &[input], &mut [output])`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry<'a> {
     /// Path of the Rust function: `cmsis_nn::conv_2d_1x1_fast`.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 use super::data::{Data, name};
-use super::params::{params, types};
+use super::literal::literal;
 use super::source::{Value, comment, float, identifier, item, range, string};
 use super::{EmitError, Model};
 use crate::model::TensorId;
@@ -37,7 +37,7 @@ struct Function {
 fn header(model: &Model<'_>, constants: bool) -> String {
     let mut used = BTreeSet::new();
     for step in model.steps {
-        used.extend(types(&step.call));
+        used.extend(literal(&step.call).into_iter().flat_map(|literal| literal.types));
     }
     let used: Vec<&str> = used.into_iter().collect();
     let line = format!("use kernels::{{{}}};\n", used.join(", "));
@@ -104,11 +104,12 @@ fn interface(model: &Model<'_>) -> Result<String, EmitError> {
 fn operators(model: &Model<'_>, functions: &[Function]) -> Result<String, EmitError> {
     let mut infos = Vec::new();
     for (position, (step, function)) in model.steps.iter().zip(functions).enumerate() {
+        let outputs = step.outputs.iter().map(|&id| tensor_info(model, position, id)).collect::<Result<_, _>>()?;
         infos.push(Value::Struct(
             "OperatorInfo",
             vec![
                 ("name", Value::Plain(string(&model.graph.operators[step.operator.0].name))),
-                ("output", tensor_info(model, position, step.output)?),
+                ("outputs", Value::Reference(Box::new(Value::Array(outputs)))),
                 ("run", Value::plain(&function.name)),
             ],
         ));
@@ -186,38 +187,77 @@ fn function(model: &Model<'_>, data: &Data, position: usize) -> Result<Function,
     let operator = &model.graph.operators[step.operator.0].name;
     let function = format!("op_{position}_{}", identifier(operator));
     let head = description(model, position);
-    let Some((kind, literal)) = params(&step.call) else {
+    let Some(parameters) = literal(&step.call) else {
         let text = format!("{head}fn {function}(_arena: &mut Arena) {{}}\n");
         return Ok(Function { name: function, text });
     };
-    let kernel = model.kernels[position];
     let mut slices = Slices::default();
+    let arguments = match step.call {
+        Call::Op(_) => operands(model, data, position, &mut slices)?,
+        _ => arguments(model, data, position, &mut slices)?,
+    };
+    let text = format!(
+        "{head}#[inline(never)]\nfn {function}(arena: &mut Arena) {{\n{}{}    {}({});\n}}\n",
+        item(4, &format!("const PARAMS: {}", parameters.name), &parameters.value),
+        slices.binding(),
+        model.kernels[position].function,
+        arguments,
+    );
+    Ok(Function { name: function, text })
+}
+
+/// Weights, inputs, output and scratch, one after the other.
+fn arguments(model: &Model<'_>, data: &Data, position: usize, slices: &mut Slices) -> Result<String, EmitError> {
+    let step = &model.steps[position];
     let mut arguments = vec!["&PARAMS".to_owned()];
     if step.weights.is_some() {
         arguments.push(format!("&parameters::OP_{position}"));
     }
-    let names: &[&str] = if step.inputs.len() == 1 { &["input"] } else { &["a", "b"] };
-    for (&input, name) in step.inputs.iter().zip(names) {
-        arguments.push(match data.operand(input) {
-            Some(constant) => constant,
-            None => slices.take(name, place(model, position, input)?),
-        });
-    }
-    arguments.push(slices.take("output", place(model, position, step.output)?));
-    if kernel.scratch {
+    arguments.extend(inputs(model, data, position, slices)?);
+    arguments.extend(outputs(model, position, slices)?);
+    if model.kernels[position].scratch {
         arguments.push(match &model.scratch[position] {
             Some(range) => slices.take("scratch", range.clone()),
             None => "&mut []".to_owned(),
         });
     }
-    let text = format!(
-        "{head}#[inline(never)]\nfn {function}(arena: &mut Arena) {{\n{}{}    {}({});\n}}\n",
-        item(4, &format!("const PARAMS: {kind}"), &literal),
-        slices.binding(),
-        kernel.function,
-        arguments.join(", "),
-    );
-    Ok(Function { name: function, text })
+    Ok(arguments.join(", "))
+}
+
+/// The lists of the common form.
+fn operands(model: &Model<'_>, data: &Data, position: usize, slices: &mut Slices) -> Result<String, EmitError> {
+    let inputs = inputs(model, data, position, slices)?.join(", ");
+    let outputs = outputs(model, position, slices)?.join(", ");
+    Ok(format!("&PARAMS, &[{inputs}], &mut [{outputs}]"))
+}
+
+fn inputs(model: &Model<'_>, data: &Data, position: usize, slices: &mut Slices) -> Result<Vec<String>, EmitError> {
+    let step = &model.steps[position];
+    let mut arguments = Vec::new();
+    for (argument, &id) in step.inputs.iter().enumerate() {
+        let name = match (step.inputs.len(), argument) {
+            (1, _) => "input".to_owned(),
+            (2, 0) => "a".to_owned(),
+            (2, _) => "b".to_owned(),
+            _ => format!("input_{argument}"),
+        };
+        arguments.push(match data.operand(id) {
+            Some(constant) => constant,
+            None => slices.take(&name, place(model, position, id)?),
+        });
+    }
+    arguments.extend((0..step.tables.len()).map(|table| Data::table(position, table)));
+    Ok(arguments)
+}
+
+fn outputs(model: &Model<'_>, position: usize, slices: &mut Slices) -> Result<Vec<String>, EmitError> {
+    let step = &model.steps[position];
+    let mut arguments = Vec::new();
+    for (argument, &id) in step.outputs.iter().enumerate() {
+        let name = if step.outputs.len() == 1 { "output".to_owned() } else { format!("output_{argument}") };
+        arguments.push(slices.take(&name, place(model, position, id)?));
+    }
+    Ok(arguments)
 }
 
 /// The doc comment: operator, kernel, then tensors with their shapes.
@@ -239,6 +279,8 @@ fn description(model: &Model<'_>, position: usize) -> String {
     if let Some(weights) = &step.weights {
         line("filter", weights.filter);
     }
-    line("output", step.output);
+    for &output in &step.outputs {
+        line("output", output);
+    }
     text
 }

@@ -18,6 +18,8 @@ pub(super) enum Value {
     Struct(&'static str, Vec<(&'static str, Value)>),
     /// `[value, …]`.
     Array(Vec<Value>),
+    /// `&value`.
+    Reference(Box<Value>),
 }
 
 impl Value {
@@ -31,7 +33,7 @@ impl Value {
     }
 
     /// On one line, whatever its width.
-    fn flat(&self) -> String {
+    pub(super) fn flat(&self) -> String {
         let list = |values: Vec<String>| values.join(", ");
         match self {
             Self::Plain(text) => text.clone(),
@@ -40,6 +42,7 @@ impl Value {
                 format!("{name} {{ {} }}", list(fields))
             }
             Self::Array(values) => format!("[{}]", list(values.iter().map(Self::flat).collect())),
+            Self::Reference(value) => format!("&{}", value.flat()),
         }
     }
 
@@ -61,6 +64,9 @@ impl Value {
                 }
                 text + &close + "}"
             }
+            Self::Array(values) if matches!(values.as_slice(), [Self::Struct(..)]) => {
+                format!("[{}]", values[0].render(indent, WIDTH))
+            }
             Self::Array(values) => {
                 let short = values.iter().all(|value| value.flat().len() <= SHORT);
                 let lines = if short {
@@ -71,6 +77,7 @@ impl Value {
                 let lines: Vec<String> = lines.iter().map(|line| format!("{inner}{line}")).collect();
                 format!("[\n{}\n{close}]", lines.join("\n"))
             }
+            Self::Reference(value) => format!("&{}", value.render(indent, before + 1)),
         }
     }
 }

@@ -89,10 +89,18 @@ impl Sample {
             Call::Add(_) => "kernels::add",
             Call::Softmax(_) => "kernels::softmax",
             Call::Reshape => "",
+            Call::Op(_) => "kernels::zeros_like",
         };
         self.functions.push((function, function.trim_start_matches("kernels::"), false));
         let inputs = inputs.to_vec();
-        self.steps.push(Step { operator: OperatorId(position), call, inputs, output, weights });
+        self.steps.push(Step {
+            operator: OperatorId(position),
+            call,
+            inputs,
+            tables: vec![],
+            outputs: vec![output],
+            weights,
+        });
         self.scratch.push(None);
     }
 
@@ -338,7 +346,7 @@ fn expected(sample: &Sample, input: TensorId, bytes: &[i8], output: TensorId) ->
     let blob: Vec<i8> = sample.weights.iter().map(|&byte| byte.cast_signed()).collect();
     let constant = |id: TensorId| sample.tensors[id.0].constant.map(|c| c.offset..c.offset + c.len).expect("constant");
     for step in &sample.steps {
-        let mut result = vec![0; sample.tensors[step.output.0].bytes()];
+        let mut result = vec![0; sample.tensors[step.outputs[0].0].bytes()];
         let input = |index: usize| match values.get(&step.inputs[index]) {
             Some(value) => value.as_slice(),
             None => &blob[constant(step.inputs[index])],
@@ -362,7 +370,7 @@ fn expected(sample: &Sample, input: TensorId, bytes: &[i8], output: TensorId) ->
             (Call::Reshape, None) => result.copy_from_slice(input(0)),
             other => panic!("no such step: {other:?}"),
         }
-        values.insert(step.output, result);
+        values.insert(step.outputs[0], result);
     }
     values[&output].clone()
 }

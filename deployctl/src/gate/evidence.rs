@@ -139,9 +139,9 @@ pub struct Difference {
     /// Coordinate in the tensor's shape; empty where only digests are known.
     pub coordinate: Vec<usize>,
     /// Value that was expected there.
-    pub expected: i64,
+    pub expected: String,
     /// Value that was found.
-    pub found: i64,
+    pub found: String,
 }
 
 /// Result of stage `compile`: what the linked firmware takes.

@@ -10,6 +10,8 @@ pub fn macs(step: &Step) -> u64 {
         Call::Conv2d(p) => product(&[p.output.len(), p.filter.h, p.filter.w, p.filter.c]),
         Call::DepthwiseConv2d(p) => product(&[p.output.len(), p.filter.h, p.filter.w]),
         Call::FullyConnected(p) => product(&[p.batches, p.units, p.depth]),
-        Call::AveragePool2d(_) | Call::MaxPool2d(_) | Call::Add(_) | Call::Softmax(_) | Call::Reshape => 0,
+        Call::AveragePool2d(_) | Call::MaxPool2d(_) | Call::Add(_) | Call::Softmax(_) | Call::Reshape | Call::Op(_) => {
+            0
+        }
     }
 }

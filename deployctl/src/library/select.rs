@@ -43,6 +43,7 @@ pub fn select(step: &Step, features: Features) -> Result<Kernel, Unfit> {
         }
         Call::Softmax(_) => Variant::Softmax,
         Call::Reshape => return Ok(no_code()),
+        Call::Op(_) => return unfit("the library has no function for this operator"),
     };
     Ok(variant.kernel(features))
 }
@@ -58,6 +59,7 @@ pub fn reference(step: &Step) -> Kernel {
         Call::Add(_) => "add",
         Call::Softmax(_) => "softmax",
         Call::Reshape => return no_code(),
+        Call::Op(op) => op.function(),
     };
     Kernel {
         library: "reference".to_owned(),

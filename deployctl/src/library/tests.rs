@@ -24,7 +24,8 @@ fn step(call: Call, multipliers: usize, bias: bool) -> Step {
         operator: OperatorId(0),
         call,
         inputs: vec![TensorId(0)],
-        output: TensorId(1),
+        tables: vec![],
+        outputs: vec![TensorId(1)],
         weights: Some(StepWeights {
             filter: TensorId(2),
             bias: bias.then_some(TensorId(3)),

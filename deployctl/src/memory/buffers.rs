@@ -32,10 +32,12 @@ pub fn buffers(graph: &Graph, steps: &[Step], scratch: &[usize]) -> Buffers {
             list.touch(input, time);
         }
         let source = step.inputs.first().and_then(|input| list.found.tensors.get(input).copied());
-        if let (Call::Reshape, Some(source)) = (&step.call, source) {
-            list.found.tensors.insert(step.output, source);
+        if let (Call::Reshape, Some(source), &[output]) = (&step.call, source, step.outputs.as_slice()) {
+            list.found.tensors.insert(output, source);
         }
-        list.touch(step.output, time);
+        for &output in &step.outputs {
+            list.touch(output, time);
+        }
     }
     for &output in &graph.outputs {
         list.touch(output, end);

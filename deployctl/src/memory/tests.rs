@@ -134,7 +134,7 @@ fn steps(graph: &crate::model::Graph) -> (Vec<Step>, Vec<usize>) {
         });
         let inputs = node.inputs.iter().flatten().copied().filter(|&id| graph.tensor(id).constant.is_none()).collect();
         let call = if node.name == "RESHAPE" { Call::Reshape } else { softmax.clone() };
-        Step { operator, call, inputs, output: node.outputs[0], weights: None }
+        Step { operator, call, inputs, tables: vec![], outputs: node.outputs.clone(), weights: None }
     });
     (steps.collect(), scratch)
 }

@@ -52,86 +52,142 @@ pub enum EvaluateError {
 
 /// Runs `steps`, which [`lower`](super::lower::lower) made of all operators of `graph`, on one vector.
 ///
-/// `inputs` are the bytes of the model's inputs in their order. Returns the bytes of the output tensor of every step, in
-/// execution order.
+/// `inputs` are the bytes of the model's inputs in their order. Returns for every step, in execution order, the bytes of its
+/// output tensors.
 pub fn evaluate(
     graph: &Graph,
     steps: &[Step],
     weights: &[u8],
     inputs: &[Vec<u8>],
-) -> Result<Vec<Vec<u8>>, EvaluateError> {
-    let mut values = admit(graph, steps, inputs)?;
-    for (position, step) in steps.iter().enumerate() {
-        let output = run(graph, step, weights, &values)?;
-        values.steps.push(output);
-        values.places[step.output.0] = Place::Step(position);
+) -> Result<Vec<Vec<Vec<u8>>>, EvaluateError> {
+    let mut values = admit(graph, steps, weights, inputs)?;
+    let mut written = Vec::with_capacity(steps.len());
+    for step in steps {
+        let outputs = run(&values, step)?;
+        written.push(
+            outputs.iter().map(|output| output.bytes().iter().map(|byte| byte.cast_unsigned()).collect()).collect(),
+        );
+        for (id, output) in step.outputs.iter().zip(outputs) {
+            values.tensors[id.0] = Some(output);
+        }
     }
-    Ok(values.steps)
+    Ok(written)
 }
 
-/// Where the bytes of a tensor are.
-#[derive(Clone, Copy)]
-enum Place {
-    Nowhere,
-    Input(usize),
-    Step(usize),
-}
-
-/// All activations of a run so far.
+/// The activations that a run has so far, by tensor.
 struct Values<'a> {
-    inputs: &'a [Vec<u8>],
-    steps: Vec<Vec<u8>>,
-    places: Vec<Place>,
+    graph: &'a Graph,
+    weights: &'a [u8],
+    tensors: Vec<Option<Buffer>>,
 }
 
 impl Values<'_> {
-    fn get(&self, graph: &Graph, step: &Step, argument: usize) -> Result<&[i8], EvaluateError> {
+    fn input(&self, step: &Step, argument: usize) -> Result<&[i8], EvaluateError> {
         let id = step.inputs[argument];
-        match self.places[id.0] {
-            Place::Input(position) => Ok(as_i8(&self.inputs[position])),
-            Place::Step(position) => Ok(as_i8(&self.steps[position])),
-            Place::Nowhere => {
-                Err(EvaluateError::Steps { operator: step.operator.0, name: graph.tensor(id).name.clone() })
-            }
-        }
+        let name = || self.graph.tensor(id).name.clone();
+        self.tensors[id.0]
+            .as_ref()
+            .map(Buffer::bytes)
+            .ok_or_else(|| EvaluateError::Steps { operator: step.operator.0, name: name() })
+    }
+
+    /// The bytes of a constant.
+    fn constant(&self, id: TensorId) -> Result<&[u8], EvaluateError> {
+        let tensor = self.graph.tensor(id);
+        tensor
+            .constant
+            .and_then(|constant| self.weights.get(constant.offset..)?.get(..constant.len))
+            .ok_or_else(|| EvaluateError::Weights { name: tensor.name.clone() })
     }
 }
 
-fn admit<'a>(graph: &Graph, steps: &[Step], inputs: &'a [Vec<u8>]) -> Result<Values<'a>, EvaluateError> {
+fn admit<'a>(
+    graph: &'a Graph,
+    steps: &[Step],
+    weights: &'a [u8],
+    inputs: &[Vec<u8>],
+) -> Result<Values<'a>, EvaluateError> {
     if inputs.len() != graph.inputs.len() {
         return Err(EvaluateError::Inputs { expected: graph.inputs.len(), found: inputs.len() });
     }
-    let mut places = vec![Place::Nowhere; graph.tensors.len()];
-    for (position, (&id, bytes)) in graph.inputs.iter().zip(inputs).enumerate() {
+    let outputs = steps.iter().flat_map(|step| &step.outputs);
+    let total = outputs.map(|&id| graph.tensor(id).bytes()).try_fold(0_usize, usize::checked_add);
+    if total.is_none_or(|total| total > MAX_BYTES) {
+        return Err(EvaluateError::TooLarge);
+    }
+    let mut values = Values { graph, weights, tensors: vec![None; graph.tensors.len()] };
+    for (&id, bytes) in graph.inputs.iter().zip(inputs) {
         let tensor = graph.tensor(id);
         if bytes.len() != tensor.bytes() {
             let (expected, found) = (tensor.bytes(), bytes.len());
             return Err(EvaluateError::InputSize { name: tensor.name.clone(), expected, found });
         }
-        places[id.0] = Place::Input(position);
+        values.tensors[id.0] = Some(Buffer::of(as_i8(bytes)));
     }
-    let total = steps.iter().try_fold(0_usize, |sum, step| sum.checked_add(graph.tensor(step.output).bytes()));
-    if total.is_none_or(|total| total > MAX_BYTES) {
-        return Err(EvaluateError::TooLarge);
+    for &id in steps.iter().flat_map(|step| &step.inputs) {
+        if values.tensors[id.0].is_none() && graph.tensor(id).constant.is_some() {
+            values.tensors[id.0] = Some(Buffer::of(as_i8(values.constant(id)?)));
+        }
     }
-    Ok(Values { inputs, steps: Vec::with_capacity(steps.len()), places })
+    Ok(values)
 }
 
-fn run(graph: &Graph, step: &Step, blob: &[u8], values: &Values) -> Result<Vec<u8>, EvaluateError> {
-    let input = values.get(graph, step, 0)?;
-    let mut output = vec![0_i8; graph.tensor(step.output).bytes()];
-    let weights = step.weights.as_ref().map(|weights| constants(graph, weights, blob)).transpose()?.unwrap_or_default();
-    match &step.call {
-        Call::Conv2d(p) => kernels::conv_2d(p, &weights.view(step), input, &mut output),
-        Call::DepthwiseConv2d(p) => kernels::depthwise_conv_2d(p, &weights.view(step), input, &mut output),
-        Call::FullyConnected(p) => kernels::fully_connected(p, &weights.view(step), input, &mut output),
-        Call::AveragePool2d(p) => kernels::average_pool_2d(p, input, &mut output),
-        Call::MaxPool2d(p) => kernels::max_pool_2d(p, input, &mut output),
-        Call::Add(p) => kernels::add(p, input, values.get(graph, step, 1)?, &mut output),
-        Call::Softmax(p) => kernels::softmax(p, input, &mut output),
-        Call::Reshape => output.copy_from_slice(input),
+fn run(values: &Values, step: &Step) -> Result<Vec<Buffer>, EvaluateError> {
+    let mut buffers: Vec<Buffer> =
+        step.outputs.iter().map(|&id| Buffer::zeroed(values.graph.tensor(id).bytes())).collect();
+    let mut outputs: Vec<&mut [i8]> = buffers.iter_mut().map(Buffer::bytes_mut).collect();
+    if let Call::Op(op) = &step.call {
+        let tables: Vec<Buffer> = step.tables.iter().map(|table| Buffer::of(table)).collect();
+        let inputs = (0..step.inputs.len()).map(|argument| values.input(step, argument));
+        let inputs: Vec<&[i8]> =
+            inputs.chain(tables.iter().map(|table| Ok(table.bytes()))).collect::<Result<_, _>>()?;
+        op.run(&inputs, &mut outputs);
+        return Ok(buffers);
     }
-    Ok(output.into_iter().map(i8::cast_unsigned).collect())
+    let input = values.input(step, 0)?;
+    let constants = step.weights.as_ref().map(|weights| constants(values, weights)).transpose()?.unwrap_or_default();
+    let [output] = outputs.as_mut_slice() else {
+        return Err(EvaluateError::Steps { operator: step.operator.0, name: String::new() });
+    };
+    match &step.call {
+        Call::Conv2d(p) => kernels::conv_2d(p, &constants.view(step), input, output),
+        Call::DepthwiseConv2d(p) => kernels::depthwise_conv_2d(p, &constants.view(step), input, output),
+        Call::FullyConnected(p) => kernels::fully_connected(p, &constants.view(step), input, output),
+        Call::AveragePool2d(p) => kernels::average_pool_2d(p, input, output),
+        Call::MaxPool2d(p) => kernels::max_pool_2d(p, input, output),
+        Call::Add(p) => kernels::add(p, input, values.input(step, 1)?, output),
+        Call::Softmax(p) => kernels::softmax(p, input, output),
+        Call::Reshape => output.copy_from_slice(input),
+        Call::Op(_) => {}
+    }
+    Ok(buffers)
+}
+
+/// A tensor's bytes, where any element type may start.
+#[derive(Clone)]
+struct Buffer {
+    words: Vec<u64>,
+    len: usize,
+}
+
+impl Buffer {
+    fn zeroed(len: usize) -> Self {
+        Self { words: vec![0; len.div_ceil(8)], len }
+    }
+
+    fn of(bytes: &[i8]) -> Self {
+        let mut buffer = Self::zeroed(bytes.len());
+        buffer.bytes_mut().copy_from_slice(bytes);
+        buffer
+    }
+
+    fn bytes(&self) -> &[i8] {
+        &kernels::words_as_i8(&self.words)[..self.len]
+    }
+
+    fn bytes_mut(&mut self) -> &mut [i8] {
+        &mut kernels::words_as_i8_mut(&mut self.words)[..self.len]
+    }
 }
 
 /// A step's constants in the types that kernels take.
@@ -153,20 +209,13 @@ impl Constants<'_> {
     }
 }
 
-fn constants<'a>(graph: &Graph, weights: &StepWeights, blob: &'a [u8]) -> Result<Constants<'a>, EvaluateError> {
-    let bytes = |id: TensorId| {
-        let tensor = graph.tensor(id);
-        tensor
-            .constant
-            .and_then(|constant| blob.get(constant.offset..)?.get(..constant.len))
-            .ok_or_else(|| EvaluateError::Weights { name: tensor.name.clone() })
-    };
+fn constants<'a>(values: &'a Values, weights: &StepWeights) -> Result<Constants<'a>, EvaluateError> {
     let bias = match weights.bias {
         Some(id) => {
-            let words = bytes(id)?.chunks_exact(4);
-            Some(words.map(|word| i32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect())
+            let words = values.constant(id)?.as_chunks().0;
+            Some(words.iter().map(|&word| i32::from_le_bytes(word)).collect())
         }
         None => None,
     };
-    Ok(Constants { filter: as_i8(bytes(weights.filter)?), bias })
+    Ok(Constants { filter: as_i8(values.constant(weights.filter)?), bias })
 }

@@ -11,7 +11,7 @@ mod name;
 pub mod read;
 pub mod vectors;
 
-pub use digest::digest;
+pub use digest::{digest, digest_all};
 pub use evaluate::{EvaluateError, evaluate};
 pub use graph::{Graph, Operator, OperatorId, Options, Quantization, Tensor, TensorId, TensorType};
 pub use lower::{Call, Refusal, Step, StepWeights, lower};

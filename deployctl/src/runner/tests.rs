@@ -113,8 +113,8 @@ fn session() -> Session {
 fn expected(input: &[u8]) -> Vec<Vec<u8>> {
     let sample = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/sample.tflite");
     let Read { graph, weights } = model::read(&fs::read(sample).unwrap()).unwrap();
-    let steps: Vec<Step> = model::lower(&graph).into_iter().map(Result::unwrap).collect();
-    model::evaluate(&graph, &steps, &weights, &[input.to_vec()]).unwrap()
+    let steps: Vec<Step> = model::lower(&graph, &weights).into_iter().map(Result::unwrap).collect();
+    model::evaluate(&graph, &steps, &weights, &[input.to_vec()]).unwrap().concat()
 }
 
 fn fnv(bytes: &[u8]) -> u64 {

@@ -94,7 +94,7 @@ impl Stage for Emit {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn fields(&self) -> Fields {

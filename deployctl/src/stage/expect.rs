@@ -4,9 +4,10 @@
 use deployctl_cache::{BoxError, Fields, FileInput, Job, Stage};
 use serde::Serialize;
 
+use super::difference::first_difference;
 use super::{artifact, fail};
 use crate::error::Kind;
-use crate::gate::evidence::{Difference, Expectation, ExpectedVector, Recorded};
+use crate::gate::evidence::{Expectation, ExpectedVector, Recorded};
 use crate::model::lower::{Refusal, Step};
 use crate::model::{self, Graph, TensorId};
 use crate::vectors::{self, Vector};
@@ -123,86 +124,26 @@ fn compute(
             fail(Kind::Model, error.to_string(), "the operator table says what each operator needs")
         })?;
         let output = |id: &TensorId| -> Vec<i8> {
-            let written = steps.iter().rposition(|step| step.output == *id);
-            written.map_or_else(Vec::new, |step| tensors[step].iter().map(|byte| byte.cast_signed()).collect())
+            let written = steps.iter().zip(&tensors).rev().find_map(|(step, written)| {
+                let position = step.outputs.iter().position(|output| output == id)?;
+                Some(written[position].iter().map(|byte| byte.cast_signed()).collect())
+            });
+            written.unwrap_or_default()
         };
         let outputs: Vec<Vec<i8>> = graph.outputs.iter().map(output).collect();
         for (position, truth) in vector.outputs.iter().enumerate() {
             let Some(truth) = truth else { continue };
             recorded.compared += 1;
-            match first_difference(truth, &outputs[position]) {
+            match first_difference(graph, steps, index, graph.outputs[position], truth, &outputs[position]) {
                 None => recorded.equal += 1,
-                Some(element) if recorded.first_difference.is_none() => {
-                    let id = graph.outputs[position];
-                    recorded.first_difference =
-                        Some(difference(graph, steps, index, id, element, truth[element], outputs[position][element]));
-                }
-                Some(_) => {}
+                difference => recorded.first_difference = recorded.first_difference.take().or(difference),
             }
         }
-        let operators = tensors.iter().map(|bytes| format!("{:016x}", model::digest(bytes))).collect();
+        let operators = tensors.iter().map(|outputs| format!("{:016x}", model::digest_all(outputs))).collect();
         expectation.vectors.push(ExpectedVector { label: vector.label, operators, outputs });
     }
     let distinct: std::collections::BTreeSet<_> = expectation.vectors.iter().map(|vector| &vector.outputs).collect();
     expectation.distinct_outputs = distinct.len();
     expectation.recorded = (recorded.compared > 0).then_some(recorded);
     Ok(())
-}
-
-/// Index of the first element in which two tensors differ.
-pub(super) fn first_difference(expected: &[i8], found: &[i8]) -> Option<usize> {
-    let shorter = expected.len().min(found.len());
-    (0..shorter).find(|element| expected[*element] != found[*element])
-}
-
-/// Where two values of one tensor part, with the operator that wrote it.
-pub(super) fn difference(
-    graph: &Graph,
-    steps: &[Step],
-    vector: usize,
-    tensor: TensorId,
-    element: usize,
-    expected: i8,
-    found: i8,
-) -> Difference {
-    let writer = steps.iter().rfind(|step| step.output == tensor).map(|step| step.operator);
-    Difference {
-        vector,
-        operator: writer,
-        operator_name: writer.map_or_else(|| "the model".to_owned(), |id| graph.operators[id.0].name.clone()),
-        tensor: graph.tensor(tensor).name.clone(),
-        coordinate: coordinate(&graph.tensor(tensor).shape, element),
-        expected: expected.into(),
-        found: found.into(),
-    }
-}
-
-/// A flat index as a coordinate in a shape, row-major.
-fn coordinate(shape: &[usize], element: usize) -> Vec<usize> {
-    let mut rest = element;
-    let mut reversed: Vec<usize> = Vec::with_capacity(shape.len());
-    for size in shape.iter().rev() {
-        reversed.push(rest % size.max(&1));
-        rest /= size.max(&1);
-    }
-    reversed.reverse();
-    reversed
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn coordinates_are_row_major() {
-        assert_eq!(coordinate(&[1, 2, 3, 4], 23), [0, 1, 2, 3]);
-        assert_eq!(coordinate(&[1, 2, 3, 4], 4), [0, 0, 1, 0]);
-        assert_eq!(coordinate(&[], 0), Vec::<usize>::new());
-    }
-
-    #[test]
-    fn the_first_difference_is_found() {
-        assert_eq!(first_difference(&[1, 2, 3], &[1, 2, 3]), None);
-        assert_eq!(first_difference(&[1, 2, 3], &[1, 0, 0]), Some(1));
-    }
 }

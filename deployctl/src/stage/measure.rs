@@ -7,8 +7,9 @@ use camino::Utf8PathBuf;
 use deployctl_cache::{BoxError, Fields, Job, Stage};
 use serde::Serialize;
 
+use super::difference::{difference_at, first_difference};
 use super::emit::Emission;
-use super::expect::{self, difference, first_difference};
+use super::expect;
 use super::{Runtime, artifact};
 use crate::error::{Error, Kind};
 use crate::gate::evidence::{Difference, Expectation, Measurement};
@@ -38,7 +39,7 @@ impl Stage for Measure {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn fields(&self) -> Fields {
@@ -190,44 +191,43 @@ impl<'a> Bench<'a> {
                 .zip(&expected.operators)
                 .position(|(seen, expected)| format!("{seen:016x}") != *expected);
             if let Some(operator) = wrong {
-                return self.locate(seen.vector, operator).map(Some);
+                return self.locate(seen.vector, operator);
             }
             for (index, bytes) in seen.outputs.iter().chain(&seen.invoke_outputs).enumerate() {
                 let output = index % expected.outputs.len().max(1);
                 let found: Vec<i8> = bytes.iter().map(|byte| byte.cast_signed()).collect();
-                if let Some(element) = first_difference(&expected.outputs[output], &found) {
-                    let (wanted, got) = (expected.outputs[output][element], found[element]);
-                    let tensor = self.graph.outputs[output];
-                    return Ok(Some(difference(&self.graph, &self.steps, seen.vector, tensor, element, wanted, got)));
+                let (tensor, wanted) = (self.graph.outputs[output], &expected.outputs[output]);
+                let difference = first_difference(&self.graph, &self.steps, seen.vector, tensor, wanted, &found);
+                if difference.is_some() {
+                    return Ok(difference);
                 }
             }
         }
         Ok(None)
     }
 
-    /// Has the target send the whole tensor, and finds the element.
-    fn locate(&self, vector: usize, operator: usize) -> Result<Difference, RunnerError> {
+    /// Has the target send the operator's output tensors, and finds the element.
+    fn locate(&self, vector: usize, operator: usize) -> Result<Option<Difference>, RunnerError> {
         let found =
             runner::dump(self.runtime, &self.harness, &self.session, vector, operator, self.runtime.target_limit)?;
         let expected = model::evaluate(&self.graph, &self.steps, &self.weights, &self.session.vectors[vector])
             .map(|mut tensors| tensors.swap_remove(operator))
             .unwrap_or_default();
         let signed = |bytes: &[u8]| bytes.iter().map(|byte| byte.cast_signed()).collect::<Vec<i8>>();
-        let (expected, found) = (signed(&expected), signed(&found));
-        // A tensor that agrees when it is asked for again is nondeterminism; element 0 then stands for the whole.
-        let element = first_difference(&expected, &found).unwrap_or(0);
-        let value = |tensor: &[i8]| tensor.get(element).copied().unwrap_or(0);
-        let mut place = difference(
-            &self.graph,
-            &self.steps,
-            vector,
-            self.steps[operator].output,
-            element,
-            value(&expected),
-            value(&found),
-        );
-        place.operator = Some(self.steps[operator].operator);
-        Ok(place)
+        let step = &self.steps[operator];
+        let mut rest = signed(&found);
+        let mut first = None;
+        let mut agreeing = None;
+        for (&tensor, expected) in step.outputs.iter().zip(&expected) {
+            let tail = rest.split_off(rest.len().min(expected.len()));
+            let expected = signed(expected);
+            first = first.or_else(|| first_difference(&self.graph, &self.steps, vector, tensor, &expected, &rest));
+            // A tensor that agrees when it is asked for again is nondeterminism; element 0 then stands for the whole.
+            let any = || difference_at(&self.graph, &self.steps, vector, tensor, 0, &expected, &rest);
+            agreeing = agreeing.or_else(|| Some(any()));
+            rest = tail;
+        }
+        Ok(first.or(agreeing).map(|place| Difference { operator: Some(step.operator), ..place }))
     }
 
     /// The first vector whose runs differ among themselves.

@@ -4,6 +4,7 @@
 mod audit;
 mod bringup;
 mod compile;
+mod difference;
 mod dossier;
 mod emit;
 mod expect;

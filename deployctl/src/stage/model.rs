@@ -20,7 +20,7 @@ impl Stage for Model {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn fields(&self) -> Fields {
@@ -30,7 +30,7 @@ impl Stage for Model {
     fn run(&self, job: &Job) -> Result<(), BoxError> {
         let model::Read { graph, weights } =
             model::read(&self.file.bytes()?).map_err(|error| unreadable(self.file.path().as_str(), &error))?;
-        job.write_json(artifact::STEPS, &model::lower::lower(&graph))?;
+        job.write_json(artifact::STEPS, &model::lower::lower(&graph, &weights))?;
         job.write_json(artifact::GRAPH, &graph)?;
         job.write(artifact::WEIGHTS, &weights)?;
         Ok(())

@@ -84,13 +84,13 @@ impl<'a, L: Platform> Bench<'a, L> {
         Ok(())
     }
 
-    /// Runs operator by operator and digests each output tensor before the next operator can reuse its memory.
+    /// Runs operator by operator and digests its output tensors before the next operator can reuse their memory.
     pub fn step(&mut self, replies: &mut Replies<'_, impl Port>) -> Result<(), Failure<'static>> {
         let seed = self.complete()?;
         replies.send(format_args!("step {seed}"));
         for index in 0..OPERATORS.len() {
-            let output = self.run_operator(index)?;
-            let digest = digest::tensor(self.arena.bytes(output.offset, output.len));
+            let outputs = self.run_operator(index)?;
+            let digest = digest::tensors(outputs.iter().map(|output| self.arena.bytes(output.offset, output.len)));
             replies.send(format_args!("op {index} {digest:016x}"));
         }
         self.report_outputs(replies);
@@ -112,16 +112,20 @@ impl<'a, L: Platform> Bench<'a, L> {
         Ok(())
     }
 
-    /// Runs up to and including `operator` and sends its output tensor.
+    /// Runs up to and including `operator` and sends its output tensors, one behind the other.
     pub fn dump(&mut self, operator: usize, replies: &mut Replies<'_, impl Port>) -> Result<(), Failure<'static>> {
-        let tensor = &OPERATORS.get(operator).ok_or(Failure::Protocol("the model has no such operator"))?.output;
+        let tensors = OPERATORS.get(operator).ok_or(Failure::Protocol("the model has no such operator"))?.outputs;
         self.complete()?;
         replies.send(format_args!("dump {operator}"));
         for index in 0..=operator {
             self.run_operator(index)?;
         }
-        for (offset, bytes) in self.chunks(tensor) {
-            replies.send(format_args!("tensor {offset} {}", Hex(bytes)));
+        let mut before = 0;
+        for tensor in tensors {
+            for (offset, bytes) in self.chunks(tensor) {
+                replies.send(format_args!("tensor {} {}", before + offset, Hex(bytes)));
+            }
+            before += tensor.len;
         }
         replies.send(format_args!("done"));
         Ok(())
@@ -157,12 +161,12 @@ impl<'a, L: Platform> Bench<'a, L> {
         }
     }
 
-    fn run_operator(&mut self, index: usize) -> Result<&'static TensorInfo, Failure<'static>> {
+    fn run_operator(&mut self, index: usize) -> Result<&'static [TensorInfo], Failure<'static>> {
         CURRENT.store(u32::try_from(index).unwrap_or(u32::MAX), Ordering::Relaxed);
         (OPERATORS[index].run)(self.arena.arena());
         CURRENT.store(u32::MAX, Ordering::Relaxed);
         self.check(Some(index))?;
-        Ok(&OPERATORS[index].output)
+        Ok(OPERATORS[index].outputs)
     }
 
     /// Looks for damage that `operator` may have done.

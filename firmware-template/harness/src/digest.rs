@@ -1,8 +1,8 @@
 //! FNV-1a: digests of tensors (64 bits) and check words of lines (32 bits).
 
-/// 64-bit FNV-1a over a tensor's bytes.
-pub fn tensor(bytes: &[i8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+/// 64-bit FNV-1a over the bytes of tensors, one behind the other.
+pub fn tensors<'a>(tensors: impl Iterator<Item = &'a [i8]>) -> u64 {
+    tensors.flatten().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
         (hash ^ u64::from(byte.cast_unsigned())).wrapping_mul(0x0000_0100_0000_01b3)
     })
 }
@@ -18,8 +18,10 @@ mod tests {
 
     #[test]
     fn published_values_of_fnv_1a() {
-        assert_eq!(tensor(&[]), 0xcbf2_9ce4_8422_2325);
-        assert_eq!(tensor(&[0x61]), 0xaf63_dc4c_8601_ec8c);
+        assert_eq!(tensors([].into_iter()), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(tensors([&[0x61][..]].into_iter()), 0xaf63_dc4c_8601_ec8c);
+        let (whole, split): ([&[i8]; 1], [&[i8]; 2]) = ([&[1, 2, 3]], [&[1], &[2, 3]]);
+        assert_eq!(tensors(whole.into_iter()), tensors(split.into_iter()));
         assert_eq!(line(b""), 0x811c_9dc5);
         assert_eq!(line(b"foobar"), 0xbf9c_f968);
     }

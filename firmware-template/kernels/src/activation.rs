@@ -1,10 +1,12 @@
-//! Activations that are no table: bounds, `LEAKY_RELU`, PRELU, and the int16 forms of ABS, LOGISTIC and TANH.
+//! Activations that are no table: bounds, `LEAKY_RELU`, PRELU, and the int16 forms of ABS, RSQRT,
+//! LOGISTIC and TANH.
 
 #[cfg(feature = "serde")]
 use serde::{Deserialize, Serialize};
 
 use crate::broadcast::zip;
 use crate::quantize::map;
+use crate::table::reciprocal_square_root;
 use crate::{Activation, Broadcast, Element, Requant, view, view_mut, wrong_operands};
 
 /// RELU and RELU6 where input and output have one quantization: values beyond the bounds become the bounds.
@@ -82,6 +84,16 @@ pub struct Abs {
     pub requant: Option<Requant>,
 }
 
+/// RSQRT, int16. LiteRT Micro ends the inference at a negative value; here it gives the largest number, as zero does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+pub struct Rsqrt {
+    /// Elements of input and output.
+    pub len: usize,
+    /// Factor from the reciprocal root of the input's scale to the output's.
+    pub requant: Requant,
+}
+
 /// LOGISTIC or TANH, int16, by LiteRT's table of the logistic function and linear interpolation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
@@ -150,6 +162,15 @@ pub fn abs(p: &Abs, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
             Some(requant) => bound(requant.apply(magnitude)),
             None => bound(magnitude),
         }
+    });
+}
+
+/// Runs a [`Rsqrt`]: one input, one output.
+#[inline]
+pub fn rsqrt(p: &Rsqrt, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
+    let ([input], [output]) = (inputs, outputs) else { wrong_operands() };
+    map(p.len, view::<i16>(input), view_mut::<i16>(output), |value| {
+        reciprocal_square_root(i32::from(value), p.requant).map_or(i16::MAX, bound)
     });
 }
 

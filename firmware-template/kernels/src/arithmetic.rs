@@ -70,6 +70,14 @@ pub struct Extremum {
     pub at: Broadcast,
 }
 
+/// `ADD_N`, float32: any number of operands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+pub struct AddNF32 {
+    /// Elements of every tensor.
+    pub len: usize,
+}
+
 /// Runs an [`ArithmeticI32`]: two operands, one output.
 #[inline]
 pub fn arithmetic_i32(p: &ArithmeticI32, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
@@ -118,6 +126,15 @@ pub fn extremum(p: &Extremum, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
         Element::I64 => chosen(p, view::<i64>(a), view(b), view_mut(output)),
         Element::F32 => chosen(p, view::<f32>(a), view(b), view_mut(output)),
         _ => wrong_operands(),
+    }
+}
+
+/// Runs an [`AddNF32`]: one or more operands, one output.
+#[inline]
+pub fn add_n_f32(p: &AddNF32, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
+    let [output] = outputs else { wrong_operands() };
+    for (index, out) in view_mut::<f32>(output)[..p.len].iter_mut().enumerate() {
+        *out = inputs.iter().fold(0.0, |sum, input| sum + view::<f32>(input)[index]);
     }
 }
 
@@ -197,6 +214,14 @@ mod tests {
         assert_eq!(with(FunctionF32::FloorMod, None), [1.0, 0.5, 0.0, -1.0]);
         assert_eq!(with(FunctionF32::Prelu, None), [1.0, -15.0, f32::MAX, 5.0]);
         assert_eq!(with(FunctionF32::SquaredDifference, None), [1.0, 90.25, f32::INFINITY, 64.0]);
+    }
+
+    #[test]
+    fn many_are_added_in_their_order() {
+        let run = |inputs: &[&[i8]], outputs: &mut [&mut [i8]]| {
+            add_n_f32(&AddNF32 { len: 4 }, &[inputs[0], inputs[1], inputs[0]], outputs);
+        };
+        assert_eq!(f32s([1.0, 1e30, -0.0, 2.0], [2.0, -1e30, -0.0, 0.5], run), [4.0, 1e30, 0.0, 4.5]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Reference int8 kernels, bit-exact with LiteRT Micro, and the parameter types that every kernel library shares.
+//! Reference kernels, bit-exact with LiteRT Micro, and the parameter types that every kernel library shares.
 //!
 //! The host computes expected outputs with these functions and firmware falls back to them, so they are `no_std`, do not
 //! allocate and do not know manifests, boards or memory plans. Every parameter is plain `Copy` data that can be a `const`
@@ -17,11 +17,13 @@ mod bytes;
 mod compare;
 mod conv;
 mod depthwise_conv;
+mod fill;
 mod fixed_point;
 mod float;
 mod fully_connected;
 pub mod model;
 mod normalize;
+mod op;
 mod params;
 mod pool;
 mod quantize;
@@ -34,20 +36,18 @@ mod testing;
 mod unary;
 mod window;
 
-pub use activation::*;
 pub use add::add;
-pub use arithmetic::*;
+pub use arithmetic::{FunctionF32, FunctionI32};
 pub use broadcast::{BROADCAST_RANK, Broadcast};
 pub use bytes::{Element, as_i8, view, view_mut, words_as_i8, words_as_i8_mut, wrong_operands};
-pub use compare::*;
+pub use compare::Comparison;
 pub use conv::conv_2d;
 pub use depthwise_conv::depthwise_conv_2d;
 pub use fully_connected::fully_connected;
-pub use normalize::*;
+pub use op::*;
 pub use params::*;
 pub use pool::{average_pool_2d, max_pool_2d};
-pub use quantize::*;
-pub use scaled::*;
+pub use scaled::{Combination, Side};
 pub use softmax::softmax;
-pub use table::*;
-pub use unary::*;
+pub use table::{Curve, HardSwish, reciprocal_square_root};
+pub use unary::UnaryFunction;

@@ -20,8 +20,8 @@ pub struct TensorInfo {
 pub struct OperatorInfo<A: 'static> {
     /// LiteRT's name of the operator, such as `CONV_2D`.
     pub name: &'static str,
-    /// The output tensor.
-    pub output: TensorInfo,
+    /// The output tensors.
+    pub outputs: &'static [TensorInfo],
     /// Runs this operator on the arena, all operators before it having run.
     pub run: fn(&mut A),
 }

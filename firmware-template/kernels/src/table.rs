@@ -103,19 +103,17 @@ impl HardSwish {
     }
 }
 
-/// RSQRT, int8. LiteRT Micro ends the inference at a value below the zero point; here such a value has the zero point's
-/// result, the largest.
-pub fn reciprocal_square_root(value: i8, zero_point: i32, requant: Requant, output_zero_point: i32) -> i8 {
+/// RSQRT of a number of steps above the zero point, in steps of the output, before its zero point is added. `None` at zero,
+/// which stands for anything close to it, and below, where LiteRT Micro ends the inference.
+pub fn reciprocal_square_root(steps: i32, requant: Requant) -> Option<i32> {
     /// Keeps the intermediate value an integer.
     const SHIFT: i32 = 20;
-    let steps = i32::from(value) - zero_point;
     if steps <= 0 {
-        return i8::MAX;
+        return None;
     }
     let inverse = inverse_square_root(steps);
     let root = Requant { shift: inverse.shift + SHIFT, ..inverse }.apply(1);
-    let output = Requant { shift: requant.shift - SHIFT, ..requant }.apply(root);
-    output.wrapping_add(output_zero_point).clamp(-128, 127) as i8
+    Some(Requant { shift: requant.shift - SHIFT, ..requant }.apply(root))
 }
 
 /// gemmlowp's `SaturatingRoundingDoublingHighMul` of 16 bits, for a factor that is not negative.
@@ -189,10 +187,10 @@ mod tests {
         let requant = Requant { multiplier: 1_677_721_600, shift: 7 };
         for value in -99..=127 {
             let real = 100.0 / (f64::from(value) + 100.0).sqrt() - 10.0;
-            let output = f64::from(reciprocal_square_root(value, -100, requant, -10));
+            let output = f64::from(reciprocal_square_root(value + 100, requant).unwrap() - 10);
             assert!((output - real).abs() <= 0.51, "{value} {output} {real}");
         }
-        assert_eq!(reciprocal_square_root(-100, -100, requant, -10), 127);
-        assert_eq!(reciprocal_square_root(-128, -100, requant, -10), 127);
+        assert_eq!(reciprocal_square_root(0, requant), None);
+        assert_eq!(reciprocal_square_root(-1, requant), None);
     }
 }

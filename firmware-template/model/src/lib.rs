@@ -51,42 +51,42 @@ pub static OUTPUTS: [TensorInfo; 1] =
 pub static OPERATORS: [OperatorInfo<Arena>; 8] = [
     OperatorInfo {
         name: "CONV_2D",
-        output: TensorInfo { name: "conv", offset: 0, len: 240, scale: 0.25, zero_point: -1 },
+        outputs: &[TensorInfo { name: "conv", offset: 0, len: 240, scale: 0.25, zero_point: -1 }],
         run: op_0_conv_2d,
     },
     OperatorInfo {
         name: "DEPTHWISE_CONV_2D",
-        output: TensorInfo { name: "depthwise", offset: 240, len: 240, scale: 0.125, zero_point: -1 },
+        outputs: &[TensorInfo { name: "depthwise", offset: 240, len: 240, scale: 0.125, zero_point: -1 }],
         run: op_1_depthwise_conv_2d,
     },
     OperatorInfo {
         name: "ADD",
-        output: TensorInfo { name: "sum", offset: 480, len: 240, scale: 0.375, zero_point: -1 },
+        outputs: &[TensorInfo { name: "sum", offset: 480, len: 240, scale: 0.375, zero_point: -1 }],
         run: op_2_add,
     },
     OperatorInfo {
         name: "MAX_POOL_2D",
-        output: TensorInfo { name: "max", offset: 0, len: 48, scale: 0.375, zero_point: -1 },
+        outputs: &[TensorInfo { name: "max", offset: 0, len: 48, scale: 0.375, zero_point: -1 }],
         run: op_3_max_pool_2d,
     },
     OperatorInfo {
         name: "AVERAGE_POOL_2D",
-        output: TensorInfo { name: "mean", offset: 48, len: 8, scale: 0.375, zero_point: -1 },
+        outputs: &[TensorInfo { name: "mean", offset: 48, len: 8, scale: 0.375, zero_point: -1 }],
         run: op_4_average_pool_2d,
     },
     OperatorInfo {
         name: "RESHAPE",
-        output: TensorInfo { name: "flat", offset: 48, len: 8, scale: 0.375, zero_point: -1 },
+        outputs: &[TensorInfo { name: "flat", offset: 48, len: 8, scale: 0.375, zero_point: -1 }],
         run: op_5_reshape,
     },
     OperatorInfo {
         name: "FULLY_CONNECTED",
-        output: TensorInfo { name: "dense", offset: 0, len: 3, scale: 0.0625, zero_point: -1 },
+        outputs: &[TensorInfo { name: "dense", offset: 0, len: 3, scale: 0.0625, zero_point: -1 }],
         run: op_6_fully_connected,
     },
     OperatorInfo {
         name: "SOFTMAX",
-        output: TensorInfo { name: "softmax", offset: 16, len: 3, scale: 0.00390625, zero_point: -128 },
+        outputs: &[TensorInfo { name: "softmax", offset: 16, len: 3, scale: 0.00390625, zero_point: -128 }],
         run: op_7_softmax,
     },
 ];

@@ -18,7 +18,7 @@ pub(crate) fn body(bytes: &[u8]) -> bool {
     let stored = serde_json::to_string(graph).expect("a graph can be stored");
     assert_eq!(*graph, serde_json::from_str::<Graph>(&stored).expect("and read again"));
 
-    let lowered = lower(graph);
+    let lowered = lower(graph, &model.weights);
     assert_eq!(lowered.len(), graph.operators.len());
     let steps: Vec<Step> = lowered.into_iter().filter_map(Result::ok).collect();
     if steps.len() == graph.operators.len() && steps.iter().all(|step| work(graph, step) < MAX_WORK) {
@@ -37,8 +37,9 @@ fn work(graph: &Graph, step: &Step) -> usize {
         Call::DepthwiseConv2d(p) => p.filter.h * p.filter.w,
         Call::FullyConnected(p) => p.depth,
         Call::AveragePool2d(p) | Call::MaxPool2d(p) => p.window.h * p.window.w,
-        Call::Add(_) | Call::Softmax(_) | Call::Reshape => 1,
+        Call::Add(_) | Call::Softmax(_) | Call::Reshape | Call::Op(_) => 1,
     };
-    let elements = graph.tensor(step.output).bytes().saturating_mul(taps);
+    let bytes = step.outputs.iter().map(|&id| graph.tensor(id).bytes()).sum::<usize>();
+    let elements = bytes.saturating_mul(taps);
     step.inputs.iter().fold(elements, |work, &id| work.max(graph.tensor(id).bytes()))
 }

@@ -41,8 +41,8 @@ fn difference() -> Difference {
         operator_name: "CONV_2D".into(),
         tensor: "model/act/Relu;model/conv".into(),
         coordinate: vec![0, 1],
-        expected: 5,
-        found: -7,
+        expected: "5".to_owned(),
+        found: "-7".to_owned(),
     }
 }
 
@@ -219,7 +219,7 @@ fn offences_fail_and_name_their_place() {
     );
 
     let (check, _) = Case::spoilt("bit_exactness", |case| {
-        case.measurement.first_difference = Some(Difference { found: 5, ..difference() });
+        case.measurement.first_difference = Some(Difference { found: "5".to_owned(), ..difference() });
     });
     assert!(check.detail.contains("wrong in one run"), "{}", check.detail);
 

@@ -4,15 +4,26 @@
 //! requantization factors. The host reference executes steps, the memory planner reads their tensors, and the emitter
 //! writes them out as constants; there is no second place where such a number is computed.
 
-use kernels::{Add, Conv2d, DepthwiseConv2d, FullyConnected, Pool2d, Softmax};
+use kernels::{Add, Comparison, Conv2d, DepthwiseConv2d, FullyConnected, Op, Pool2d, Softmax, UnaryFunction};
 use serde::{Deserialize, Serialize};
 
 use super::{Graph, Operator, OperatorId, Options, TensorId, builtin};
 use site::Site;
 use weighted::Convolution;
 
+mod activation;
+mod arithmetic;
+mod broadcast;
+mod compare;
+mod convert;
+mod fill;
+mod operand;
 mod quantize;
+mod rows;
+mod scaled;
 mod site;
+mod table;
+mod unary;
 mod unweighted;
 mod weighted;
 mod window;
@@ -24,10 +35,13 @@ pub struct Step {
     pub operator: OperatorId,
     /// The kernel's parameters.
     pub call: Call,
-    /// Activations that the kernel reads, in the order of its arguments.
+    /// Tensors that the kernel reads, in the order of its arguments: activations, and constants where the kernel takes any.
     pub inputs: Vec<TensorId>,
-    /// The activation that the kernel writes.
-    pub output: TensorId,
+    /// Constant data that is in no tensor, computed here; the kernel takes it after its inputs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<Vec<i8>>,
+    /// The activations that the kernel writes.
+    pub outputs: Vec<TensorId>,
     /// Constant data, for operators with weights.
     pub weights: Option<StepWeights>,
 }
@@ -46,6 +60,8 @@ pub enum Call {
     Softmax(Softmax),
     /// Input and output are the same bytes; the memory plan gives both one place.
     Reshape,
+    /// An operator of the common form.
+    Op(Op),
 }
 
 /// Weights of a step: where they are, and how its accumulator becomes output.
@@ -79,18 +95,38 @@ pub struct Refusal {
 
 /// Every operator of the graph, in execution order, as a step or as the reason why there is none.
 ///
-/// Needs the structure only. A step that is returned is sound: kernels called with its parameters stay within tensors of
-/// the sizes that the graph gives, and no 32-bit number in them overflows.
-pub fn lower(graph: &Graph) -> Vec<Result<Step, Refusal>> {
-    graph.operators().map(|(id, operator)| one(graph, id, operator)).collect()
+/// Of `weights`, the graph's constants, only those are read that say what an operator does: axes, paddings, permutations. A
+/// step that is returned is sound: kernels called with its parameters stay within tensors of the sizes that the graph
+/// gives, and no 32-bit number in them overflows.
+pub fn lower(graph: &Graph, weights: &[u8]) -> Vec<Result<Step, Refusal>> {
+    graph.operators().map(|(id, operator)| one(&Site { graph, weights, operator }, id)).collect()
 }
 
 /// A step without its place.
 struct Lowered {
     call: Call,
     inputs: Vec<TensorId>,
-    output: TensorId,
+    tables: Vec<Vec<i8>>,
+    outputs: Vec<TensorId>,
     weights: Option<StepWeights>,
+}
+
+impl Lowered {
+    /// An operator of the common form.
+    fn op(op: Op, inputs: Vec<TensorId>, outputs: Vec<TensorId>) -> Self {
+        Self::plain(Call::Op(op), inputs, outputs)
+    }
+
+    /// An operator whose constants, if any, are ordinary inputs.
+    fn plain(call: Call, inputs: Vec<TensorId>, outputs: Vec<TensorId>) -> Self {
+        Self { call, inputs, tables: Vec::new(), outputs, weights: None }
+    }
+
+    /// With a table as one more operand.
+    fn with_table(mut self, table: Vec<i8>) -> Self {
+        self.tables.push(table);
+        self
+    }
 }
 
 /// A refusal without its place.
@@ -110,9 +146,12 @@ impl Fault {
     }
 }
 
-fn one(graph: &Graph, id: OperatorId, operator: &Operator) -> Result<Step, Refusal> {
-    match dispatch(&Site { graph, operator }) {
-        Ok(Lowered { call, inputs, output, weights }) => Ok(Step { operator: id, call, inputs, output, weights }),
+fn one(site: &Site, id: OperatorId) -> Result<Step, Refusal> {
+    let Site { graph, operator, .. } = *site;
+    match dispatch(site) {
+        Ok(Lowered { call, inputs, tables, outputs, weights }) => {
+            Ok(Step { operator: id, call, inputs, tables, outputs, weights })
+        }
         Err(fault) => {
             let tensor = fault.tensor.or_else(|| operator.outputs.first().copied());
             Err(Refusal {
@@ -142,10 +181,62 @@ fn dispatch(site: &Site) -> Result<Lowered, Fault> {
             let call = if site.operator.code == builtin::MAX_POOL_2D { Call::MaxPool2d } else { Call::AveragePool2d };
             unweighted::pool_2d(site, call, padding, stride, window, activation)
         }
-        Options::Add { activation, pot_scale_int16: _ } => unweighted::add(site, activation),
+        Options::Add { activation, pot_scale_int16: _ } => arithmetic::add(site, activation),
         Options::Softmax { beta } => unweighted::softmax(site, beta),
         Options::Reshape { .. } => unweighted::reshape(site),
-        Options::Other => Err(unsupported(site.operator)),
+        Options::Fused { .. } | Options::LeakyRelu { .. } | Options::Other => by_code(site),
+    }
+}
+
+/// Operators of the common form.
+fn by_code(site: &Site) -> Result<Lowered, Fault> {
+    if site.operator.code == builtin::CUSTOM {
+        return Err(unsupported(site.operator));
+    }
+    match site.operator.name.as_str() {
+        "ABS" => unary::abs(site),
+        "ADD_N" => arithmetic::add_n(site),
+        "CAST" => convert::cast(site),
+        "CEIL" => unary::of(site, UnaryFunction::Ceil),
+        "DEQUANTIZE" => convert::dequantize(site),
+        "DIV" => arithmetic::div(site),
+        "ELU" => activation::elu(site),
+        "EQUAL" => compare::comparison(site, Comparison::Equal),
+        "FILL" => fill::fill(site),
+        "FLOOR" => unary::of(site, UnaryFunction::Floor),
+        "FLOOR_DIV" => arithmetic::floor_div(site),
+        "FLOOR_MOD" => arithmetic::floor_mod(site),
+        "GREATER" => compare::comparison(site, Comparison::Greater),
+        "GREATER_EQUAL" => compare::comparison(site, Comparison::GreaterEqual),
+        "HARD_SWISH" => activation::hard_swish(site),
+        "L2_NORMALIZATION" => rows::l2_normalization(site),
+        "LEAKY_RELU" => activation::leaky_relu(site),
+        "LESS" => compare::comparison(site, Comparison::Less),
+        "LESS_EQUAL" => compare::comparison(site, Comparison::LessEqual),
+        "LOGICAL_AND" => compare::logical(site, true),
+        "LOGICAL_NOT" => compare::logical_not(site),
+        "LOGICAL_OR" => compare::logical(site, false),
+        "LOGISTIC" => activation::logistic(site),
+        "LOG_SOFTMAX" => rows::log_softmax(site),
+        "MAXIMUM" => arithmetic::extremum(site, true),
+        "MINIMUM" => arithmetic::extremum(site, false),
+        "MUL" => arithmetic::mul(site),
+        "NEG" => unary::of(site, UnaryFunction::Neg),
+        "NOT_EQUAL" => compare::comparison(site, Comparison::NotEqual),
+        "PRELU" => activation::prelu(site),
+        "QUANTIZE" => convert::quantize(site),
+        "RELU" => activation::relu(site),
+        "RELU6" => activation::relu6(site),
+        "ROUND" => unary::of(site, UnaryFunction::Round),
+        "RSQRT" => unary::rsqrt(site),
+        "SELECT_V2" => compare::select(site),
+        "SQRT" => unary::of(site, UnaryFunction::Sqrt),
+        "SQUARE" => unary::of(site, UnaryFunction::Square),
+        "SQUARED_DIFFERENCE" => arithmetic::squared_difference(site),
+        "SUB" => arithmetic::sub(site),
+        "TANH" => activation::tanh(site),
+        "ZEROS_LIKE" => fill::zeros_like(site),
+        _ => Err(unsupported(site.operator)),
     }
 }
 

@@ -6,12 +6,14 @@ use super::{Fault, quantize};
 use crate::model::graph::FusedActivation;
 use crate::model::{Graph, Operator, Tensor, TensorId, TensorType};
 
-const INT8: &str = "convert with full integer quantization, int8 inputs and outputs included";
-const EXPORT: &str = "export the model again; if that changes nothing, this is a converter's mistake";
+pub(super) const INT8: &str = "convert with full integer quantization, int8 inputs and outputs included";
+pub(super) const EXPORT: &str = "export the model again; if that changes nothing, this is a converter's mistake";
 
 /// An operator and the graph around it.
 pub(super) struct Site<'a> {
     pub(super) graph: &'a Graph,
+    /// The graph's constants.
+    pub(super) weights: &'a [u8],
     pub(super) operator: &'a Operator,
 }
 
@@ -43,13 +45,19 @@ impl<'a> Site<'a> {
 
     /// The activation at `position` of the inputs.
     pub(super) fn input(&self, position: usize) -> Result<Quantized<'a>, Fault> {
+        let input = self.term(position)?;
+        if self.graph.tensor(input.id).constant.is_some() {
+            let reason = format!("input {position} is a constant, for which this operator has no kernel");
+            return Err(Fault::at(input.id, reason, "fold the constant into a neighbouring layer before converting"));
+        }
+        Ok(input)
+    }
+
+    /// The activation or constant at `position` of the inputs.
+    pub(super) fn term(&self, position: usize) -> Result<Quantized<'a>, Fault> {
         let id = self.operator.inputs.get(position).copied().flatten();
         let id = id.ok_or_else(|| Fault::new(format!("has no input {position}"), EXPORT))?;
         let tensor = self.graph.tensor(id);
-        if tensor.constant.is_some() {
-            let reason = format!("input {position} is a constant, for which this operator has no kernel");
-            return Err(Fault::at(id, reason, "fold the constant into a neighbouring layer before converting"));
-        }
         if tensor.variable {
             let reason = format!("input {position} is a variable that lives from one inference to the next");
             return Err(Fault::at(id, reason, "make the state an input and an output of the model"));
@@ -142,8 +150,8 @@ pub(super) fn agree(ok: bool, id: TensorId, reason: impl FnOnce() -> String) -> 
     if ok { Ok(()) } else { Err(Fault::at(id, reason(), EXPORT)) }
 }
 
-fn quantized(id: TensorId, tensor: &Tensor) -> Result<Quantized<'_>, Fault> {
-    int8(id, tensor)?;
+/// Refuses shapes that are open or empty.
+pub(super) fn settled(id: TensorId, tensor: &Tensor) -> Result<(), Fault> {
     // An open batch is what converters leave by default, and one inference is one batch.
     if tensor.signature.iter().skip(1).any(|&dimension| dimension < 0) {
         let reason = format!("has a tensor of dynamic shape {:?}", tensor.signature);
@@ -152,6 +160,12 @@ fn quantized(id: TensorId, tensor: &Tensor) -> Result<Quantized<'_>, Fault> {
     if tensor.elements() == 0 {
         return Err(Fault::at(id, format!("has a tensor of shape {:?}, which is empty", tensor.shape), EXPORT));
     }
+    Ok(())
+}
+
+fn quantized(id: TensorId, tensor: &Tensor) -> Result<Quantized<'_>, Fault> {
+    int8(id, tensor)?;
+    settled(id, tensor)?;
     let Some(quantization) = &tensor.quantization else {
         return Err(Fault::at(id, "has an activation without quantization".to_owned(), INT8));
     };

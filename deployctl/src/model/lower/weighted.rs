@@ -48,7 +48,7 @@ pub(super) fn conv_2d(site: &Site, options: &Convolution) -> Result<Lowered, Fau
     });
     let bias = site.bias(filter_dims.n)?;
     let weights = weights(&filter, bias, &per_channel(&input, &filter, &output, filter_dims.n)?);
-    Ok(Lowered { call, inputs: vec![input.id], output: output.id, weights: Some(weights) })
+    Ok(Lowered { weights: Some(weights), ..Lowered::plain(call, vec![input.id], vec![output.id]) })
 }
 
 /// `DEPTHWISE_CONV_2D`: filter is 1 × height × width × output channels.
@@ -81,7 +81,7 @@ pub(super) fn depthwise_conv_2d(site: &Site, options: &Convolution, multiplier: 
     });
     let bias = site.bias(filter_dims.c)?;
     let weights = weights(&filter, bias, &per_channel(&input, &filter, &output, filter_dims.c)?);
-    Ok(Lowered { call, inputs: vec![input.id], output: output.id, weights: Some(weights) })
+    Ok(Lowered { weights: Some(weights), ..Lowered::plain(call, vec![input.id], vec![output.id]) })
 }
 
 /// `FULLY_CONNECTED`: filter is units × depth, and the input any shape of rows of `depth` elements.
@@ -118,7 +118,7 @@ pub(super) fn fully_connected(site: &Site, activation: FusedActivation, format: 
         activation: bounds(activation, &output)?,
     });
     let weights = weights(&filter, bias, &factors);
-    Ok(Lowered { call, inputs: vec![input.id], output: output.id, weights: Some(weights) })
+    Ok(Lowered { weights: Some(weights), ..Lowered::plain(call, vec![input.id], vec![output.id]) })
 }
 
 fn elements(tensor: &Quantized) -> usize {

@@ -1,0 +1,94 @@
+//! Where two tensors of one model differ: element by element of their type, with operator, coordinate and both values.
+
+use crate::gate::evidence::Difference;
+use crate::model::lower::Step;
+use crate::model::{Graph, TensorId, TensorType};
+
+/// The first element of `tensor` in which `found` is not `expected`, both as bytes.
+pub(super) fn first_difference(
+    graph: &Graph,
+    steps: &[Step],
+    vector: usize,
+    tensor: TensorId,
+    expected: &[i8],
+    found: &[i8],
+) -> Option<Difference> {
+    let byte = expected.iter().zip(found).position(|(expected, found)| expected != found)?;
+    let element = byte * 8 / graph.tensor(tensor).dtype.bits();
+    Some(difference_at(graph, steps, vector, tensor, element, expected, found))
+}
+
+/// Element `element` of `tensor`, whether it differs or not.
+pub(super) fn difference_at(
+    graph: &Graph,
+    steps: &[Step],
+    vector: usize,
+    tensor: TensorId,
+    element: usize,
+    expected: &[i8],
+    found: &[i8],
+) -> Difference {
+    let writer = steps.iter().rfind(|step| step.outputs.contains(&tensor)).map(|step| step.operator);
+    let dtype = graph.tensor(tensor).dtype;
+    Difference {
+        vector,
+        operator: writer,
+        operator_name: writer.map_or_else(|| "the model".to_owned(), |id| graph.operators[id.0].name.clone()),
+        tensor: graph.tensor(tensor).name.clone(),
+        coordinate: coordinate(&graph.tensor(tensor).shape, element),
+        expected: value(dtype, expected, element),
+        found: value(dtype, found, element),
+    }
+}
+
+/// An element as a number; bytes in hexadecimal for types that are no plain numbers.
+fn value(dtype: TensorType, tensor: &[i8], element: usize) -> String {
+    let size = (dtype.bits() / 8).max(1);
+    let bytes: Vec<u8> = tensor.iter().skip(element * size).take(size).map(|byte| byte.cast_unsigned()).collect();
+    let bytes = bytes.as_slice();
+    match (dtype, bytes.as_array(), bytes.as_array(), bytes.as_array(), bytes.as_array()) {
+        (TensorType::Int8, Some(&one), ..) => i8::from_le_bytes(one).to_string(),
+        (TensorType::Uint8 | TensorType::Bool, Some(&one), ..) => u8::from_le_bytes(one).to_string(),
+        (TensorType::Int16, _, Some(&two), ..) => i16::from_le_bytes(two).to_string(),
+        (TensorType::Int32, _, _, Some(&four), _) => i32::from_le_bytes(four).to_string(),
+        (TensorType::Uint32, _, _, Some(&four), _) => u32::from_le_bytes(four).to_string(),
+        (TensorType::Float32, _, _, Some(&four), _) => format!("{:?}", f32::from_le_bytes(four)),
+        (TensorType::Int64, _, _, _, Some(&eight)) => i64::from_le_bytes(eight).to_string(),
+        _ => bytes.iter().rev().map(|byte| format!("{byte:02x}")).collect(),
+    }
+}
+
+/// A flat index as a coordinate in a shape, row-major.
+fn coordinate(shape: &[usize], element: usize) -> Vec<usize> {
+    let mut rest = element;
+    let mut reversed: Vec<usize> = Vec::with_capacity(shape.len());
+    for size in shape.iter().rev() {
+        reversed.push(rest % size.max(&1));
+        rest /= size.max(&1);
+    }
+    reversed.reverse();
+    reversed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coordinates_are_row_major() {
+        assert_eq!(coordinate(&[1, 2, 3, 4], 23), [0, 1, 2, 3]);
+        assert_eq!(coordinate(&[1, 2, 3, 4], 4), [0, 0, 1, 0]);
+        assert_eq!(coordinate(&[], 0), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn values_are_numbers_of_their_type() {
+        let bytes = 1.5_f32.to_le_bytes().map(u8::cast_signed);
+        assert_eq!(value(TensorType::Float32, &bytes, 0), "1.5");
+        assert_eq!(value(TensorType::Int8, &[3, -4], 1), "-4");
+        assert_eq!(value(TensorType::Bool, &[3, 1], 1), "1");
+        assert_eq!(value(TensorType::Int16, &[0, 0, -1, -1], 1), "-1");
+        assert_eq!(value(TensorType::Int64, &[1, 0, 0, 0, 0, 0, 0, 0], 0), "1");
+        assert_eq!(value(TensorType::Int32, &[1], 0), "01");
+    }
+}
