@@ -46,7 +46,7 @@ fn attempt(case: &Case) -> Outcome {
         Err(error) => return Outcome::Refused { operator: "model".to_owned(), reason: error.to_string() },
     };
     let mut steps = Vec::new();
-    for (step, operator) in lower(&model.graph).into_iter().zip(&model.graph.operators) {
+    for (step, operator) in lower(&model.graph, &model.weights).into_iter().zip(&model.graph.operators) {
         match step {
             Ok(step) => steps.push(step),
             Err(refusal) => {
@@ -96,12 +96,14 @@ fn vectors(model: &Read, steps: &[Step], mut data: &[u8]) -> Result<Outcome, Str
         let inputs: Vec<Vec<u8>> =
             graph.inputs.iter().map(|&id| take(id).map(<[u8]>::to_vec)).collect::<Result<_, _>>()?;
         let outputs = evaluate(graph, steps, &model.weights, &inputs).map_err(|error| error.to_string())?;
-        for ((step, output), found) in steps.iter().zip(&outputs).zip(&mut operators) {
-            let expected = take(step.output)?;
-            let ulp = distance(graph.tensor(step.output).dtype, output, expected)
-                .map_err(|what| format!("vector {vector}, operator {} `{}`: {what}", step.operator.0, found.name))?;
-            found.tensors += 1;
-            found.ulp = found.ulp.max(ulp);
+        for ((step, outputs), found) in steps.iter().zip(&outputs).zip(&mut operators) {
+            for (&id, output) in step.outputs.iter().zip(outputs) {
+                let ulp = distance(graph.tensor(id).dtype, output, take(id)?).map_err(|what| {
+                    format!("vector {vector}, operator {} `{}`, tensor {}: {what}", step.operator.0, found.name, id.0)
+                })?;
+                found.tensors += 1;
+                found.ulp = found.ulp.max(ulp);
+            }
         }
     }
     Ok(Outcome::Ran(operators))
