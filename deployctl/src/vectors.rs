@@ -6,15 +6,15 @@ use std::io::{Cursor, Read};
 
 use npyz::npz::NpzArchive;
 
-use crate::model::{self, Graph, TensorId};
+use crate::model::{self, Graph, TensorId, TensorType};
 
 /// One vector, tensors in the model's order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vector {
     /// Bytes of each input tensor.
     pub inputs: Vec<Vec<u8>>,
-    /// Elements of each output tensor, where recorded.
-    pub outputs: Vec<Option<Vec<i8>>>,
+    /// Bytes of each output tensor, where recorded.
+    pub outputs: Vec<Option<Vec<u8>>>,
     /// Recorded label.
     pub label: Option<i64>,
 }
@@ -43,13 +43,15 @@ pub enum VectorError {
     },
     /// Another element type.
     #[error(
-        "array `{name}` has elements of type `{found}`, and the tensor is int8: quantize with the tensor's scale and zero point first"
+        "array `{name}` has elements of type `{found}`, and the tensor is {wanted}: convert first, with the tensor's scale and zero point where it has any"
     )]
     Type {
         /// The array.
         name: String,
         /// `NumPy`'s type string.
         found: String,
+        /// The tensor's type.
+        wanted: &'static str,
     },
     /// Another shape.
     #[error(
@@ -92,7 +94,7 @@ const MOST: usize = 100_000;
 /// `count` seeded inputs over the whole range of the input types.
 pub fn random(graph: &Graph, count: u32, seed: u64) -> Vec<Vector> {
     let tensor = |vector: u64, (index, id): (usize, &TensorId)| {
-        model::vectors::random(seed, vector, index as u64, graph.tensor(*id).bytes())
+        model::vectors::random_tensor(seed, vector, index as u64, graph.tensor(*id))
     };
     let vector = |index: u64| Vector {
         inputs: graph.inputs.iter().enumerate().map(|input| tensor(index, input)).collect(),
@@ -139,7 +141,7 @@ pub fn read(bytes: &[u8], graph: &Graph) -> Result<Vec<Vector>, VectorError> {
     let labels = labels(&mut archive)?;
     labels.as_ref().map_or(Ok(()), |labels| same("label", labels.len()))?;
     let vector = |index: usize| Vector {
-        inputs: inputs.iter().map(|rows| rows[index].iter().map(|value| value.cast_unsigned()).collect()).collect(),
+        inputs: inputs.iter().map(|rows| rows[index].clone()).collect(),
         outputs: outputs.iter().map(|rows| rows.as_ref().map(|rows| rows[index].clone())).collect(),
         label: labels.as_ref().map(|labels| labels[index]),
     };
@@ -156,7 +158,7 @@ fn archive_names(bytes: &[u8]) -> String {
 }
 
 /// The rows of a tensor's array: one a vector.
-fn array(archive: &mut Archive, graph: &Graph, id: TensorId) -> Result<Option<Vec<Vec<i8>>>, VectorError> {
+fn array(archive: &mut Archive, graph: &Graph, id: TensorId) -> Result<Option<Vec<Vec<u8>>>, VectorError> {
     let tensor = graph.tensor(id);
     let name = || tensor.name.clone();
     let unreadable = |source| VectorError::Array { name: name(), source };
@@ -174,9 +176,32 @@ fn array(archive: &mut Archive, graph: &Graph, id: TensorId) -> Result<Option<Ve
         return Err(VectorError::Shape { name: name(), found: shape, wanted: tensor.shape.clone() });
     }
     let found = file.dtype().descr();
-    let Ok(data) = file.data::<i8>() else { return Err(VectorError::Type { name: name(), found }) };
-    let flat: Vec<i8> = data.collect::<Result<_, _>>().map_err(unreadable)?;
-    Ok(Some(flat.chunks_exact(elements).map(<[i8]>::to_vec).collect()))
+    let flat = match tensor.dtype {
+        TensorType::Int8 => bytes(file, i8::to_le_bytes),
+        TensorType::Uint8 => bytes(file, u8::to_le_bytes),
+        TensorType::Bool => bytes(file, |value: bool| [u8::from(value)]),
+        TensorType::Int16 => bytes(file, i16::to_le_bytes),
+        TensorType::Int32 => bytes(file, i32::to_le_bytes),
+        TensorType::Uint32 => bytes(file, u32::to_le_bytes),
+        TensorType::Int64 => bytes(file, i64::to_le_bytes),
+        TensorType::Float32 => bytes(file, f32::to_le_bytes),
+        _ => None,
+    };
+    let Some(flat) = flat else {
+        return Err(VectorError::Type { name: name(), found, wanted: tensor.dtype.name() });
+    };
+    let flat = flat.map_err(unreadable)?;
+    Ok(Some(flat.chunks_exact(tensor.bytes().max(1)).map(<[u8]>::to_vec).collect()))
+}
+
+/// An array's elements as bytes, least significant first; `None` where they are of another type.
+fn bytes<T: npyz::Deserialize, const N: usize>(
+    file: npyz::NpyFile<impl Read>,
+    convert: fn(T) -> [u8; N],
+) -> Option<std::io::Result<Vec<u8>>> {
+    let data = file.data::<T>().ok()?;
+    let values: std::io::Result<Vec<T>> = data.collect();
+    Some(values.map(|values| values.into_iter().flat_map(convert).collect()))
 }
 
 fn labels(archive: &mut Archive) -> Result<Option<Vec<i64>>, VectorError> {
@@ -196,7 +221,7 @@ fn labels(archive: &mut Archive) -> Result<Option<Vec<i64>>, VectorError> {
     };
     match file.try_data::<u8>() {
         Ok(data) => widen(data).map(Some).map_err(unreadable),
-        Err(_) => Err(VectorError::Type { name: "label".to_owned(), found }),
+        Err(_) => Err(VectorError::Type { name: "label".to_owned(), found, wanted: "int64, int32 or uint8" }),
     }
 }
 
@@ -211,7 +236,7 @@ mod tests {
     use npyz::zip::write::FileOptions;
 
     use super::*;
-    use crate::model::{Tensor, TensorType};
+    use crate::model::Tensor;
 
     fn graph() -> Graph {
         let tensor = |name: &str, shape: &[usize]| Tensor {

@@ -69,11 +69,11 @@ impl Planned {
     /// after it.
     fn check(&self, vectors: u64) -> (String, Vec<u8>) {
         let Read { graph, weights } = &self.read;
-        let lens = || graph.inputs.iter().map(|&id| graph.tensor(id).bytes());
+        let tensors = || graph.inputs.iter().map(|&id| graph.tensor(id));
         let (mut bytes, mut digests) = (Vec::new(), Vec::new());
         for vector in 0..vectors {
             let inputs: Vec<Vec<u8>> =
-                (0..).zip(lens()).map(|(input, len)| vectors::random(1, vector, input, len)).collect();
+                (0..).zip(tensors()).map(|(input, tensor)| vectors::random_tensor(1, vector, input, tensor)).collect();
             let outputs = evaluate(graph, &self.steps, weights, &inputs).expect("outputs");
             digests.push(outputs.iter().map(|outputs| digest_all(outputs)).collect::<Vec<u64>>());
             bytes.extend(inputs.concat());

@@ -12,7 +12,7 @@ use crate::{sample, shared, variety};
 struct Golden {
     seed: u64,
     runs: u64,
-    operators: Vec<(usize, TensorId, Vec<u64>)>,
+    operators: Vec<(usize, Vec<TensorId>, Vec<u64>)>,
 }
 
 fn golden(model: &str) -> Golden {
@@ -22,14 +22,14 @@ fn golden(model: &str) -> Golden {
     let operators = text.lines().filter_map(|line| {
         let mut words = line.strip_prefix("op ")?.split(' ');
         let operator = words.next()?.parse().ok()?;
-        let tensor = TensorId(words.next()?.parse().ok()?);
-        Some((operator, tensor, words.map(|word| u64::from_str_radix(word, 16).unwrap()).collect()))
+        let tensors = words.next()?.split(',').map(|id| TensorId(id.parse().unwrap())).collect();
+        Some((operator, tensors, words.map(|word| u64::from_str_radix(word, 16).unwrap()).collect()))
     });
     Golden { seed: value("seed"), runs: value("runs"), operators: operators.collect() }
 }
 
 fn vector(graph: &Graph, seed: u64, run: u64) -> Vec<Vec<u8>> {
-    let input = |(position, &id): (u64, &TensorId)| vectors::random(seed, run, position, graph.tensor(id).bytes());
+    let input = |(position, &id): (u64, &TensorId)| vectors::random_tensor(seed, run, position, graph.tensor(id));
     (0..).zip(&graph.inputs).map(input).collect()
 }
 
@@ -48,9 +48,9 @@ fn compare(model: &str, bytes: &[u8]) {
     for run in 0..golden.runs {
         let inputs = vector(&model.graph, golden.seed, run);
         let outputs = evaluate(&model.graph, &steps, &model.weights, &inputs).unwrap();
-        for (outputs, (operator, tensor, digests)) in outputs.iter().zip(&golden.operators) {
+        for (outputs, (operator, tensors, digests)) in outputs.iter().zip(&golden.operators) {
             let name = &model.graph.operators[*operator].name;
-            assert_eq!(model.graph.operators[*operator].outputs, [*tensor]);
+            assert_eq!(model.graph.operators[*operator].outputs, *tensors);
             let expected = digests[usize::try_from(run).unwrap()];
             assert_eq!(
                 digest_all(outputs),

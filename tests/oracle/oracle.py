@@ -11,7 +11,8 @@ Inputs are not stored. They come from a generator that deployctl has too (`model
 for every (seed, vector, input) at a mixed state, eight bytes an output, least significant first.
 
 A golden file is text: lines `key value...`, then one line an operator: `op INDEX TENSOR DIGEST...`, a digest (FNV-1a,
-64 bits, hexadecimal) for each run.
+64 bits, hexadecimal) for each run. An operator with several outputs has their tensors separated by commas, and one digest
+over all of them.
 """
 import argparse
 import hashlib
@@ -40,6 +41,20 @@ def random_bytes(seed, vector, position, length):
         out += mix(state).to_bytes(8, "little")
         state = (state + GAMMA) & MASK
     return bytes(out[:length])
+
+
+def random_tensor(seed, vector, position, dtype, shape):
+    """One input of a model; the twin of `model::vectors::random_tensor`."""
+    import numpy as np
+
+    data = random_bytes(seed, vector, position, int(np.prod(shape)) * dtype.itemsize)
+    if dtype == np.float32:
+        values = np.frombuffer(data, np.int32).astype(np.float32) / np.float32(2147483648)
+    elif dtype == np.bool_:
+        values = (np.frombuffer(data, np.uint8) & 1).astype(np.bool_)
+    else:
+        values = np.frombuffer(data, dtype)
+    return values.reshape(shape)
 
 
 def digest(data):
@@ -73,26 +88,26 @@ def run(path, dump):
         content, arena_size=ARENA_BYTES, intrepreter_config=runtime.InterpreterConfig.kPreserveAllTensors
     )
     inputs = details(interpreter.get_input_details)
-    lines = {(op, tensor): [] for op, outputs in enumerate(operators) for tensor in outputs}
+    digests = [[] for _ in operators]
     for vector in range(RUNS):
         for position, detail in enumerate(inputs):
             dtype = np.dtype(detail["dtype"])
-            shape = tuple(detail["shape"])
-            data = random_bytes(SEED, vector, position, int(np.prod(shape)) * dtype.itemsize)
-            interpreter.set_input(np.frombuffer(data, dtype).reshape(shape), position)
+            interpreter.set_input(random_tensor(SEED, vector, position, dtype, tuple(detail["shape"])), position)
         interpreter.invoke()
-        for op, tensor in lines:
-            data = np.asarray(interpreter.GetTensor(tensor, 0)["tensor_data"]).tobytes()
-            lines[op, tensor].append(digest(data))
+        for op, outputs in enumerate(operators):
+            tensors = [np.asarray(interpreter.GetTensor(tensor, 0)["tensor_data"]).tobytes() for tensor in outputs]
+            digests[op].append(digest(b"".join(tensors)))
             if dump:
-                (dump / f"{vector}-{tensor}.bin").write_bytes(data)
+                for tensor, data in zip(outputs, tensors):
+                    (dump / f"{vector}-{tensor}.bin").write_bytes(data)
     head = [
         f"model {path.name}",
         f"sha256 {hashlib.sha256(content).hexdigest()}",
         f"seed {SEED}",
         f"runs {RUNS}",
     ]
-    body = [f"op {op} {tensor} {' '.join(digests)}" for (op, tensor), digests in lines.items()]
+    tensors = [",".join(map(str, outputs)) for outputs in operators]
+    body = [f"op {op} {tensors[op]} {' '.join(digests[op])}" for op in range(len(operators))]
     return "\n".join(head + body) + "\n"
 
 

@@ -110,7 +110,7 @@ pub struct ExpectedVector {
     pub label: Option<i64>,
     /// FNV-1a 64 of every operator's output tensor, 16 hex digits, in operator order.
     pub operators: Vec<String>,
-    /// Output tensors, elements as numbers, in the model's order.
+    /// Bytes of the output tensors, as signed numbers (which int8 elements are), in the model's order.
     pub outputs: Vec<Vec<i8>>,
 }
 

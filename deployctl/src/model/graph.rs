@@ -278,6 +278,13 @@ pub enum Options {
         rank: i32,
         activation: FusedActivation,
     },
+    /// Options that are a fused activation and nothing else: MUL, SUB, DIV, `L2_NORMALIZATION`.
+    Fused {
+        activation: FusedActivation,
+    },
+    LeakyRelu {
+        alpha: f32,
+    },
     Other,
 }
 

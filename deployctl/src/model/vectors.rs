@@ -4,10 +4,31 @@
 //! It is `SplitMix64` (Steele, Lea and Flood, 2014), started for each tensor at a state that is mixed from the seed, the
 //! vector's number and the input's position; each output gives eight bytes, least significant first.
 
-/// `len` bytes for one input of a model: uniformly distributed int8 values, or any other whole numbers.
+use super::{Tensor, TensorType};
+
+/// One input of a model: uniformly distributed over all values of an integer type, over [-1, 1] for float32, over both
+/// values for bool.
 ///
 /// `vector` counts vectors from 0 and `input` is the position in the graph's inputs.
-pub fn random(seed: u64, vector: u64, input: u64, len: usize) -> Vec<u8> {
+pub fn random_tensor(seed: u64, vector: u64, input: u64, tensor: &Tensor) -> Vec<u8> {
+    let mut bytes = random(seed, vector, input, tensor.bytes());
+    match tensor.dtype {
+        TensorType::Float32 => {
+            for word in bytes.as_chunks_mut().0 {
+                // Rounded once, to the nearest; the division by a power of two is exact.
+                #[expect(clippy::cast_precision_loss, reason = "the rounding is what is wanted")]
+                let value = i32::from_le_bytes(*word) as f32 / 2_147_483_648.0;
+                *word = value.to_le_bytes();
+            }
+        }
+        TensorType::Bool => bytes.iter_mut().for_each(|byte| *byte &= 1),
+        _ => {}
+    }
+    bytes
+}
+
+/// `len` bytes for one input of a model.
+fn random(seed: u64, vector: u64, input: u64, len: usize) -> Vec<u8> {
     let mut state = mix(mix(mix(seed).wrapping_add(vector)).wrapping_add(input));
     let mut bytes = Vec::with_capacity(len.next_multiple_of(8));
     while bytes.len() < len {
@@ -32,6 +53,25 @@ fn mix(state: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_of_the_type() {
+        let tensor = |dtype| Tensor {
+            name: String::new(),
+            dtype,
+            shape: vec![64],
+            signature: vec![],
+            variable: false,
+            quantization: None,
+            constant: None,
+        };
+        let bools = random_tensor(1, 0, 0, &tensor(TensorType::Bool));
+        assert!(bools.contains(&0) && bools.contains(&1) && bools.iter().all(|&byte| byte <= 1));
+        let floats = random_tensor(1, 0, 0, &tensor(TensorType::Float32));
+        let floats: Vec<f32> = floats.as_chunks().0.iter().map(|&word| f32::from_le_bytes(word)).collect();
+        assert!(floats.iter().all(|value| value.abs() <= 1.0) && floats.iter().any(|&value| value < -0.5));
+        assert_eq!(random_tensor(1, 0, 0, &tensor(TensorType::Int8)), random(1, 0, 0, 64));
+    }
 
     /// The first outputs of `SplitMix64` from state 1234567, as published with its reference implementation.
     #[test]

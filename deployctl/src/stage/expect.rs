@@ -2,6 +2,7 @@
 //! output tensor. Recorded outputs, where the vectors have any, are held against the host reference here.
 
 use deployctl_cache::{BoxError, Fields, FileInput, Job, Stage};
+use kernels::as_i8;
 use serde::Serialize;
 
 use super::difference::first_difference;
@@ -134,7 +135,7 @@ fn compute(
         for (position, truth) in vector.outputs.iter().enumerate() {
             let Some(truth) = truth else { continue };
             recorded.compared += 1;
-            match first_difference(graph, steps, index, graph.outputs[position], truth, &outputs[position]) {
+            match first_difference(graph, steps, index, graph.outputs[position], as_i8(truth), &outputs[position]) {
                 None => recorded.equal += 1,
                 difference => recorded.first_difference = recorded.first_difference.take().or(difference),
             }

@@ -35,7 +35,7 @@ pub enum Fold {
 /// How the sum of quantized elements becomes an output element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Rescale {
+pub struct SumScale {
     /// Subtracted from the sum: the input's zero point times the number of elements.
     pub offset: i32,
     /// Factor to the output's scale.
@@ -57,7 +57,7 @@ pub struct Reduce {
     /// Dimensions that are folded, the innermost last.
     pub folded: [Along; 3],
     /// For quantized sums.
-    pub rescale: Option<Rescale>,
+    pub rescale: Option<SumScale>,
 }
 
 /// Every output element is the fold of the input elements that differ in the folded dimensions only.
@@ -66,7 +66,7 @@ pub fn reduce(p: &Reduce, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
     let ([input], [output]) = (inputs, outputs) else { wrong_operands() };
     let count = p.folded.iter().map(|along| along.count).product::<usize>();
     let whole = |sum: i32, min: i32, max: i32| match p.rescale {
-        Some(Rescale { offset, requant, output_offset }) => {
+        Some(SumScale { offset, requant, output_offset }) => {
             requant.apply(sum.wrapping_sub(offset)).wrapping_add(output_offset).max(min).min(max)
         }
         None => sum.wrapping_div(count as i32),
@@ -135,7 +135,7 @@ fn walk([a, b, c]: &[Along; 3], mut visit: impl FnMut(usize)) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Along, Fold, Reduce, Rescale, reduce};
+    use super::{Along, Fold, Reduce, SumScale, reduce};
     use crate::Requant;
     use crate::bytes::{Element, view, view_mut, words_as_i8, words_as_i8_mut};
 
@@ -168,7 +168,7 @@ mod tests {
         let mut output = [0; 2];
         reduce(&of(Element::I8, Fold::Mean, false), &[&input], &mut [&mut output]);
         assert_eq!(output, [1, -1], "5/3 and -5/3");
-        let rescale = Some(Rescale { offset: 3, requant: HALF, output_offset: 100 });
+        let rescale = Some(SumScale { offset: 3, requant: HALF, output_offset: 100 });
         reduce(&Reduce { rescale, ..of(Element::I8, Fold::Sum, false) }, &[&input], &mut [&mut output]);
         assert_eq!(output, [101, 96]);
         reduce(&Reduce { rescale, ..of(Element::I8, Fold::Sum, false) }, &[&[127; 6]], &mut [&mut output]);

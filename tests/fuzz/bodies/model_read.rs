@@ -23,7 +23,7 @@ pub(crate) fn body(bytes: &[u8]) -> bool {
     let steps: Vec<Step> = lowered.into_iter().filter_map(Result::ok).collect();
     if steps.len() == graph.operators.len() && steps.iter().all(|step| work(graph, step) < MAX_WORK) {
         let inputs: Vec<_> =
-            (0..).zip(&graph.inputs).map(|(n, &id)| vectors::random(1, 0, n, graph.tensor(id).bytes())).collect();
+            (0..).zip(&graph.inputs).map(|(n, &id)| vectors::random_tensor(1, 0, n, graph.tensor(id))).collect();
         let outputs = evaluate(graph, &steps, &model.weights, &inputs).expect("an accepted model runs");
         assert_eq!(outputs.len(), steps.len());
     }

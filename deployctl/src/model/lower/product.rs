@@ -125,14 +125,18 @@ pub(super) fn transpose_conv(site: &Site) -> Result<Lowered, Fault> {
     }
     let wide = input.dtype() == Int16;
     let factors = per_channel(site, &input, &output, output_dims.c, wide)?;
-    // No fused activation: LiteRT Micro applies none to integers here.
+    let (output_scale, output_offset) = output.quantization()?;
+    let bounds = |scale| quantize::activation_within(activation, scale, output_offset, range(wide));
+    let Some(activation) = bounds(output_scale) else {
+        return Err(Fault::at(output.id, format!("has the fused activation {activation:?}"), RESCALE));
+    };
     let op = TransposeConv {
         element: input.element()?,
         at,
         bias: bias.map(|bias| bias.element()).transpose()?,
         input_offset: -input.quantization()?.1,
-        output_offset: if wide { 0 } else { output.quantization()?.1 },
-        activation: range(wide),
+        output_offset: if wide { 0 } else { output_offset },
+        activation,
     };
     let table = |of: fn(&Requant) -> i32| -> Vec<i8> {
         factors.iter().flat_map(|factor| of(factor).to_le_bytes()).map(u8::cast_signed).collect()

@@ -1,7 +1,7 @@
 //! Tensors folded along some of their dimensions, searched or summed along one.
 
 use kernels::{
-    Activation, Along, ArgExtreme, Axis, CumulativeSum, CumulativeSumF32, Fold, Op, Reduce, Requant, Rescale,
+    Activation, Along, ArgExtreme, Axis, CumulativeSum, CumulativeSumF32, Fold, Op, Reduce, Requant, SumScale,
 };
 
 use super::axes::{Around, count};
@@ -65,7 +65,7 @@ fn along(input: &Operand, chosen: impl Fn(usize) -> bool) -> Result<[Along; 3], 
 
 /// How a sum of quantized elements becomes an output element; `None` where it is a quotient: a mean that keeps its
 /// quantization. LiteRT's `QuantizedMeanOrSum`.
-fn rescale(input: &Operand, output: &Operand, fold: Fold, elements: usize) -> Result<Option<Rescale>, Fault> {
+fn rescale(input: &Operand, output: &Operand, fold: Fold, elements: usize) -> Result<Option<SumScale>, Fault> {
     let ((scale, zero_point), (output_scale, output_offset)) = (input.quantization()?, output.quantization()?);
     if fold == Fold::Mean && scale.to_bits() == output_scale.to_bits() && zero_point == output_offset {
         return Ok(None);
@@ -78,7 +78,7 @@ fn rescale(input: &Operand, output: &Operand, fold: Fold, elements: usize) -> Re
     // As C does it: the lower 32 bits.
     #[expect(clippy::cast_possible_truncation, reason = "the sum that it is subtracted from wraps in the same way")]
     let offset = (i64::from(zero_point).wrapping_mul(count(elements))) as i32;
-    Ok(Some(Rescale { offset, requant, output_offset }))
+    Ok(Some(SumScale { offset, requant, output_offset }))
 }
 
 /// The factor divided by a number of elements, as much of it as possible in the shift.

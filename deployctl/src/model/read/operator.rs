@@ -138,8 +138,35 @@ fn options(site: &Site<'_>, code: i32) -> Result<Options, ReadError> {
             let options = operator.builtin_options_as_reshape_options().ok_or_else(missing)?;
             Options::Reshape { new_shape: elements(options.new_shape()).collect() }
         }
+        builtin::L2_NORMALIZATION | builtin::MUL | builtin::SUB | builtin::DIV => fused(site, code)?,
+        builtin::LEAKY_RELU if none => Options::LeakyRelu { alpha: 0.0 },
+        builtin::LEAKY_RELU => {
+            let alpha = operator.builtin_options_as_leaky_relu_options().ok_or_else(missing)?.alpha();
+            if !alpha.is_finite() {
+                return Err(ReadError::inconsistent(site.field("builtin_options.alpha"), format!("is {alpha}")));
+            }
+            Options::LeakyRelu { alpha }
+        }
         _ => movement::options(site, code)?,
     })
+}
+
+/// Options that are a fused activation and nothing else; where the file has none, there is none.
+fn fused(site: &Site<'_>, code: i32) -> Result<Options, ReadError> {
+    let operator = &site.operator;
+    if operator.builtin_options_type() == format::BuiltinOptions::NONE {
+        return Ok(Options::Fused { activation: FusedActivation::None });
+    }
+    let function = match code {
+        builtin::L2_NORMALIZATION => {
+            operator.builtin_options_as_l2_norm_options().map(|options| options.fused_activation_function())
+        }
+        builtin::MUL => operator.builtin_options_as_mul_options().map(|options| options.fused_activation_function()),
+        builtin::SUB => operator.builtin_options_as_sub_options().map(|options| options.fused_activation_function()),
+        _ => operator.builtin_options_as_div_options().map(|options| options.fused_activation_function()),
+    };
+    let function = function.ok_or_else(|| site.other_options(code))?;
+    Ok(Options::Fused { activation: activation(site, function)? })
 }
 
 pub(super) fn padding(site: &Site<'_>, padding: format::Padding) -> Result<Padding, ReadError> {
