@@ -25,6 +25,7 @@ mod float;
 mod fully_connected;
 mod gather;
 mod join;
+mod l2_pool;
 pub mod model;
 mod normalize;
 mod op;

@@ -57,6 +57,7 @@ mod list {
     pub use crate::fill::{Fill, ZerosLike, fill, zeros_like};
     pub use crate::gather::{EmbeddingLookup, Gather, GatherNd, embedding_lookup, gather, gather_nd};
     pub use crate::join::{Concatenate, Split, concatenate, split};
+    pub use crate::l2_pool::{L2Pool, l2_pool};
     pub use crate::normalize::{
         L2Normalization, L2NormalizationF32, LogSoftmax, l2_normalization, l2_normalization_f32, log_softmax,
     };
@@ -104,6 +105,7 @@ operators! {
     Fill => fill,
     Gather => gather,
     GatherNd => gather_nd,
+    L2Pool => l2_pool,
     L2Normalization => l2_normalization,
     L2NormalizationF32 => l2_normalization_f32,
     LeakyRelu => leaky_relu,

@@ -13,7 +13,7 @@ impl Requant {
     }
 
     /// The same for a 64-bit accumulator, which LiteRT multiplies by the upper half of the multiplier and rounds half up,
-    /// once. `shift` is below 8 and `value` within 48 bits.
+    /// once. `shift` is below 15, and `value` within 48 bits.
     pub const fn apply_wide(self, value: i64) -> i32 {
         let upper = if self.multiplier < 0x7fff_0000 { (self.multiplier + (1 << 15)) >> 16 } else { 0x7fff };
         let right = 15 - self.shift;

@@ -186,6 +186,7 @@ fn dispatch(site: &Site) -> Result<Lowered, Fault> {
         Options::FullyConnected { activation, weights_format, keep_num_dims: _ } => {
             weighted::fully_connected(site, activation, weights_format)
         }
+        Options::Pool2d { .. } if site.operator.name == "L2_POOL_2D" => product::l2_pool(site),
         Options::Pool2d { padding, stride, window, activation } => {
             let call = if site.operator.code == builtin::MAX_POOL_2D { Call::MaxPool2d } else { Call::AveragePool2d };
             unweighted::pool_2d(site, call, padding, stride, window, activation)

@@ -1,8 +1,8 @@
-//! Products of whole tensors: `BATCH_MATMUL` and `TRANSPOSE_CONV`.
+//! Sums of products: `BATCH_MATMUL`, `TRANSPOSE_CONV` and `L2_POOL_2D`.
 
 use kernels::{
-    Activation, BatchMatMul, BatchMatMulF32, Dims, Extent, Matrices, Op, Product, Requant, Scatter, TransposeConv,
-    TransposeConvF32,
+    Activation, BatchMatMul, BatchMatMulF32, Dims, Extent, L2Pool, Matrices, Op, Product, Requant, Scatter,
+    TransposeConv, TransposeConvF32,
 };
 
 use super::operand::Operand;
@@ -14,8 +14,8 @@ use crate::model::graph::FusedActivation;
 use crate::model::{Options, TensorId, TensorType};
 
 const RESCALE: &str = "check the calibration data: the scales of this layer are far apart";
-/// LiteRT's bound on shifts of 64-bit accumulators.
-const MAX_WIDE_SHIFT: i32 = 7;
+/// Larger shifts would leave nothing to round for a 64-bit accumulator.
+const MAX_WIDE_SHIFT: i32 = 14;
 
 /// `BATCH_MATMUL`.
 pub(super) fn batch_matmul(site: &Site) -> Result<Lowered, Fault> {
@@ -144,6 +144,34 @@ pub(super) fn transpose_conv(site: &Site) -> Result<Lowered, Fault> {
     Ok(Lowered::op(Op::TransposeConv(op), inputs, vec![output.id])
         .with_table(table(|factor| factor.multiplier))
         .with_table(table(|factor| factor.shift)))
+}
+
+/// `L2_POOL_2D`.
+pub(super) fn l2_pool(site: &Site) -> Result<Lowered, Fault> {
+    let Options::Pool2d { padding, stride, window: taps, activation } = site.operator.options else {
+        return Err(site.no_options());
+    };
+    site.counts(1..=1, 1)?;
+    let (input, output) = (site.operand(0)?, site.result(0)?);
+    input.one_of(&[TensorType::Float32])?;
+    output.same_type(&input)?;
+    let [n, h, w, c] = image(&input)?;
+    // A negative size becomes zero, which the window refuses.
+    let taps = taps.map(|size| usize::try_from(size).unwrap_or_default());
+    let taps = Extent { h: taps[0], w: taps[1] };
+    let geometry = window(Dims { n, h, w, c }, taps, padding, stride, [1, 1])?;
+    output.expect_shape(&[n, geometry.output.h, geometry.output.w, c])?;
+    let [min, max] = bounds(activation, &output)?;
+    let op = L2Pool {
+        input: Dims { n, h, w, c },
+        output: Dims { n, h: geometry.output.h, w: geometry.output.w, c },
+        window: taps,
+        stride: geometry.stride,
+        padding: geometry.padding,
+        min,
+        max,
+    };
+    Ok(Lowered::op(Op::L2Pool(op), vec![input.id], vec![output.id]))
 }
 
 /// The bias at input 3, where there is one.
