@@ -31,6 +31,8 @@ mod rows;
 mod scaled;
 mod shape;
 mod site;
+#[cfg(test)]
+mod soundness;
 mod table;
 mod unary;
 mod unweighted;
