@@ -80,7 +80,7 @@ impl Report {
 
     /// Fails where the reasons for which models are refused are not those of `list`; `DEPLOYCTL_BLESS` writes it anew.
     pub(crate) fn refusals_are_exactly(&self, list: &Path) {
-        let lines: String = self.refusals.keys().map(|kind| format!("{kind}\n")).collect();
+        let lines = self.refusals.keys().map(String::as_str).chain([""]).collect::<Vec<_>>().join("\n");
         if std::env::var_os("DEPLOYCTL_BLESS").is_some() {
             fs::write(list, lines).unwrap();
             return;
