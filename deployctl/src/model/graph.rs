@@ -226,6 +226,13 @@ pub enum Options {
     Reshape {
         new_shape: Vec<i32>,
     },
+    /// Options that are a fused activation and nothing else: MUL, SUB, DIV, `L2_NORMALIZATION`.
+    Fused {
+        activation: FusedActivation,
+    },
+    LeakyRelu {
+        alpha: f32,
+    },
     Other,
 }
 

@@ -9,28 +9,45 @@
 #![no_std]
 #![deny(unsafe_code)]
 
+mod activation;
 mod add;
+mod arithmetic;
+mod broadcast;
 mod bytes;
+mod compare;
 mod conv;
 mod depthwise_conv;
 mod fill;
+mod fixed_point;
+mod float;
 mod fully_connected;
 pub mod model;
+mod normalize;
 mod op;
 mod params;
 mod pool;
+mod quantize;
 mod requant;
+mod scaled;
 mod softmax;
+mod table;
 #[cfg(test)]
 mod testing;
+mod unary;
 mod window;
 
 pub use add::add;
+pub use arithmetic::{FunctionF32, FunctionI32};
+pub use broadcast::{BROADCAST_RANK, Broadcast};
 pub use bytes::{Element, as_i8, view, view_mut, words_as_i8, words_as_i8_mut, wrong_operands};
+pub use compare::Comparison;
 pub use conv::conv_2d;
 pub use depthwise_conv::depthwise_conv_2d;
 pub use fully_connected::fully_connected;
 pub use op::*;
 pub use params::*;
 pub use pool::{average_pool_2d, max_pool_2d};
+pub use scaled::{Combination, Side};
 pub use softmax::softmax;
+pub use table::{Curve, HardSwish, reciprocal_square_root};
+pub use unary::UnaryFunction;

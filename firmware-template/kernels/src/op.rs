@@ -45,9 +45,53 @@ macro_rules! operators {
 
 /// Where the kernels are.
 mod list {
-    pub use crate::fill::{ZerosLike, zeros_like};
+    pub use crate::activation::{
+        Abs, Clamp, LeakyRelu, Prelu, Rsqrt, Sigmoid, abs, clamp, leaky_relu, prelu, rsqrt, sigmoid,
+    };
+    pub use crate::arithmetic::{
+        AddNF32, ArithmeticF32, ArithmeticI32, Extremum, add_n_f32, arithmetic_f32, arithmetic_i32, extremum,
+    };
+    pub use crate::compare::{Compare, CompareScaled, Logical, Select, compare, compare_scaled, logical, select};
+    pub use crate::fill::{Fill, ZerosLike, fill, zeros_like};
+    pub use crate::normalize::{
+        L2Normalization, L2NormalizationF32, LogSoftmax, l2_normalization, l2_normalization_f32, log_softmax,
+    };
+    pub use crate::quantize::{Cast, Dequantize, Quantize, Rescale, cast, dequantize, quantize, rescale};
+    pub use crate::scaled::{AddN, Combine, Divide, Multiply, add_n, combine, divide, multiply};
+    pub use crate::table::{Lookup, lookup};
+    pub use crate::unary::{LeakyReluF32, LogicalNot, Unary, leaky_relu_f32, logical_not, unary};
 }
 
 operators! {
+    Abs => abs,
+    AddN => add_n,
+    AddNF32 => add_n_f32,
+    ArithmeticF32 => arithmetic_f32,
+    ArithmeticI32 => arithmetic_i32,
+    Cast => cast,
+    Clamp => clamp,
+    Combine => combine,
+    Compare => compare,
+    CompareScaled => compare_scaled,
+    Dequantize => dequantize,
+    Divide => divide,
+    Extremum => extremum,
+    Fill => fill,
+    L2Normalization => l2_normalization,
+    L2NormalizationF32 => l2_normalization_f32,
+    LeakyRelu => leaky_relu,
+    LeakyReluF32 => leaky_relu_f32,
+    LogSoftmax => log_softmax,
+    Logical => logical,
+    LogicalNot => logical_not,
+    Lookup => lookup,
+    Multiply => multiply,
+    Prelu => prelu,
+    Quantize => quantize,
+    Rescale => rescale,
+    Rsqrt => rsqrt,
+    Select => select,
+    Sigmoid => sigmoid,
+    Unary => unary,
     ZerosLike => zeros_like,
 }

@@ -16,7 +16,12 @@ impl Requant {
 impl Activation {
     /// `value` within the bounds, as an output element.
     pub fn clamp(self, value: i32) -> i8 {
-        value.max(self.min).min(self.max) as i8
+        self.bound(value) as i8
+    }
+
+    /// `value` within the bounds.
+    pub fn bound(self, value: i32) -> i32 {
+        value.max(self.min).min(self.max)
     }
 }
 
@@ -47,6 +52,18 @@ pub(crate) const fn divide_by_power_of_two(value: i32, exponent: i32) -> i32 {
     let remainder = value & mask;
     let threshold = (mask >> 1) + (value < 0) as i32;
     (value >> exponent) + (remainder > threshold) as i32
+}
+
+/// `value * 2^bits`, saturated: gemmlowp's `SaturatingRoundingMultiplyByPOT` of a positive exponent.
+pub(crate) const fn shift_left_saturating(value: i32, bits: u32) -> i32 {
+    let shifted = (value as i64) << bits;
+    if shifted > i32::MAX as i64 {
+        i32::MAX
+    } else if shifted < i32::MIN as i64 {
+        i32::MIN
+    } else {
+        shifted as i32
+    }
 }
 
 /// Sum of `(x + x_offset) * (y + y_offset)` over two rows of equal length, added to `start`.

@@ -4,17 +4,26 @@
 //! requantization factors. The host reference executes steps, the memory planner reads their tensors, and the emitter
 //! writes them out as constants; there is no second place where such a number is computed.
 
-use kernels::{Add, Conv2d, DepthwiseConv2d, FullyConnected, Op, Pool2d, Softmax};
+use kernels::{Add, Comparison, Conv2d, DepthwiseConv2d, FullyConnected, Op, Pool2d, Softmax, UnaryFunction};
 use serde::{Deserialize, Serialize};
 
 use super::{Graph, Operator, OperatorId, Options, TensorId, builtin};
 use site::Site;
 use weighted::Convolution;
 
+mod activation;
+mod arithmetic;
+mod broadcast;
+mod compare;
+mod convert;
 mod fill;
 mod operand;
 mod quantize;
+mod rows;
+mod scaled;
 mod site;
+mod table;
+mod unary;
 mod unweighted;
 mod weighted;
 mod window;
@@ -114,7 +123,6 @@ impl Lowered {
     }
 
     /// With a table as one more operand.
-    #[expect(dead_code, reason = "operators that are computed by table use it")]
     fn with_table(mut self, table: Vec<i8>) -> Self {
         self.tables.push(table);
         self
@@ -173,10 +181,10 @@ fn dispatch(site: &Site) -> Result<Lowered, Fault> {
             let call = if site.operator.code == builtin::MAX_POOL_2D { Call::MaxPool2d } else { Call::AveragePool2d };
             unweighted::pool_2d(site, call, padding, stride, window, activation)
         }
-        Options::Add { activation, pot_scale_int16: _ } => unweighted::add(site, activation),
+        Options::Add { activation, pot_scale_int16: _ } => arithmetic::add(site, activation),
         Options::Softmax { beta } => unweighted::softmax(site, beta),
         Options::Reshape { .. } => unweighted::reshape(site),
-        Options::Other => by_code(site),
+        Options::Fused { .. } | Options::LeakyRelu { .. } | Options::Other => by_code(site),
     }
 }
 
@@ -186,6 +194,47 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
         return Err(unsupported(site.operator));
     }
     match site.operator.name.as_str() {
+        "ABS" => unary::abs(site),
+        "ADD_N" => arithmetic::add_n(site),
+        "CAST" => convert::cast(site),
+        "CEIL" => unary::of(site, UnaryFunction::Ceil),
+        "DEQUANTIZE" => convert::dequantize(site),
+        "DIV" => arithmetic::div(site),
+        "ELU" => activation::elu(site),
+        "EQUAL" => compare::comparison(site, Comparison::Equal),
+        "FILL" => fill::fill(site),
+        "FLOOR" => unary::of(site, UnaryFunction::Floor),
+        "FLOOR_DIV" => arithmetic::floor_div(site),
+        "FLOOR_MOD" => arithmetic::floor_mod(site),
+        "GREATER" => compare::comparison(site, Comparison::Greater),
+        "GREATER_EQUAL" => compare::comparison(site, Comparison::GreaterEqual),
+        "HARD_SWISH" => activation::hard_swish(site),
+        "L2_NORMALIZATION" => rows::l2_normalization(site),
+        "LEAKY_RELU" => activation::leaky_relu(site),
+        "LESS" => compare::comparison(site, Comparison::Less),
+        "LESS_EQUAL" => compare::comparison(site, Comparison::LessEqual),
+        "LOGICAL_AND" => compare::logical(site, true),
+        "LOGICAL_NOT" => compare::logical_not(site),
+        "LOGICAL_OR" => compare::logical(site, false),
+        "LOGISTIC" => activation::logistic(site),
+        "LOG_SOFTMAX" => rows::log_softmax(site),
+        "MAXIMUM" => arithmetic::extremum(site, true),
+        "MINIMUM" => arithmetic::extremum(site, false),
+        "MUL" => arithmetic::mul(site),
+        "NEG" => unary::of(site, UnaryFunction::Neg),
+        "NOT_EQUAL" => compare::comparison(site, Comparison::NotEqual),
+        "PRELU" => activation::prelu(site),
+        "QUANTIZE" => convert::quantize(site),
+        "RELU" => activation::relu(site),
+        "RELU6" => activation::relu6(site),
+        "ROUND" => unary::of(site, UnaryFunction::Round),
+        "RSQRT" => unary::rsqrt(site),
+        "SELECT_V2" => compare::select(site),
+        "SQRT" => unary::of(site, UnaryFunction::Sqrt),
+        "SQUARE" => unary::of(site, UnaryFunction::Square),
+        "SQUARED_DIFFERENCE" => arithmetic::squared_difference(site),
+        "SUB" => arithmetic::sub(site),
+        "TANH" => activation::tanh(site),
         "ZEROS_LIKE" => fill::zeros_like(site),
         _ => Err(unsupported(site.operator)),
     }

@@ -78,6 +78,11 @@ impl<'a> Operand<'a> {
         self.tensor.constant.is_some()
     }
 
+    /// Whether the file states a scale and a zero point.
+    pub(super) fn is_quantized(&self) -> bool {
+        self.tensor.quantization.is_some()
+    }
+
     /// The element type as kernels name it.
     pub(super) fn element(&self) -> Result<Element, Fault> {
         Ok(match self.tensor.dtype {

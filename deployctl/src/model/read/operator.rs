@@ -62,11 +62,7 @@ fn optional(index: i32, tensors: usize, field: impl FnOnce() -> String) -> Resul
 
 fn options(site: &Site<'_>, code: i32) -> Result<Options, ReadError> {
     let operator = &site.operator;
-    let missing = || {
-        let found = operator.builtin_options_type().0;
-        let problem = format!("is {found}, not the options of {}", builtin::name(code).unwrap_or("this operator"));
-        ReadError::inconsistent(site.field("builtin_options_type"), problem)
-    };
+    let missing = || missing(site, code);
     let none = operator.builtin_options_type() == format::BuiltinOptions::NONE;
     Ok(match code {
         builtin::CONV_2D => {
@@ -125,8 +121,42 @@ fn options(site: &Site<'_>, code: i32) -> Result<Options, ReadError> {
             let options = operator.builtin_options_as_reshape_options().ok_or_else(missing)?;
             Options::Reshape { new_shape: elements(options.new_shape()).collect() }
         }
+        builtin::L2_NORMALIZATION | builtin::MUL | builtin::SUB | builtin::DIV => fused(site, code)?,
+        builtin::LEAKY_RELU if none => Options::LeakyRelu { alpha: 0.0 },
+        builtin::LEAKY_RELU => {
+            let alpha = operator.builtin_options_as_leaky_relu_options().ok_or_else(missing)?.alpha();
+            if !alpha.is_finite() {
+                return Err(ReadError::inconsistent(site.field("builtin_options.alpha"), format!("is {alpha}")));
+            }
+            Options::LeakyRelu { alpha }
+        }
         _ => Options::Other,
     })
+}
+
+/// Options that are a fused activation and nothing else; where the file has none, there is none.
+fn fused(site: &Site<'_>, code: i32) -> Result<Options, ReadError> {
+    let operator = &site.operator;
+    if operator.builtin_options_type() == format::BuiltinOptions::NONE {
+        return Ok(Options::Fused { activation: FusedActivation::None });
+    }
+    let function = match code {
+        builtin::L2_NORMALIZATION => {
+            operator.builtin_options_as_l2_norm_options().map(|options| options.fused_activation_function())
+        }
+        builtin::MUL => operator.builtin_options_as_mul_options().map(|options| options.fused_activation_function()),
+        builtin::SUB => operator.builtin_options_as_sub_options().map(|options| options.fused_activation_function()),
+        _ => operator.builtin_options_as_div_options().map(|options| options.fused_activation_function()),
+    };
+    let function = function.ok_or_else(|| missing(site, code))?;
+    Ok(Options::Fused { activation: activation(site, function)? })
+}
+
+/// Options of another operator than this one.
+fn missing(site: &Site<'_>, code: i32) -> ReadError {
+    let found = site.operator.builtin_options_type().0;
+    let problem = format!("is {found}, not the options of {}", builtin::name(code).unwrap_or("this operator"));
+    ReadError::inconsistent(site.field("builtin_options_type"), problem)
 }
 
 fn padding(site: &Site<'_>, padding: format::Padding) -> Result<Padding, ReadError> {
