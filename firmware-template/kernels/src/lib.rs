@@ -19,7 +19,6 @@ mod conv;
 mod depthwise_conv;
 mod fill;
 mod fixed_point;
-mod float;
 mod fully_connected;
 pub mod model;
 mod normalize;

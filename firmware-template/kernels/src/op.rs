@@ -54,7 +54,8 @@ mod list {
     pub use crate::compare::{Compare, CompareScaled, Logical, Select, compare, compare_scaled, logical, select};
     pub use crate::fill::{Fill, ZerosLike, fill, zeros_like};
     pub use crate::normalize::{
-        L2Normalization, L2NormalizationF32, LogSoftmax, l2_normalization, l2_normalization_f32, log_softmax,
+        L2Normalization, L2NormalizationF32, LogSoftmax, LogSoftmaxF32, l2_normalization, l2_normalization_f32,
+        log_softmax, log_softmax_f32,
     };
     pub use crate::quantize::{Cast, Dequantize, Quantize, Rescale, cast, dequantize, quantize, rescale};
     pub use crate::scaled::{AddN, Combine, Divide, Multiply, add_n, combine, divide, multiply};
@@ -82,6 +83,7 @@ operators! {
     LeakyRelu => leaky_relu,
     LeakyReluF32 => leaky_relu_f32,
     LogSoftmax => log_softmax,
+    LogSoftmaxF32 => log_softmax_f32,
     Logical => logical,
     LogicalNot => logical_not,
     Lookup => lookup,
