@@ -50,12 +50,12 @@ impl Report {
                 }
             }
             (Outcome::Ran(_), None) => self.refused_by_litert.push(case.name.clone()),
-            (Outcome::Refused { operator, reason }, Some(_)) => {
+            (Outcome::Refused { operator, reason }, Some(_)) if !case.undefined => {
                 self.row(operator).refused += 1;
                 let kind = format!("{operator}: {}", without_numbers(reason));
                 self.refusals.entry(kind).or_default().push(case.name.clone());
             }
-            (Outcome::Refused { .. }, None) => self.refused_by_both += 1,
+            (Outcome::Refused { .. }, _) => self.refused_by_both += 1,
             (Outcome::Wrong(what), _) => self.wrong.push(format!("{}: {what}", case.name)),
         }
     }
