@@ -134,7 +134,7 @@ impl Runbook {
         };
         values["instructions_per_tick"] = match &self.runner {
             Runner::Host => json!(null),
-            Runner::Qemu { instructions_per_tick, .. } => json!(instructions_per_tick),
+            Runner::Qemu { instructions_per_tick, .. } => json!(instructions_per_tick.to_string()),
         };
         values["rust_target"] = json!(self.rust_target);
         values["regions"] = json!(self.regions);
@@ -183,6 +183,7 @@ impl Runbook {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::PerTick;
     use crate::stage::sample;
 
     fn runbook(runner: Runner) -> Runbook {
@@ -217,7 +218,7 @@ mod tests {
     }
 
     fn qemu() -> Runner {
-        Runner::Qemu { machine: "mps2-an386".into(), instructions_per_tick: 40 }
+        Runner::Qemu { machine: "mps2-an386".into(), instructions_per_tick: PerTick(40_000) }
     }
 
     #[test]
