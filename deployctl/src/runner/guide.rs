@@ -72,7 +72,7 @@ pub(super) const SILENT: Guide = Guide {
     code: "silent",
     boards_only: false,
     shows: Shows::NoEnd,
-    sign: "no line at all",
+    sign: "it ended by itself, without a line",
     meaning: "the target ended, or never reached the harness",
     check: "the exit code, and what the system printed beside the transcript",
     emulator: "exit code 134 and `Lockup`: the wrong machine (`-M`), an image that is none, or semihosting that is not enabled \
@@ -119,7 +119,7 @@ pub(super) const DIED: Guide = Guide {
     code: "died",
     boards_only: false,
     shows: Shows::NoEnd,
-    sign: "the target ended before `bye`, and the last line is no `error`",
+    sign: "it ended by itself before `bye`, and the last line is no `error`",
     meaning: "the target died without last words",
     check: "the last line: what comes next in the recorded transcript is what the target died of",
     emulator: "`Lockup` in what it printed is a fault while a fault is handled",
@@ -130,7 +130,7 @@ pub(super) const TIME_OUT: Guide = Guide {
     code: "time-out",
     boards_only: false,
     shows: Shows::NoEnd,
-    sign: "no end, or none within the time limit of a build",
+    sign: "it did not end by itself: you stopped it, or a build's time limit did",
     meaning: "the machine is too slow or too busy, or the target hangs; it is not held against the firmware",
     check: "the last line, on two tries",
     emulator: "not one line, and no end: most likely `app.elf` in the place of `harness.elf`, for the app does not speak the protocol \
