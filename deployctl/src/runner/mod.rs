@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::manifest::{self, PerTick};
 
-pub use guide::{GUIDES, Guide};
+pub use guide::{GUIDES, Guide, Shows};
 pub use session::Session;
 pub use signature::Signature;
 pub use transcript::Transcript;

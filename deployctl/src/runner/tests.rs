@@ -188,9 +188,9 @@ fn each_failure_has_its_signature() {
     for (kind, code) in everywhere {
         assert_eq!(provoked(&host(), kind, LIMIT).code(), code);
     }
-    assert_eq!(provoked(&host(), "exit", LIMIT).code(), "truncated");
+    assert_eq!(provoked(&host(), "exit", LIMIT).code(), "died");
     let Some(board) = board() else { return };
-    for (kind, code) in everywhere.into_iter().chain(on_boards).chain([("exit", "truncated")]) {
+    for (kind, code) in everywhere.into_iter().chain(on_boards).chain([("exit", "died")]) {
         assert_eq!(provoked(&board, kind, LIMIT).code(), code);
     }
     assert_eq!(provoked(&board, "guard-high", LIMIT).operator(), Some(0));

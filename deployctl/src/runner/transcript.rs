@@ -200,7 +200,7 @@ impl<'a> Transcript<'a> {
         match (timed_out, self.read) {
             (true, _) => Signature::TimedOut { after },
             (false, 0) => Signature::Silent { code: *code, diagnostics },
-            (false, _) => Signature::Truncated { code: *code, after, diagnostics },
+            (false, _) => Signature::Died { code: *code, after, diagnostics },
         }
     }
 }
@@ -313,12 +313,12 @@ mod tests {
     }
 
     #[test]
-    fn a_transcript_cut_anywhere_is_truncated() {
+    fn a_transcript_cut_anywhere_is_that_of_a_target_that_died() {
         let whole = lines(&good());
         for length in 0..whole.len() {
             match read(whole[..length].to_vec()).unwrap_err() {
                 Signature::Silent { .. } => assert!(length < whole.iter().position(|&byte| byte == b'\n').unwrap() + 1),
-                Signature::Truncated { diagnostics, .. } => assert_eq!(diagnostics, "last words"),
+                Signature::Died { diagnostics, .. } => assert_eq!(diagnostics, "last words"),
                 other => panic!("{length}: {other}"),
             }
         }

@@ -39,7 +39,7 @@ impl Stage for Measure {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn fields(&self) -> Fields {
