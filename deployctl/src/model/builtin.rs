@@ -47,12 +47,24 @@ pub const CONV_2D: i32 = 3;
 pub const DEPTHWISE_CONV_2D: i32 = 4;
 /// Code of `FULLY_CONNECTED`.
 pub const FULLY_CONNECTED: i32 = 9;
+/// Code of `L2_NORMALIZATION`.
+pub const L2_NORMALIZATION: i32 = 11;
 /// Code of `MAX_POOL_2D`.
 pub const MAX_POOL_2D: i32 = 17;
+/// Code of `MUL`.
+pub const MUL: i32 = 18;
 /// Code of `RESHAPE`.
 pub const RESHAPE: i32 = 22;
 /// Code of `SOFTMAX`.
 pub const SOFTMAX: i32 = 25;
+/// Code of `SUB`.
+pub const SUB: i32 = 41;
+/// Code of `DIV`.
+pub const DIV: i32 = 42;
+/// Code of `LEAKY_RELU`.
+pub const LEAKY_RELU: i32 = 98;
+/// Code of `SQUARED_DIFFERENCE`.
+pub const SQUARED_DIFFERENCE: i32 = 99;
 /// Code of every custom operator; its name is in the model.
 pub const CUSTOM: i32 = 32;
 
@@ -76,6 +88,12 @@ mod tests {
             (MAX_POOL_2D, "MAX_POOL_2D"),
             (RESHAPE, "RESHAPE"),
             (SOFTMAX, "SOFTMAX"),
+            (L2_NORMALIZATION, "L2_NORMALIZATION"),
+            (MUL, "MUL"),
+            (SUB, "SUB"),
+            (DIV, "DIV"),
+            (LEAKY_RELU, "LEAKY_RELU"),
+            (SQUARED_DIFFERENCE, "SQUARED_DIFFERENCE"),
             (CUSTOM, "CUSTOM"),
             (129, "CALL_ONCE"),
             (150, "GELU"),

@@ -9,28 +9,63 @@
 #![no_std]
 #![deny(unsafe_code)]
 
+mod activation;
 mod add;
+mod arithmetic;
+mod batch_matmul;
+mod blocks;
+mod broadcast;
 mod bytes;
+mod compare;
 mod conv;
 mod depthwise_conv;
 mod fill;
+mod fixed_point;
+mod float;
 mod fully_connected;
+mod gather;
+mod join;
+mod l2_pool;
 pub mod model;
+mod normalize;
 mod op;
+mod pad;
 mod params;
 mod pool;
+mod quantize;
+mod rearrange;
+mod reduce;
 mod requant;
+mod resize;
+mod scaled;
+mod scan;
+mod shape;
 mod softmax;
+mod svdf;
+mod table;
 #[cfg(test)]
 mod testing;
+mod transpose_conv;
+mod unary;
 mod window;
 
 pub use add::add;
+pub use arithmetic::{FunctionF32, FunctionI32};
+pub use batch_matmul::{Matrices, Product};
+pub use broadcast::{BROADCAST_RANK, Broadcast};
 pub use bytes::{Element, as_i8, view, view_mut, words_as_i8, words_as_i8_mut, wrong_operands};
+pub use compare::Comparison;
 pub use conv::conv_2d;
 pub use depthwise_conv::depthwise_conv_2d;
 pub use fully_connected::fully_connected;
 pub use op::*;
 pub use params::*;
 pub use pool::{average_pool_2d, max_pool_2d};
+pub use reduce::{Along, Fold, SumScale};
+pub use scaled::{Combination, Side};
+pub use scan::Axis;
 pub use softmax::softmax;
+pub use svdf::SvdfSizes;
+pub use table::{Curve, HardSwish, reciprocal_square_root};
+pub use transpose_conv::Scatter;
+pub use unary::UnaryFunction;

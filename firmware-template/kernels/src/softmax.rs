@@ -4,7 +4,11 @@
 //! Q0.31, their sum as Q12.19, and the reciprocal of the sum by three Newton-Raphson steps.
 
 use crate::Softmax;
+use crate::fixed_point::{exponential_of_negative, reciprocal_of_one_plus};
 use crate::requant::{divide_by_power_of_two, doubling_high_multiply};
+
+/// Integer bits of the scaled differences.
+const DIFFERENCE_INTEGER_BITS: i32 = 5;
 
 /// Integer bits of the sum of exponentials.
 const SUM_INTEGER_BITS: i32 = 12;
@@ -19,7 +23,8 @@ pub fn softmax(p: &Softmax, input: &[i8], output: &mut [i8]) {
             let difference = i32::from(value) - max;
             (difference >= p.diff_min).then(|| {
                 let shifted = difference.wrapping_shl(p.requant.shift as u32);
-                exponential_of_negative(doubling_high_multiply(shifted, p.requant.multiplier))
+                let scaled = doubling_high_multiply(shifted, p.requant.multiplier);
+                exponential_of_negative(scaled, DIFFERENCE_INTEGER_BITS)
             })
         };
         let sum = row
@@ -40,61 +45,9 @@ pub fn softmax(p: &Softmax, input: &[i8], output: &mut [i8]) {
     }
 }
 
-/// `e^x` for `x` <= 0 in Q5.26, as Q0.31: gemmlowp's `exp_on_negative_values`.
-fn exponential_of_negative(x: i32) -> i32 {
-    /// `e^(-2^i)` in Q0.31 for i = -2 (a quarter) to 4.
-    const FACTORS: [i32; 7] = [1_672_461_947, 1_302_514_674, 790_015_084, 290_630_308, 39_332_535, 720_401, 242];
-    const QUARTER: i32 = 1 << 24;
-    if x == 0 {
-        return i32::MAX;
-    }
-    // x is minus a multiple of a quarter, plus something in [-1/4, 0).
-    let small = (x & (QUARTER - 1)) - QUARTER;
-    let quarters = small.wrapping_sub(x);
-    let mut result = exponential_near_minus_an_eighth(small << 5);
-    for (bit, factor) in FACTORS.into_iter().enumerate() {
-        if quarters & (QUARTER << bit) != 0 {
-            result = doubling_high_multiply(result, factor);
-        }
-    }
-    result
-}
-
-/// `e^x` for `x` in [-1/4, 0) as Q0.31: a Taylor polynomial of degree four around -1/8.
-fn exponential_near_minus_an_eighth(x: i32) -> i32 {
-    /// `e^(-1/8)` and 1/3.
-    const EXP_OF_MINUS_EIGHTH: i32 = 1_895_147_668;
-    const THIRD: i32 = 715_827_883;
-    let x = x + (1 << 28);
-    let x2 = doubling_high_multiply(x, x);
-    let x3 = doubling_high_multiply(x2, x);
-    let x4_over_4 = divide_by_power_of_two(doubling_high_multiply(x2, x2), 2);
-    let series = divide_by_power_of_two(doubling_high_multiply(x4_over_4 + x3, THIRD) + x2, 1);
-    EXP_OF_MINUS_EIGHTH + doubling_high_multiply(EXP_OF_MINUS_EIGHTH, x + series)
-}
-
-/// `1 / (1 + x)` for `x` in [0, 1) as Q0.31: gemmlowp's `one_over_one_plus_x_for_x_in_0_1`.
-fn reciprocal_of_one_plus(x: i32) -> i32 {
-    /// 48/17 and -32/17 in Q2.29, the usual start of the iteration.
-    const START: i32 = 1_515_870_810;
-    const SLOPE: i32 = -1_010_580_540;
-    const ONE: i32 = 1 << 29;
-    let half_denominator = ((i64::from(x) + i64::from(i32::MAX) + 1) / 2) as i32;
-    let mut estimate = START + doubling_high_multiply(half_denominator, SLOPE);
-    for _ in 0..3 {
-        let error = ONE - doubling_high_multiply(half_denominator, estimate);
-        estimate = estimate.wrapping_add(shift_left_saturating(doubling_high_multiply(estimate, error), 2));
-    }
-    shift_left_saturating(estimate, 1)
-}
-
-fn shift_left_saturating(value: i32, bits: u32) -> i32 {
-    (i64::from(value) << bits).clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{exponential_of_negative, reciprocal_of_one_plus, softmax};
+    use super::softmax;
     use crate::testing::{Random, exp};
     use crate::{Requant, Softmax};
 
@@ -110,20 +63,6 @@ mod tests {
         assert_eq!(output[0], 127, "1.0 is 256 steps, one more than there are");
         softmax(&Softmax { rows: 2, depth: 2, requant: REQUANT, diff_min: DIFF_MIN }, &[3, 3, -128, 127], &mut output);
         assert_eq!(output, [0, 0, -128, 127]);
-    }
-
-    #[test]
-    fn exponential_and_reciprocal_are_accurate() {
-        assert_eq!(exponential_of_negative(0), i32::MAX);
-        for step in 1..4000 {
-            let x = -step * ((1 << 29) / 1000);
-            let real = exp(f64::from(x) / f64::from(1 << 26)) * 2_147_483_648.0;
-            assert!((f64::from(exponential_of_negative(x)) - real).abs() < 700.0, "{x}");
-        }
-        for x in (0..i32::MAX - 9999).step_by(9999) {
-            let real = 2_147_483_648.0 / (1.0 + f64::from(x) / 2_147_483_648.0);
-            assert!((f64::from(reciprocal_of_one_plus(x)) - real).abs() < 16.0, "{x}");
-        }
     }
 
     #[test]

@@ -210,3 +210,13 @@ pub(crate) fn exp(x: f64) -> f64 {
     }
     (0..10).fold(sum, |power, _| power * power)
 }
+
+/// Bytes that any element type may start in.
+#[repr(align(16))]
+pub(crate) struct Aligned<const N: usize>(pub(crate) [i8; N]);
+
+impl<const N: usize> Aligned<N> {
+    pub(crate) fn zeroed() -> Self {
+        Self([0; N])
+    }
+}

@@ -78,6 +78,11 @@ impl<'a> Operand<'a> {
         self.tensor.constant.is_some()
     }
 
+    /// Whether the file states a scale and a zero point.
+    pub(super) fn is_quantized(&self) -> bool {
+        self.tensor.quantization.is_some()
+    }
+
     /// The element type as kernels name it.
     pub(super) fn element(&self) -> Result<Element, Fault> {
         Ok(match self.tensor.dtype {
@@ -113,6 +118,16 @@ impl<'a> Operand<'a> {
         agree(self.shape() == other.shape(), self.id, || {
             format!("has tensors of shapes {:?} and {:?}", other.shape(), self.shape())
         })
+    }
+
+    /// Scale and zero point as LiteRT Micro has them for an operator that does not compute with them: the first of each,
+    /// or zero.
+    pub(super) fn scale_and_zero_point(&self) -> (f32, i64) {
+        let first = |quantization: &crate::model::Quantization| {
+            let scale = quantization.scales.first().copied().unwrap_or_default();
+            (scale, quantization.zero_points.first().copied().unwrap_or_default())
+        };
+        self.tensor.quantization.as_ref().map_or((0.0, 0), first)
     }
 
     /// Scale and zero point: one of each, the scale positive, the zero point a value of the type.

@@ -53,10 +53,61 @@ fn frexp(x: f64) -> (f64, i32) {
     (fraction, exponent + offset)
 }
 
+/// The power of two that `scale` is, or nearly is: LiteRT's `CheckedLog2`, which lets a thousandth of a bit pass.
+pub(super) fn power_of_two(scale: f32) -> Option<i32> {
+    /// 2^0.001.
+    const TOLERANCE: f64 = 1.000_693_387_462_580_6;
+    if !scale.is_finite() || scale <= 0.0 {
+        return None;
+    }
+    // Within [1/2, 1), near one of both ends.
+    let (fraction, exponent) = frexp(f64::from(scale));
+    if fraction > 1.0 / TOLERANCE {
+        Some(exponent)
+    } else if fraction * 2.0 < TOLERANCE {
+        Some(exponent - 1)
+    } else {
+        None
+    }
+}
+
+/// The input of an exponential in fixed point.
+pub(super) struct Exponent {
+    /// Factor from differences of the input to Q5.26.
+    pub(super) requant: Requant,
+    /// The smallest difference that counts.
+    pub(super) diff_min: i32,
+}
+
+/// LiteRT's `PreprocessSoftmaxScaling` and `CalculateInputRadius`, for an input scale times beta.
+pub(super) fn exponent(scale: f64) -> Option<Exponent> {
+    /// Integer bits of the difference to the row's maximum.
+    const INTEGER_BITS: i32 = 5;
+    let fraction_bits = 31 - INTEGER_BITS;
+    let largest = f64::from(1_u32 << 31) - 1.0;
+    let real = (scale * f64::from(1 << fraction_bits)).min(largest);
+    let requant = (real > 1.0).then(|| multiplier_up_to(real, 31)).flatten()?;
+    let radius = f64::from((1 << INTEGER_BITS) - 1) * f64::from(1 << fraction_bits) / 2_f64.powi(requant.shift);
+    #[expect(clippy::cast_possible_truncation, reason = "at most 31 * 2^26, which is below 2^31")]
+    let diff_min = -(radius.floor() as i32);
+    Some(Exponent { requant, diff_min })
+}
+
 /// Bounds of an int8 output with a fused activation: LiteRT's `CalculateActivationRangeQuantized`. `None` for an
 /// activation that LiteRT Micro does not apply, or bounds that do not fit 32 bits.
 pub(super) fn activation(activation: FusedActivation, scale: f32, zero_point: i32) -> Option<Activation> {
-    let (lowest, highest) = (i32::from(i8::MIN), i32::from(i8::MAX));
+    let range = Activation { min: i32::from(i8::MIN), max: i32::from(i8::MAX) };
+    activation_within(activation, scale, zero_point, range)
+}
+
+/// [`activation`] for an output type of another range.
+pub(super) fn activation_within(
+    activation: FusedActivation,
+    scale: f32,
+    zero_point: i32,
+    range: Activation,
+) -> Option<Activation> {
+    let (lowest, highest) = (range.min, range.max);
     // In 32-bit floating point, as LiteRT: the quotient of two f32, rounded half away from zero.
     let quantize = |real: f32| {
         let steps = (real / scale).round();
@@ -116,6 +167,17 @@ mod tests {
             assert!((0.5..1.0).contains(&fraction));
             let halves = (exponent / 2, exponent - exponent / 2);
             assert!((fraction * 2_f64.powi(halves.0) * 2_f64.powi(halves.1) / x - 1.0).abs() < 1e-15, "{x}");
+        }
+    }
+
+    #[test]
+    fn powers_of_two_may_be_a_little_off() {
+        assert_eq!(power_of_two(2_f32.powi(-15)), Some(-15));
+        assert_eq!(power_of_two(1.0), Some(0));
+        assert_eq!(power_of_two(4.002), Some(2));
+        assert_eq!(power_of_two(3.998), Some(2));
+        for scale in [4.003, 3.997, 3.0, 0.0, -1.0, f32::NAN, f32::INFINITY] {
+            assert_eq!(power_of_two(scale), None, "{scale}");
         }
     }
 

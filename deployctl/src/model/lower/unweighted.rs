@@ -1,7 +1,8 @@
-//! Operators without weights: pooling, addition, softmax and reshape.
+//! Operators without weights: pooling, addition and softmax.
 
 use kernels::{Add, AddOperand, Dims, Extent, Pool2d, Softmax};
 
+use super::quantize::Exponent;
 use super::site::{Quantized, Site, agree, bounds, dims};
 use super::window::window;
 use super::{Call, Fault, Lowered, quantize};
@@ -109,10 +110,8 @@ fn aligned(shape: &[usize]) -> Option<Dims> {
     Some(Dims { n, h, w, c })
 }
 
-/// `SOFTMAX` over the last dimension: LiteRT's `PreprocessSoftmaxScaling` and `CalculateInputRadius`.
+/// `SOFTMAX` over the last dimension.
 pub(super) fn softmax(site: &Site, beta: f32) -> Result<Lowered, Fault> {
-    /// Integer bits of the difference to the row's maximum.
-    const INTEGER_BITS: i32 = 5;
     /// The exact value, as the format's rules for softmax demand it.
     const OUTPUT_SCALE: f32 = 1.0 / 256.0;
     site.arity(1..=1)?;
@@ -131,28 +130,11 @@ pub(super) fn softmax(site: &Site, beta: f32) -> Result<Lowered, Fault> {
         let reason = format!("has output scale {} and zero point {}", output.scale, output.zero_point);
         return Err(Fault::at(output.id, reason, "convert again: softmax outputs have scale 1/256, zero point -128"));
     }
-    let fraction_bits = 31 - INTEGER_BITS;
-    let largest = f64::from(1_u32 << 31) - 1.0;
-    let real = (f64::from(beta) * f64::from(input.scale) * f64::from(1 << fraction_bits)).min(largest);
-    let requant = (real > 1.0).then(|| quantize::multiplier_up_to(real, 31)).flatten();
-    let Some(requant) = requant else {
+    let Some(Exponent { requant, diff_min }) = quantize::exponent(f64::from(beta) * f64::from(input.scale)) else {
         let reason = format!("has beta {beta} and input scale {}, whose product is too small", input.scale);
         return Err(Fault::at(input.id, reason, RESCALE));
     };
-    let radius = f64::from((1 << INTEGER_BITS) - 1) * f64::from(1 << fraction_bits) / 2_f64.powi(requant.shift);
-    #[expect(clippy::cast_possible_truncation, reason = "at most 31 * 2^26, which is below 2^31")]
-    let diff_min = -(radius.floor() as i32);
     let rows = input.shape.iter().product::<usize>() / depth;
     let call = Call::Softmax(Softmax { rows, depth, requant, diff_min });
     Ok(Lowered::plain(call, vec![input.id], vec![output.id]))
-}
-
-/// `RESHAPE`: the bytes stay; the new shape is the output tensor's.
-pub(super) fn reshape(site: &Site) -> Result<Lowered, Fault> {
-    site.arity(1..=2)?;
-    let (input, output) = (site.input(0)?, site.output()?);
-    agree(input.shape.iter().product::<usize>() == output.shape.iter().product::<usize>(), output.id, || {
-        format!("has an input of shape {:?} and an output of {:?}", input.shape, output.shape)
-    })?;
-    Ok(Lowered::plain(Call::Reshape, vec![input.id], vec![output.id]))
 }

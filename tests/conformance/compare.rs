@@ -1,0 +1,178 @@
+//! One case: read, lowered and evaluated by the host reference, every operator's output compared with LiteRT Micro's.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use deployctl::model::{Graph, Operator, Read, Step, TensorId, TensorType, evaluate, lower, read};
+
+use crate::archive::Case;
+
+/// Two float32 results may lie this many representable numbers apart: LiteRT Micro takes its exponential and
+/// trigonometric functions from the C library, we from `libm`.
+pub(crate) const ULP: u32 = 4;
+/// Vectors of a case.
+const VECTORS: usize = 2;
+
+/// What became of a case.
+pub(crate) enum Outcome {
+    /// Every output was computed; where LiteRT Micro has none, there is nothing to compare with.
+    Ran(Vec<Figures>),
+    /// The reader's or the lowering's reason, and the operator that it is about.
+    Refused { operator: String, reason: String },
+    /// A result that differs, or a panic.
+    Wrong(String),
+}
+
+/// One operator of a case.
+pub(crate) struct Figures {
+    /// Name and type, such as `CONV_2D int8`.
+    pub(crate) name: String,
+    /// Tensors that were compared.
+    pub(crate) tensors: usize,
+    /// The largest distance between float32 results.
+    pub(crate) ulp: u32,
+}
+
+pub(crate) fn compare(case: &Case) -> Outcome {
+    catch_unwind(AssertUnwindSafe(|| attempt(case))).unwrap_or_else(|panic| {
+        let message = panic.downcast_ref::<String>().cloned();
+        let message = message.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
+        Outcome::Wrong(format!("panics: {}", message.unwrap_or_default()))
+    })
+}
+
+fn attempt(case: &Case) -> Outcome {
+    let model = match read(&case.model) {
+        Ok(model) => model,
+        Err(error) => return Outcome::Refused { operator: "model".to_owned(), reason: error.to_string() },
+    };
+    let mut steps = Vec::new();
+    for (step, operator) in lower(&model.graph, &model.weights).into_iter().zip(&model.graph.operators) {
+        match step {
+            Ok(step) => steps.push(step),
+            Err(refusal) => {
+                let operator = kind(&model.graph, operator);
+                return Outcome::Refused { operator, reason: refusal.reason };
+            }
+        }
+    }
+    match &case.data {
+        Some(data) => vectors(&model, &steps, data).unwrap_or_else(Outcome::Wrong),
+        None => run(&model, &steps).map_or_else(Outcome::Wrong, |()| Outcome::Ran(Vec::new())),
+    }
+}
+
+/// Name and types of an operator: of its first input and, where they are others, of its weights and its output.
+fn kind(graph: &Graph, operator: &Operator) -> String {
+    let first = operator.inputs.first().copied().flatten();
+    let weights = operator.inputs.get(1).copied().flatten();
+    let weights = weights.filter(|&id| matches!(graph.tensor(id).dtype, TensorType::Int8 | TensorType::Int4));
+    let ids = first.into_iter().chain(weights).chain(operator.outputs.first().copied());
+    let types = ids.map(|id| graph.tensor(id).dtype.name());
+    let mut names: Vec<&str> = Vec::new();
+    for name in types {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    format!("{} {}", operator.name, names.join(" "))
+}
+
+/// Runs a model that LiteRT Micro does not run on zeros.
+fn run(model: &Read, steps: &[Step]) -> Result<(), String> {
+    let inputs: Vec<Vec<u8>> = model.graph.inputs.iter().map(|&id| vec![0; model.graph.tensor(id).bytes()]).collect();
+    evaluate(&model.graph, steps, &model.weights, &inputs).map(drop).map_err(|error| error.to_string())
+}
+
+fn vectors(model: &Read, steps: &[Step], mut data: &[u8]) -> Result<Outcome, String> {
+    let graph = &model.graph;
+    let mut take = |id: TensorId| {
+        let (tensor, rest) = data.split_at_checked(graph.tensor(id).bytes()).ok_or("the case's data is too short")?;
+        data = rest;
+        Ok::<_, String>(tensor)
+    };
+    let mut operators: Vec<Figures> =
+        graph.operators.iter().map(|operator| Figures { name: kind(graph, operator), tensors: 0, ulp: 0 }).collect();
+    for vector in 0..VECTORS {
+        let inputs: Vec<Vec<u8>> =
+            graph.inputs.iter().map(|&id| take(id).map(<[u8]>::to_vec)).collect::<Result<_, _>>()?;
+        let outputs = evaluate(graph, steps, &model.weights, &inputs).map_err(|error| error.to_string())?;
+        for ((step, outputs), found) in steps.iter().zip(&outputs).zip(&mut operators) {
+            for (&id, output) in step.outputs.iter().zip(outputs) {
+                let ulp = distance(graph.tensor(id).dtype, output, take(id)?).map_err(|what| {
+                    format!("vector {vector}, operator {} `{}`, tensor {}: {what}", step.operator.0, found.name, id.0)
+                })?;
+                found.tensors += 1;
+                found.ulp = found.ulp.max(ulp);
+            }
+        }
+    }
+    Ok(Outcome::Ran(operators))
+}
+
+/// Compares two tensors: zero for equal bytes, else the distance of float32 within the bound.
+fn distance(dtype: TensorType, found: &[u8], expected: &[u8]) -> Result<u32, String> {
+    if found == expected {
+        return Ok(0);
+    }
+    if found.len() != expected.len() {
+        return Err(format!("{} bytes instead of {}", found.len(), expected.len()));
+    }
+    let width = dtype.bits() / 8;
+    let pairs = || found.chunks(width).zip(expected.chunks(width));
+    if dtype == TensorType::Float32 {
+        let distances = pairs().map(|(a, b)| ulp(float(a), float(b)));
+        let largest = distances.max().unwrap_or(0);
+        if largest <= ULP {
+            return Ok(largest);
+        }
+    }
+    let close = |a: &[u8], b: &[u8]| if dtype == TensorType::Float32 { ulp(float(a), float(b)) <= ULP } else { a == b };
+    let wrong: Vec<_> = pairs().enumerate().filter(|&(_, (a, b))| !close(a, b)).collect();
+    let (index, (a, b)) = wrong[0];
+    let all = found.len() / width;
+    let (a, b) = (number(dtype, a), number(dtype, b));
+    Err(format!("{} of {all} elements differ, the first at {index}: {a} instead of {b}", wrong.len()))
+}
+
+fn float(bytes: &[u8]) -> f32 {
+    f32::from_le_bytes(bytes.try_into().expect("four bytes"))
+}
+
+fn number(dtype: TensorType, bytes: &[u8]) -> String {
+    if dtype == TensorType::Float32 {
+        return float(bytes).to_string();
+    }
+    let mut whole = [if bytes[bytes.len() - 1] & 0x80 == 0 { 0 } else { 0xff }; 8];
+    if matches!(dtype, TensorType::Uint8 | TensorType::Bool | TensorType::Uint16 | TensorType::Uint32) {
+        whole = [0; 8];
+    }
+    whole[..bytes.len()].copy_from_slice(bytes);
+    i64::from_le_bytes(whole).to_string()
+}
+
+/// Representable numbers from one to the other; both zeros are one, and so are all that are not numbers.
+fn ulp(a: f32, b: f32) -> u32 {
+    if a.is_nan() || b.is_nan() {
+        return if a.is_nan() && b.is_nan() { 0 } else { u32::MAX };
+    }
+    let order = |x: f32| {
+        let magnitude = i64::from(x.to_bits() & 0x7fff_ffff);
+        if x.is_sign_negative() { -magnitude } else { magnitude }
+    };
+    u32::try_from((order(a) - order(b)).abs()).unwrap_or(u32::MAX)
+}
+
+#[test]
+fn distances() {
+    assert_eq!(ulp(1.0, 1.0 + f32::EPSILON), 1);
+    assert_eq!(ulp(0.0, -0.0), 0);
+    assert_eq!(ulp(f32::from_bits(1), -f32::from_bits(1)), 2);
+    assert_eq!(ulp(f32::NAN, f32::NAN), 0);
+    assert_eq!(ulp(f32::NAN, 0.0), u32::MAX);
+    assert_eq!(distance(TensorType::Int8, &[1, 2], &[1, 2]), Ok(0));
+    assert_eq!(
+        distance(TensorType::Int16, &[1, 0, 0xff, 0xff], &[1, 0, 2, 0]),
+        Err("1 of 2 elements differ, the first at 1: -1 instead of 2".to_owned())
+    );
+    assert_eq!(distance(TensorType::Float32, &1_f32.to_le_bytes(), &(1.0 + f32::EPSILON).to_le_bytes()), Ok(1));
+}

@@ -1,0 +1,80 @@
+"""Models run by LiteRT Micro's interpreter, in processes of their own: some models end the process.
+
+What it says on standard error is the reason of a refusal.
+"""
+import os
+import pickle
+import tempfile
+
+import numpy as np
+
+ARENA_BYTES = 4 << 20
+# Outcomes of a model.
+RAN, REFUSED, CRASHED = "ran", "refused", "crashed"
+
+
+def run_all(cases):
+    """For every (model, inputs of each vector): (outcome, what), `what` being the bytes of every operator's outputs for
+    each vector, or the reason why there are none."""
+    results = []
+    while len(results) < len(cases):
+        before = len(results)
+        results += _in_a_process(cases[before:])
+        if len(results) < len(cases):
+            results.append((CRASHED, "the process ended"))
+    return results
+
+
+def _in_a_process(cases):
+    """Results of the cases before one that ends the process."""
+    with tempfile.TemporaryFile() as answers:
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                with tempfile.TemporaryFile() as said:
+                    os.dup2(said.fileno(), 2)
+                    for model, vectors in cases:
+                        said.seek(0)
+                        said.truncate()
+                        answers.write(pickle.dumps(_run(model, vectors, said)))
+                        answers.flush()
+                status = 0
+            finally:
+                os._exit(status)
+        os.waitpid(child, 0)
+        answers.seek(0)
+        results = []
+        while True:
+            try:
+                results.append(pickle.load(answers))
+            except (EOFError, pickle.UnpicklingError):
+                return results
+
+
+def _run(model, vectors, said):
+    from tflite_micro import runtime
+    from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
+
+    try:
+        graph = schema.Model.GetRootAsModel(model, 0).Subgraphs(0)
+        interpreter = runtime.Interpreter.from_bytes(
+            model, arena_size=ARENA_BYTES, intrepreter_config=runtime.InterpreterConfig.kPreserveAllTensors
+        )
+        return RAN, [_invoke(interpreter, graph, inputs) for inputs in vectors]
+    except Exception as error:
+        said.seek(0)
+        lines = said.read().decode(errors="replace").split("\n")
+        return REFUSED, next((line.strip() for line in lines if line.strip()), str(error))
+
+
+def _invoke(interpreter, graph, inputs):
+    for position, data in enumerate(inputs):
+        detail = interpreter.get_input_details(position)
+        interpreter.set_input(np.frombuffer(data, detail["dtype"]).reshape(tuple(detail["shape"])), position)
+    interpreter.invoke()
+    outputs = []
+    for operator in range(graph.OperatorsLength()):
+        for tensor in graph.Operators(operator).OutputsAsNumpy().tolist():
+            outputs.append(np.asarray(interpreter.GetTensor(tensor, 0)["tensor_data"]).tobytes())
+    return outputs
