@@ -4,7 +4,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::broadcast::zip;
-use crate::float::floor_f64;
 use crate::{Activation, Broadcast, Element, view, view_mut, wrong_operands};
 
 /// What [`ArithmeticI32`] computes.
@@ -106,7 +105,7 @@ pub fn arithmetic_f32(p: &ArithmeticF32, inputs: &[&[i8]], outputs: &mut [&mut [
             FunctionF32::Mul => a * b,
             FunctionF32::Div => a / b,
             FunctionF32::SquaredDifference => (a - b) * (a - b),
-            FunctionF32::FloorDiv => floor_f64(f64::from(a) / f64::from(b)) as f32,
+            FunctionF32::FloorDiv => libm::floor(f64::from(a) / f64::from(b)) as f32,
             FunctionF32::FloorMod => floor_mod(a, b),
             FunctionF32::Prelu if a >= 0.0 => a,
             FunctionF32::Prelu => a * b,

@@ -45,14 +45,12 @@ pub struct Compare {
     pub at: Broadcast,
 }
 
-/// A comparison of quantized numbers: each times its scale, in fixed point.
+/// A comparison of int8 numbers: each times its scale, in fixed point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 pub struct CompareScaled {
     /// What is asked.
     pub comparison: Comparison,
-    /// `I8` or `I16`: both operands.
-    pub element: Element,
     /// Shapes.
     pub at: Broadcast,
     /// First operand.
@@ -107,11 +105,7 @@ pub fn compare(p: &Compare, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
 pub fn compare_scaled(p: &CompareScaled, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
     let ([a, b], [output]) = (inputs, outputs) else { wrong_operands() };
     let f = |a: i32, b: i32| p.comparison.holds(&p.a.scaled(a, p.left_shift), &p.b.scaled(b, p.left_shift));
-    match p.element {
-        Element::I8 => zip(&p.at, a, b, output, |a, b| f(i32::from(a), i32::from(b))),
-        Element::I16 => zip(&p.at, view::<i16>(a), view::<i16>(b), output, |a, b| f(i32::from(a), i32::from(b))),
-        _ => wrong_operands(),
-    }
+    zip(&p.at, a, b, output, |a, b| f(i32::from(a), i32::from(b)));
 }
 
 /// Runs a [`Logical`]: two operands of bool, one output of bool.
@@ -179,8 +173,7 @@ mod tests {
             let mut output = [7; 3];
             compare(&Compare { comparison, element: Element::I32, at: row(3) }, &[&a.0, &b.0], &mut [&mut output]);
             assert_eq!(output, expected, "{comparison:?}");
-            let (element, at) = (Element::I8, row(3));
-            let p = CompareScaled { comparison, element, at, a: side(0), b: side(-1), left_shift: 8 };
+            let p = CompareScaled { comparison, at: row(3), a: side(0), b: side(-1), left_shift: 8 };
             compare_scaled(&p, &[&[1, 2, 3], &[3, 4, 5]], &mut [&mut output]);
             assert_eq!(output, expected, "{comparison:?}");
         }

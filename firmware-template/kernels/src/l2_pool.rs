@@ -1,7 +1,6 @@
 //! L2_POOL_2D: float32.
 
 use crate::bytes::{view, view_mut, wrong_operands};
-use crate::float::square_root;
 use crate::window::Window;
 use crate::{Dims, Extent};
 
@@ -45,7 +44,7 @@ pub fn l2_pool(p: &L2Pool, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
                 count += 1;
             }
         }
-        let root = square_root(sum / count as f32);
+        let root = libm::sqrtf(sum / count as f32);
         let root = if root < p.min { p.min } else { root };
         *place = if root > p.max { p.max } else { root };
     }

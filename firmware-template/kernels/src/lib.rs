@@ -21,7 +21,6 @@ mod conv;
 mod depthwise_conv;
 mod fill;
 mod fixed_point;
-mod float;
 mod fully_connected;
 mod gather;
 mod join;

@@ -4,7 +4,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::fixed_point::{exponential_of_negative, inverse_square_root, logarithm};
-use crate::float::square_root;
 use crate::requant::divide_by_power_of_two;
 use crate::{Requant, view, view_mut, wrong_operands};
 
@@ -46,6 +45,16 @@ pub struct LogSoftmax {
     pub diff_min: i32,
 }
 
+/// `LOG_SOFTMAX`, float32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+pub struct LogSoftmaxF32 {
+    /// Number of rows.
+    pub rows: usize,
+    /// Elements a row.
+    pub depth: usize,
+}
+
 /// Runs an [`L2Normalization`]: one input, one output.
 #[inline]
 pub fn l2_normalization(p: &L2Normalization, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
@@ -71,7 +80,7 @@ pub fn l2_normalization_f32(p: &L2NormalizationF32, inputs: &[&[i8]], outputs: &
     let len = p.rows * p.depth;
     let (input, output) = (&view::<f32>(input)[..len], &mut view_mut::<f32>(output)[..len]);
     for (row, out) in input.chunks_exact(p.depth).zip(output.chunks_exact_mut(p.depth)) {
-        let norm = square_root(row.iter().fold(0.0, |sum, &value| sum + value * value));
+        let norm = libm::sqrtf(row.iter().fold(0.0, |sum, &value| sum + value * value));
         let norm = if norm < EPSILON { EPSILON } else { norm };
         for (out, &value) in out.iter_mut().zip(row) {
             *out = value / norm;
@@ -109,6 +118,32 @@ pub fn log_softmax(p: &LogSoftmax, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) 
     }
 }
 
+/// Runs a [`LogSoftmaxF32`]: one input, one output.
+///
+/// Where one value is by far the largest, its result is small, and a last bit of an exponential is many of the result. So
+/// exponentials and logarithm are rounded from 64 bits, as good C libraries do.
+#[inline]
+pub fn log_softmax_f32(p: &LogSoftmaxF32, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
+    let ([input], [output]) = (inputs, outputs) else { wrong_operands() };
+    let len = p.rows * p.depth;
+    let (input, output) = (&view::<f32>(input)[..len], &mut view_mut::<f32>(output)[..len]);
+    for (row, out) in input.chunks_exact(p.depth).zip(output.chunks_exact_mut(p.depth)) {
+        let max = row.iter().fold(f32::MIN, |max, &value| if max < value { value } else { max });
+        let log = logarithm_f32(row.iter().fold(0.0, |sum, &value| sum + exponential_f32(value - max)));
+        for (out, &value) in out.iter_mut().zip(row) {
+            *out = value - max - log;
+        }
+    }
+}
+
+fn exponential_f32(x: f32) -> f32 {
+    libm::exp(f64::from(x)) as f32
+}
+
+fn logarithm_f32(x: f32) -> f32 {
+    libm::log(f64::from(x)) as f32
+}
+
 #[cfg(test)]
 mod tests {
     extern crate std;
@@ -123,9 +158,20 @@ mod tests {
         l2_normalization(&p, &[&[4, 5, 1, 1, 1, 1]], &mut [&mut output]);
         assert_eq!(output, [77, 102, 0, 0, 0, 0], "3/5, 4/5");
         let (mut input, mut output) = (Aligned::<16>::zeroed(), Aligned::<16>::zeroed());
-        crate::view_mut::<f32>(&mut input.0).copy_from_slice(&[3.0, 4.0, 0.0, 0.0]);
+        view_mut::<f32>(&mut input.0).copy_from_slice(&[3.0, 4.0, 0.0, 0.0]);
         l2_normalization_f32(&L2NormalizationF32 { rows: 2, depth: 2 }, &[&input.0], &mut [&mut output.0]);
         assert_eq!(view::<f32>(&output.0), [0.6, 0.8, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn floats_keep_their_differences() {
+        let (mut input, mut output) = (Aligned::<16>::zeroed(), Aligned::<16>::zeroed());
+        view_mut::<f32>(&mut input.0).copy_from_slice(&[1.0, 3.0, 500.0, 500.0]);
+        log_softmax_f32(&LogSoftmaxF32 { rows: 2, depth: 2 }, &[&input.0], &mut [&mut output.0]);
+        let output = view::<f32>(&output.0);
+        assert!((output[1] - output[0] - 2.0).abs() < 1e-6);
+        assert!((output[0].exp() + output[1].exp() - 1.0).abs() < 1e-6);
+        assert_eq!(output[2..], [-core::f32::consts::LN_2; 2]);
     }
 
     #[test]

@@ -59,7 +59,8 @@ mod list {
     pub use crate::join::{Concatenate, Split, concatenate, split};
     pub use crate::l2_pool::{L2Pool, l2_pool};
     pub use crate::normalize::{
-        L2Normalization, L2NormalizationF32, LogSoftmax, l2_normalization, l2_normalization_f32, log_softmax,
+        L2Normalization, L2NormalizationF32, LogSoftmax, LogSoftmaxF32, l2_normalization, l2_normalization_f32,
+        log_softmax, log_softmax_f32,
     };
     pub use crate::pad::{MirrorPad, Pad, mirror_pad, pad};
     pub use crate::quantize::{Cast, Dequantize, Quantize, Rescale, cast, dequantize, quantize, rescale};
@@ -111,6 +112,7 @@ operators! {
     LeakyRelu => leaky_relu,
     LeakyReluF32 => leaky_relu_f32,
     LogSoftmax => log_softmax,
+    LogSoftmaxF32 => log_softmax_f32,
     Logical => logical,
     LogicalNot => logical_not,
     Lookup => lookup,

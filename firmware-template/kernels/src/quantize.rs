@@ -3,7 +3,6 @@
 #[cfg(feature = "serde")]
 use serde::{Deserialize, Serialize};
 
-use crate::float::round_half_away;
 use crate::{Activation, Element, Requant, view, view_mut, wrong_operands};
 
 /// QUANTIZE between integer types, and RELU of int16: a change of scale and zero point.
@@ -100,7 +99,7 @@ pub fn quantize(p: &Quantize, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
     let ([input], [output]) = (inputs, outputs) else { wrong_operands() };
     let f = |value: f32, min: i32, max: i32| {
         // A quotient beyond 32 bits is undefined in LiteRT; here it is bounded like any other.
-        (round_half_away(value / p.scale) as i32).saturating_add(p.zero_point).clamp(min, max)
+        (libm::roundf(value / p.scale) as i32).saturating_add(p.zero_point).clamp(min, max)
     };
     let input = view::<f32>(input);
     match p.to {

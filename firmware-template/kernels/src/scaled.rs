@@ -85,7 +85,8 @@ pub struct Multiply {
     pub activation: Activation,
 }
 
-/// DIV, int8. LiteRT leaves a divisor of zero undefined; here its result is the zero of the output.
+/// DIV, int8. LiteRT leaves a divisor of zero undefined; here its result is the zero of the output. Where the factor is
+/// small, LiteRT leaves small quotients undefined, too; here they are those of its build for x86-64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 pub struct Divide {
@@ -162,10 +163,9 @@ pub fn divide(p: &Divide, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
         let (inverse, bits_over_unit) = reciprocal(b);
         let headroom = (if a < 0 { !a } else { a }).leading_zeros() as i32 - 1;
         let quotient = doubling_high_multiply(a.wrapping_shl(headroom as u32), inverse);
-        let shift = p.requant.shift - bits_over_unit - headroom;
-        // LiteRT's shift is to the right only and at most 31, which the lowering cannot promise for every pair of values.
+        let exponent = bits_over_unit + headroom - p.requant.shift;
         let scaled = doubling_high_multiply(quotient, p.requant.multiplier);
-        p.activation.bound(divide_by_power_of_two(scaled, (-shift).clamp(0, 31)).wrapping_add(p.output_offset))
+        p.activation.bound(divide_beyond_32_bits(scaled, exponent).wrapping_add(p.output_offset))
     };
     each(Element::I8, &p.at, a, b, output, f);
 }
@@ -186,6 +186,16 @@ pub fn add_n(p: &AddN, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
 #[inline]
 fn finish(value: i32, requant: Requant, offset: i32, activation: Activation) -> i32 {
     activation.bound(requant.apply(value).wrapping_add(offset))
+}
+
+/// [`divide_by_power_of_two`] for any exponent. LiteRT leaves those that are not in 0..=31 undefined, but they occur, where
+/// a quotient is small. Here they give what its build for x86-64 gives: a shift by the lowest five bits.
+#[inline]
+fn divide_beyond_32_bits(value: i32, exponent: i32) -> i32 {
+    if (0..32).contains(&exponent) {
+        return divide_by_power_of_two(value, exponent);
+    }
+    (value >> (exponent & 31)).wrapping_add(i32::from(value >= 0))
 }
 
 /// `f` of every pair of elements, the result being within the element's range.
@@ -288,15 +298,15 @@ mod tests {
 
     #[test]
     fn quotients_are_within_one_step_of_the_real_ones() {
-        // 0.1 / (0.2 * 0.25) = 2 = 0.5 * 2^2
-        let requant = Requant { multiplier: 1 << 30, shift: 2 };
+        // 0.1 / (0.2 * 0.00390625) = 128 = 0.5 * 2^8
+        let requant = Requant { multiplier: 1 << 30, shift: 8 };
         let (at, a_offset, b_offset) = (row(256), 3, -5);
         let p = Divide { at, a_offset, b_offset, requant, output_offset: 7, activation: I8 };
         for y in [-128, -7, 0, 1, 4, 6, 127_i8] {
             let mut output = [0; 256];
             divide(&p, &[&all(), &[y; 256]], &mut [&mut output]);
             for (index, x) in all().into_iter().enumerate() {
-                let real = ((f64::from(x) + 3.0) / (f64::from(y) - 5.0) * 2.0 + 7.0).clamp(-128.0, 127.0);
+                let real = ((f64::from(x) + 3.0) / (f64::from(y) - 5.0) * 128.0 + 7.0).clamp(-128.0, 127.0);
                 assert!((f64::from(output[index]) - real).abs() <= 0.51, "{x} {y} {} {real}", output[index]);
             }
         }

@@ -3,7 +3,6 @@
 #[cfg(feature = "serde")]
 use serde::{Deserialize, Serialize};
 
-use crate::float::{ceil, floor, round_half_even, square_root};
 use crate::quantize::map;
 use crate::{view, view_mut, wrong_operands};
 
@@ -20,9 +19,16 @@ pub enum UnaryFunction {
     Sqrt,
     Rsqrt,
     Square,
+    Exp,
+    Log,
+    Sin,
+    Cos,
     Relu,
     Relu6,
+    Elu,
     HardSwish,
+    Logistic,
+    Tanh,
 }
 
 /// A float32 function.
@@ -60,18 +66,26 @@ pub fn unary(p: &Unary, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
     map(p.len, view::<f32>(input), view_mut::<f32>(output), |x| match p.function {
         UnaryFunction::Abs => x.abs(),
         UnaryFunction::Neg => -x,
-        UnaryFunction::Ceil => ceil(x),
-        UnaryFunction::Floor => floor(x),
+        UnaryFunction::Ceil => libm::ceilf(x),
+        UnaryFunction::Floor => libm::floorf(x),
         UnaryFunction::Round => round_half_even(x),
-        UnaryFunction::Sqrt => square_root(x),
-        UnaryFunction::Rsqrt => 1.0 / square_root(x),
+        UnaryFunction::Sqrt => libm::sqrtf(x),
+        UnaryFunction::Rsqrt => 1.0 / libm::sqrtf(x),
         UnaryFunction::Square => x * x,
+        UnaryFunction::Exp => libm::expf(x),
+        UnaryFunction::Log => libm::logf(x),
+        UnaryFunction::Sin => libm::sinf(x),
+        UnaryFunction::Cos => libm::cosf(x),
         UnaryFunction::Relu if x < 0.0 => 0.0,
         UnaryFunction::Relu => x,
         UnaryFunction::Relu6 if x > 6.0 => 6.0,
         UnaryFunction::Relu6 if x < 0.0 => 0.0,
         UnaryFunction::Relu6 => x,
+        UnaryFunction::Elu if x < 0.0 => libm::expm1f(x),
+        UnaryFunction::Elu => x,
         UnaryFunction::HardSwish => hard_swish(x),
+        UnaryFunction::Logistic => logistic(x),
+        UnaryFunction::Tanh => libm::tanhf(x),
     });
 }
 
@@ -89,6 +103,26 @@ pub fn logical_not(p: &LogicalNot, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) 
     map(p.len, input, output, |value| i8::from(value == 0));
 }
 
+/// The nearest whole number, halves to the even one: LiteRT's `RoundToNearest`.
+fn round_half_even(x: f32) -> f32 {
+    let below = libm::floorf(x);
+    let difference = x - below;
+    if difference < 0.5 || (difference == 0.5 && below % 2.0 == 0.0) { below } else { below + 1.0 }
+}
+
+/// `1 / (1 + e^-x)`, with LiteRT's limits beyond which it is one, or the exponential alone.
+fn logistic(x: f32) -> f32 {
+    const ONE_FROM: f32 = 16.619_047;
+    const EXPONENTIAL_TO: f32 = -9.0;
+    if x > ONE_FROM {
+        1.0
+    } else if x < EXPONENTIAL_TO {
+        libm::expf(x)
+    } else {
+        1.0 / (1.0 + libm::expf(-x))
+    }
+}
+
 /// `x * min(6, max(0, x + 3)) / 6`, where what is no number counts as zero in the middle, as in C++.
 fn hard_swish(x: f32) -> f32 {
     let shifted = x + 3.0;
@@ -98,6 +132,8 @@ fn hard_swish(x: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
     use crate::testing::Aligned;
 
@@ -125,6 +161,36 @@ mod tests {
             run(UnaryFunction::HardSwish, input),
             [-2.5 * 0.5 / 6.0, -0.25 * 2.75 / 6.0, 2.25 * 5.25 / 6.0, 9.0]
         );
+    }
+
+    #[test]
+    fn halves_go_to_the_even_number() {
+        let input = [-0.5, 1.5, 2.5, 8_388_609.0];
+        assert_eq!(run(UnaryFunction::Round, input), [0.0, 2.0, 2.0, 8_388_609.0]);
+        let special = run(UnaryFunction::Round, [f32::INFINITY, f32::NEG_INFINITY, f32::NAN, -0.0]);
+        assert_eq!(special[..2], [f32::INFINITY, f32::NEG_INFINITY]);
+        assert!(special[2].is_nan());
+    }
+
+    #[test]
+    fn transcendental_functions_are_those_of_their_names() {
+        let functions: [(UnaryFunction, fn(f64) -> f64); 7] = [
+            (UnaryFunction::Exp, f64::exp),
+            (UnaryFunction::Log, |x| x.abs().ln()),
+            (UnaryFunction::Sin, f64::sin),
+            (UnaryFunction::Cos, f64::cos),
+            (UnaryFunction::Elu, |x| if x < 0.0 { x.exp() - 1.0 } else { x }),
+            (UnaryFunction::Logistic, |x| 1.0 / (1.0 + (-x).exp())),
+            (UnaryFunction::Tanh, f64::tanh),
+        ];
+        for (function, real) in functions {
+            for step in -200..200_i16 {
+                let x = f32::from(step) / 10.0 + 0.05;
+                let x = if function == UnaryFunction::Log { x.abs() } else { x };
+                let [y, ..] = run(function, [x; 4]);
+                assert!((f64::from(y) / real(f64::from(x)) - 1.0).abs() < 5e-7, "{function:?} {x}");
+            }
+        }
     }
 
     #[test]

@@ -11,11 +11,11 @@ use super::{Fault, Lowered, arithmetic, broadcast, quantize, unary};
 use crate::model::TensorType::{self, Float32, Int8, Int16};
 use crate::model::graph::Options;
 
-const QUANTIZED: [TensorType; 3] = [Int8, Int16, Float32];
+const TYPES: [TensorType; 3] = [Int8, Int16, Float32];
 
 /// RELU.
 pub(super) fn relu(site: &Site) -> Result<Lowered, Fault> {
-    let (input, output) = site.same(&QUANTIZED)?;
+    let (input, output) = site.same(&TYPES)?;
     match output.dtype() {
         Float32 => return unary::of(site, UnaryFunction::Relu),
         Int16 => symmetric(&[&input, &output])?,
@@ -31,7 +31,7 @@ pub(super) fn relu(site: &Site) -> Result<Lowered, Fault> {
 
 /// RELU6: LiteRT takes the output's quantization for the input's.
 pub(super) fn relu6(site: &Site) -> Result<Lowered, Fault> {
-    let (input, output) = site.same(&QUANTIZED)?;
+    let (input, output) = site.same(&TYPES)?;
     if output.dtype() == Float32 {
         return unary::of(site, UnaryFunction::Relu6);
     }
@@ -42,9 +42,9 @@ pub(super) fn relu6(site: &Site) -> Result<Lowered, Fault> {
     clamp(&input, &output, Activation { min: zero_point, max: bounds.bound(six) })
 }
 
-/// `LEAKY_RELU`: 32-bit factors.
+/// `LEAKY_RELU`.
 pub(super) fn leaky_relu(site: &Site) -> Result<Lowered, Fault> {
-    let (input, output) = site.same(&QUANTIZED)?;
+    let (input, output) = site.same(&TYPES)?;
     let alpha = match site.operator.options {
         Options::LeakyRelu { alpha } => alpha,
         _ => 0.0,
@@ -53,14 +53,14 @@ pub(super) fn leaky_relu(site: &Site) -> Result<Lowered, Fault> {
         let op = Op::LeakyReluF32(LeakyReluF32 { len: output.elements(), alpha });
         return Ok(Lowered::op(op, vec![input.id], vec![output.id]));
     }
-    let real = f64::from(scale(&input)? * alpha / scale(&output)?);
+    let real = f64::from(scale(&input)?) * f64::from(alpha) / f64::from(scale(&output)?);
     let factor_of_alpha = factor(real.abs(), &output)?;
     let sign = if real < 0.0 { -1 } else { 1 };
     let op = LeakyRelu {
         len: output.elements(),
         input_offset: -zero_point(&input)?,
         output_offset: zero_point(&output)?,
-        identity: factor(f64::from(scale(&input)? / scale(&output)?), &output)?,
+        identity: factor(f64::from(scale(&input)?) / f64::from(scale(&output)?), &output)?,
         alpha: Requant { multiplier: sign * factor_of_alpha.multiplier, ..factor_of_alpha },
     };
     if output.dtype() == Int8 {
@@ -75,7 +75,7 @@ pub(super) fn leaky_relu(site: &Site) -> Result<Lowered, Fault> {
 pub(super) fn prelu(site: &Site) -> Result<Lowered, Fault> {
     site.arity(2..=2)?;
     let (input, alpha, output) = (site.operand(0)?, site.operand(1)?, site.result(0)?);
-    output.one_of(&QUANTIZED)?;
+    output.one_of(&TYPES)?;
     input.same_type(&output)?;
     if output.dtype() == Float32 {
         return arithmetic::prelu_f32(site);
@@ -97,7 +97,10 @@ pub(super) fn prelu(site: &Site) -> Result<Lowered, Fault> {
 
 /// ELU.
 pub(super) fn elu(site: &Site) -> Result<Lowered, Fault> {
-    let (input, output) = site.same(&[Int8])?;
+    let (input, output) = site.same(&[Int8, Float32])?;
+    if output.dtype() == Float32 {
+        return unary::of(site, UnaryFunction::Elu);
+    }
     let (from, to) = (input.quantization()?, output.quantization()?);
     Ok(lookup(&input, &output, |value| elu_of(value, from, to)))
 }
@@ -114,7 +117,10 @@ pub(super) fn hard_swish(site: &Site) -> Result<Lowered, Fault> {
 
 /// LOGISTIC. LiteRT checks the zero point of an int8 output and takes its scale for 1/256.
 pub(super) fn logistic(site: &Site) -> Result<Lowered, Fault> {
-    let (input, output) = site.same(&[Int8, Int16])?;
+    let (input, output) = site.same(&TYPES)?;
+    if output.dtype() == Float32 {
+        return unary::of(site, UnaryFunction::Logistic);
+    }
     if output.dtype() == Int16 {
         return sigmoid(&input, &output, false);
     }
@@ -128,7 +134,10 @@ pub(super) fn logistic(site: &Site) -> Result<Lowered, Fault> {
 
 /// TANH. LiteRT takes the quantization of an int8 output for 1/128 and 0.
 pub(super) fn tanh(site: &Site) -> Result<Lowered, Fault> {
-    let (input, output) = site.same(&[Int8, Int16])?;
+    let (input, output) = site.same(&TYPES)?;
+    if output.dtype() == Float32 {
+        return unary::of(site, UnaryFunction::Tanh);
+    }
     if output.dtype() == Int16 {
         return sigmoid(&input, &output, true);
     }

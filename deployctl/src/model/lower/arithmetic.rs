@@ -1,6 +1,6 @@
 //! Binary arithmetic by type: quantized numbers go to `scaled`, plain ones are lowered here.
 
-use kernels::{Activation, AddNF32, ArithmeticF32, ArithmeticI32, Extremum, FunctionF32, FunctionI32, Op};
+use kernels::{Activation, AddNF32, ArithmeticF32, ArithmeticI32, Combination, Extremum, FunctionF32, FunctionI32, Op};
 
 use super::operand::Operand;
 use super::site::Site;
@@ -15,9 +15,9 @@ pub(super) fn add(site: &Site, activation: FusedActivation) -> Result<Lowered, F
     match site.result(0)?.dtype() {
         TensorType::Int8 => match unweighted::add(site, activation) {
             Ok(lowered) => Ok(lowered),
-            Err(fault) => scaled::add(site, activation).map_err(|_| fault),
+            Err(fault) => scaled::sum(site, Combination::Sum, activation).map_err(|_| fault),
         },
-        TensorType::Int16 => scaled::add(site, activation),
+        TensorType::Int16 => scaled::sum(site, Combination::Sum, activation),
         // LiteRT Micro has no fused activation for int32 here.
         _ => plain(site, Some(FunctionI32::Add), FunctionF32::Add, activation, FusedActivation::None),
     }
@@ -27,7 +27,7 @@ pub(super) fn add(site: &Site, activation: FusedActivation) -> Result<Lowered, F
 pub(super) fn sub(site: &Site) -> Result<Lowered, Fault> {
     let activation = fused(site);
     match site.result(0)?.dtype() {
-        TensorType::Int8 | TensorType::Int16 => scaled::sub(site, activation),
+        TensorType::Int8 | TensorType::Int16 => scaled::sum(site, Combination::Difference, activation),
         _ => plain(site, Some(FunctionI32::Sub), FunctionF32::Sub, activation, activation),
     }
 }

@@ -7,13 +7,13 @@ use super::site::Site;
 use super::{Fault, Lowered, broadcast, scaled};
 use crate::model::TensorType::{self, Bool, Float32, Int8, Int16, Int32, Int64};
 
-/// EQUAL, LESS and so on, for the types that LiteRT Micro has for each.
+/// EQUAL, LESS and so on, for the types that LiteRT Micro has for each. (It has int16 for GREATER, but computes no factors
+/// for it.)
 pub(super) fn comparison(site: &Site, comparison: Comparison) -> Result<Lowered, Fault> {
     /// LiteRT's head room for the scaled operands.
     const LEFT_SHIFT: i32 = 8;
     let types: &[TensorType] = match comparison {
         Comparison::Equal | Comparison::NotEqual => &[Bool, Float32, Int32, Int64, Int8],
-        Comparison::Greater => &[Float32, Int32, Int64, Int8, Int16],
         _ => &[Float32, Int32, Int64, Int8],
     };
     site.arity(2..=2)?;
@@ -22,10 +22,10 @@ pub(super) fn comparison(site: &Site, comparison: Comparison) -> Result<Lowered,
     b.same_type(&a)?;
     output.one_of(&[Bool])?;
     let (element, at) = (a.element()?, broadcast::pair(&a, &b, &output)?);
-    let op = if [Int8, Int16].contains(&a.dtype()) {
+    let op = if a.dtype() == Int8 {
         let side = |operand: &Operand| scaled::side(operand, f64::from(scaled::scale(operand)?));
         let (a, b) = (side(&a)?, side(&b)?);
-        Op::CompareScaled(CompareScaled { comparison, element, at, a, b, left_shift: LEFT_SHIFT })
+        Op::CompareScaled(CompareScaled { comparison, at, a, b, left_shift: LEFT_SHIFT })
     } else {
         Op::Compare(Compare { comparison, element, at })
     };

@@ -1,6 +1,6 @@
 //! Operators over rows: `L2_NORMALIZATION`, `LOG_SOFTMAX`.
 
-use kernels::{L2Normalization, L2NormalizationF32, LogSoftmax, Op};
+use kernels::{L2Normalization, L2NormalizationF32, LogSoftmax, LogSoftmaxF32, Op};
 
 use super::operand::Operand;
 use super::scaled::{RESCALE, scale, zero_point};
@@ -32,12 +32,16 @@ pub(super) fn l2_normalization(site: &Site) -> Result<Lowered, Fault> {
     Ok(Lowered::op(op, vec![input.id], vec![output.id]))
 }
 
-/// `LOG_SOFTMAX` of int8, over the last dimension: LiteRT's `PreprocessLogSoftmaxScalingExp`.
+/// `LOG_SOFTMAX`, over the last dimension; int8 by LiteRT's `PreprocessLogSoftmaxScalingExp`.
 pub(super) fn log_softmax(site: &Site) -> Result<Lowered, Fault> {
     /// The exact value, as the format's rules demand it.
     const OUTPUT: (f32, i32) = (16.0 / 256.0, 127);
-    let (input, output) = site.same(&[Int8])?;
+    let (input, output) = site.same(&[Int8, Float32])?;
     let (rows, depth) = rows(&input)?;
+    if output.dtype() == Float32 {
+        let op = Op::LogSoftmaxF32(LogSoftmaxF32 { rows, depth });
+        return Ok(Lowered::op(op, vec![input.id], vec![output.id]));
+    }
     if output.quantization()? != OUTPUT {
         let reason = format!("has output quantization {:?}, not {OUTPUT:?}", output.quantization()?);
         return Err(Fault::at(output.id, reason, "convert again: LOG_SOFTMAX outputs have scale 1/16, zero point 127"));

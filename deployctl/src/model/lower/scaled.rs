@@ -14,30 +14,14 @@ use crate::model::graph::FusedActivation;
 pub(super) const RESCALE: &str = "check the calibration data: the scales of this layer are far apart";
 const SYMMETRIC: &str = "convert again: int16 tensors have zero point 0";
 
-/// LiteRT's head room for operands on one scale.
-fn left_shift(output: &Operand) -> i32 {
-    if output.dtype() == TensorType::Int16 { 15 } else { 20 }
-}
-
-/// ADD: 64-bit factors.
-pub(super) fn add(site: &Site, activation: FusedActivation) -> Result<Lowered, Fault> {
+/// ADD and SUB: 64-bit factors.
+pub(super) fn sum(site: &Site, combination: Combination, activation: FusedActivation) -> Result<Lowered, Fault> {
     let (a, b, output) = operands(site)?;
-    let shift = left_shift(&output);
+    let shift = if output.dtype() == TensorType::Int16 { 15 } else { 20 };
     let twice = 2.0 * f64::from(scale(&a)?.max(scale(&b)?));
     let back = twice / (f64::from(1 << shift) * f64::from(scale(&output)?));
     let factors = [f64::from(scale(&a)?) / twice, f64::from(scale(&b)?) / twice, back];
-    combine(&Combined { combination: Combination::Sum, a, b, output, shift, activation }, factors)
-}
-
-/// SUB: 32-bit factors.
-pub(super) fn sub(site: &Site, activation: FusedActivation) -> Result<Lowered, Fault> {
-    let (a, b, output) = operands(site)?;
-    let shift = left_shift(&output);
-    let twice = 2.0 * scale(&a)?.max(scale(&b)?);
-    #[expect(clippy::cast_precision_loss, reason = "a power of two")]
-    let back = twice / ((1 << shift) as f32 * scale(&output)?);
-    let factors = [scale(&a)? / twice, scale(&b)? / twice, back].map(f64::from);
-    combine(&Combined { combination: Combination::Difference, a, b, output, shift, activation }, factors)
+    combine(&Combined { combination, a, b, output, shift, activation }, factors)
 }
 
 /// `SQUARED_DIFFERENCE`: 64-bit factors, and another shift, for the square to fit 32 bits.
