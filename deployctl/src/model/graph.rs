@@ -257,7 +257,7 @@ pub enum Options {
         align_corners: bool,
         half_pixel_centers: bool,
     },
-    /// Of SPACE_TO_DEPTH and DEPTH_TO_SPACE.
+    /// Of `SPACE_TO_DEPTH` and `DEPTH_TO_SPACE`.
     Blocks {
         block_size: i32,
     },

@@ -107,11 +107,11 @@ impl Site<'_> {
         })?;
         Ok(values)
     }
+}
 
-    /// The options of another operator: the reader gives every operator its own.
-    pub(super) fn no_options(&self) -> Fault {
-        Fault::new("has no options".to_owned(), EXPORT)
-    }
+/// Options of another operator than the one that is lowered: the reader gives each its own.
+pub(super) fn no_options() -> Fault {
+    Fault::new("has no options".to_owned(), EXPORT)
 }
 
 /// A size for signed arithmetic; the reader keeps tensors below 2 GiB.

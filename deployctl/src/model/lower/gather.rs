@@ -5,7 +5,7 @@ use kernels::{EmbeddingLookup, Gather, GatherNd, Op};
 use super::axes::{Around, count};
 use super::operand::Operand;
 use super::site::{EXPORT, Site, agree};
-use super::{Fault, Lowered};
+use super::{Fault, Lowered, axes};
 use crate::model::{Options, TensorType};
 
 /// Coordinates that LiteRT Micro has room for.
@@ -13,7 +13,7 @@ const MAX_COORDINATES: usize = 5;
 
 /// `GATHER`.
 pub(super) fn gather(site: &Site) -> Result<Lowered, Fault> {
-    let Options::Gather { axis, batch_dims } = site.operator.options else { return Err(site.no_options()) };
+    let Options::Gather { axis, batch_dims } = site.operator.options else { return Err(axes::no_options()) };
     site.counts(2..=2, 1)?;
     let (data, indices, output) = (site.operand(0)?, site.operand(1)?, site.result(0)?);
     data.one_of(&[TensorType::Float32, TensorType::Int8])?;
@@ -82,8 +82,8 @@ pub(super) fn gather_nd(site: &Site) -> Result<Lowered, Fault> {
     let mut op =
         GatherNd { coordinates, step: [0; 5], size: leading.iter().product(), slice: slice * data.width()?, slices };
     for (axis, step) in op.step[..coordinates].iter_mut().enumerate() {
-        let size: usize = leading[axis + 1..].iter().product();
-        *step = i32::try_from(size).map_err(|_| Fault::at(data.id, format!("has steps of {size}"), EXPORT))?;
+        let inner: usize = leading[axis + 1..].iter().product();
+        *step = i32::try_from(inner).map_err(|_| Fault::at(data.id, format!("has steps of {inner}"), EXPORT))?;
     }
     output.expect_elements(slices * slice)?;
     if indices.is_constant() {
@@ -97,14 +97,14 @@ pub(super) fn gather_nd(site: &Site) -> Result<Lowered, Fault> {
     Ok(Lowered::op(Op::GatherNd(op), vec![data.id, indices.id], vec![output.id]))
 }
 
-/// Refuses constant indices that are outside of `size`.
-fn in_range(site: &Site, position: usize, indices: &Operand, size: usize) -> Result<(), Fault> {
+/// Refuses constant indices that are outside of `length`.
+fn in_range(site: &Site, position: usize, indices: &Operand, length: usize) -> Result<(), Fault> {
     if !indices.is_constant() {
         return Ok(());
     }
     let indices_found = site.settings(position, "indices")?;
-    match indices_found.iter().find(|index| !(0..count(size)).contains(index)) {
-        Some(index) => Err(Fault::at(indices.id, format!("picks element {index} of {size}"), EXPORT)),
+    match indices_found.iter().find(|index| !(0..count(length)).contains(index)) {
+        Some(index) => Err(Fault::at(indices.id, format!("picks element {index} of {length}"), EXPORT)),
         None => Ok(()),
     }
 }

@@ -5,7 +5,7 @@ use kernels::{Concatenate, Op, Split};
 use super::axes::Around;
 use super::operand::Operand;
 use super::site::{Site, agree};
-use super::{Fault, Lowered};
+use super::{Fault, Lowered, axes};
 use crate::model::graph::FusedActivation;
 use crate::model::{Options, TensorType};
 
@@ -15,7 +15,7 @@ const MAX_INPUTS: usize = 10;
 /// `CONCATENATION`.
 pub(super) fn concatenation(site: &Site) -> Result<Lowered, Fault> {
     use TensorType::{Bool, Float32, Int8, Int16, Int32, Int64};
-    let Options::Concatenation { axis, activation } = site.operator.options else { return Err(site.no_options()) };
+    let Options::Concatenation { axis, activation } = site.operator.options else { return Err(axes::no_options()) };
     site.counts(1..=MAX_INPUTS, 1)?;
     if activation != FusedActivation::None {
         let advice = "apply the activation in a layer of its own";
@@ -49,7 +49,7 @@ pub(super) fn concatenation(site: &Site) -> Result<Lowered, Fault> {
 /// `PACK`: each input becomes one slice along a new axis.
 pub(super) fn pack(site: &Site) -> Result<Lowered, Fault> {
     use TensorType::{Float32, Int8, Int16, Int32, Int64};
-    let Options::Pack { axis, values_count } = site.operator.options else { return Err(site.no_options()) };
+    let Options::Pack { axis, values_count } = site.operator.options else { return Err(axes::no_options()) };
     site.counts(1..=usize::try_from(values_count).unwrap_or_default(), 1)?;
     let (inputs, output) = (operands(site)?, site.result(0)?);
     output.one_of(&[Float32, Int8, Int16, Int32, Int64])?;
@@ -107,7 +107,7 @@ fn apart(site: &Site, input: Operand, axis: i64) -> Result<Lowered, Fault> {
 /// `UNPACK`: each slice along an axis becomes an output.
 pub(super) fn unpack(site: &Site) -> Result<Lowered, Fault> {
     use TensorType::{Float32, Int8, Int16, Int32};
-    let Options::Unpack { axis, num } = site.operator.options else { return Err(site.no_options()) };
+    let Options::Unpack { axis, num } = site.operator.options else { return Err(axes::no_options()) };
     let (input, outputs) = (site.operand(0)?, results(site)?);
     site.counts(1..=1, outputs.len())?;
     input.one_of(&[Float32, Int8, Int16, Int32])?;

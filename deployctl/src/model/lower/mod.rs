@@ -31,6 +31,8 @@ mod rows;
 mod scaled;
 mod shape;
 mod site;
+#[cfg(test)]
+mod soundness;
 mod table;
 mod unary;
 mod unweighted;
@@ -213,8 +215,8 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
         "BROADCAST_TO" => rearrange::broadcast_to(site),
         "CAST" => convert::cast(site),
         "CEIL" => unary::of(site, UnaryFunction::Ceil),
-        "COS" => unary::of(site, UnaryFunction::Cos),
         "CONCATENATION" => join::concatenation(site),
+        "COS" => unary::of(site, UnaryFunction::Cos),
         "CUMSUM" => reduce::cumsum(site),
         "DEPTH_TO_SPACE" => rearrange::depth_to_space(site),
         "DEQUANTIZE" => convert::dequantize(site),
@@ -265,8 +267,8 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
         "ROUND" => unary::of(site, UnaryFunction::Round),
         "RSQRT" => unary::rsqrt(site),
         "SELECT_V2" => compare::select(site),
-        "SIN" => unary::of(site, UnaryFunction::Sin),
         "SHAPE" => shape::shape(site),
+        "SIN" => unary::of(site, UnaryFunction::Sin),
         "SLICE" => rearrange::slice(site),
         "SPACE_TO_BATCH_ND" => pad::space_to_batch(site),
         "SPACE_TO_DEPTH" => rearrange::space_to_depth(site),

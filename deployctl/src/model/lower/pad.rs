@@ -4,7 +4,7 @@ use kernels::{BatchToSpace, Dims, Extent, MirrorPad, Op, Pad, SpaceToBatch};
 
 use super::operand::Operand;
 use super::site::{EXPORT, Site, agree};
-use super::{Fault, Lowered};
+use super::{Fault, Lowered, axes};
 use crate::model::{Options, TensorType};
 
 /// Dimensions that the kernels have.
@@ -50,7 +50,7 @@ pub(super) fn pad(site: &Site) -> Result<Lowered, Fault> {
 
 /// `MIRROR_PAD`.
 pub(super) fn mirror_pad(site: &Site) -> Result<Lowered, Fault> {
-    let Options::MirrorPad { symmetric } = site.operator.options else { return Err(site.no_options()) };
+    let Options::MirrorPad { symmetric } = site.operator.options else { return Err(axes::no_options()) };
     site.counts(2..=2, 1)?;
     let (input, output) = (site.operand(0)?, site.result(0)?);
     input.one_of(&[TensorType::Float32, TensorType::Int8])?;

@@ -9,7 +9,7 @@ use super::operand::Operand;
 use super::rearrange::image;
 use super::site::{EXPORT, Site, agree};
 use super::window::window;
-use super::{Fault, Lowered, quantize};
+use super::{Fault, Lowered, axes, quantize};
 use crate::model::graph::FusedActivation;
 use crate::model::{Options, TensorId, TensorType};
 
@@ -20,7 +20,7 @@ const MAX_WIDE_SHIFT: i32 = 14;
 /// `BATCH_MATMUL`.
 pub(super) fn batch_matmul(site: &Site) -> Result<Lowered, Fault> {
     use TensorType::{Float32, Int8, Int16};
-    let Options::BatchMatMul { adj_x, adj_y } = site.operator.options else { return Err(site.no_options()) };
+    let Options::BatchMatMul { adj_x, adj_y } = site.operator.options else { return Err(axes::no_options()) };
     site.counts(2..=2, 1)?;
     let (left, right, output) = (site.operand(0)?, site.operand(1)?, site.result(0)?);
     left.one_of(&[Float32, Int8, Int16])?;
@@ -93,7 +93,7 @@ fn product(left: &Operand, right: &Operand, output: &Operand, adj_x: bool, adj_y
 pub(super) fn transpose_conv(site: &Site) -> Result<Lowered, Fault> {
     use TensorType::{Float32, Int8, Int16};
     let Options::TransposeConv { padding, stride, activation } = site.operator.options else {
-        return Err(site.no_options());
+        return Err(axes::no_options());
     };
     site.counts(3..=4, 1)?;
     let (filter, input, output) = (site.operand(1)?, site.operand(2)?, site.result(0)?);
@@ -149,7 +149,7 @@ pub(super) fn transpose_conv(site: &Site) -> Result<Lowered, Fault> {
 /// `L2_POOL_2D`.
 pub(super) fn l2_pool(site: &Site) -> Result<Lowered, Fault> {
     let Options::Pool2d { padding, stride, window: taps, activation } = site.operator.options else {
-        return Err(site.no_options());
+        return Err(axes::no_options());
     };
     site.counts(1..=1, 1)?;
     let (input, output) = (site.operand(0)?, site.result(0)?);

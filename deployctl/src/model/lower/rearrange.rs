@@ -5,7 +5,7 @@ use kernels::{Op, Rearrange};
 use super::axes::count;
 use super::operand::Operand;
 use super::site::{EXPORT, Site, agree};
-use super::{Call, Fault, Lowered};
+use super::{Call, Fault, Lowered, axes};
 use crate::model::{Options, TensorType};
 
 /// The way through the input that gives the output: for each dimension of the output how many elements, and how far
@@ -76,22 +76,22 @@ pub(super) fn slice(site: &Site) -> Result<Lowered, Fault> {
     input.one_of(&[Float32, Int8, Int16, Int32, Bool])?;
     output.same_type(&input)?;
     input.rank_up_to(5)?;
-    let (begin, size) = (site.settings(1, "begin")?, site.settings(2, "size")?);
+    let (begin, taken) = (site.settings(1, "begin")?, site.settings(2, "size")?);
     let rank = input.shape().len();
-    agree(begin.len() == rank && size.len() == rank, input.id, || {
-        format!("begins at {begin:?} with size {size:?} in a tensor of {rank} dimensions")
+    agree(begin.len() == rank && taken.len() == rank, input.id, || {
+        format!("begins at {begin:?} with size {taken:?} in a tensor of {rank} dimensions")
     })?;
     let mut way = Way { start: 0, along: Vec::new() };
-    for (((&length, stride), begin), size) in input.shape().iter().zip(input.strides()).zip(begin).zip(size) {
+    for (((&length, stride), begin), taken) in input.shape().iter().zip(input.strides()).zip(begin).zip(taken) {
         let rest = count(length).saturating_sub(begin);
-        let size = if size == -1 { rest } else { size };
-        agree(begin >= 0 && (1..=rest).contains(&size), input.id, || {
-            format!("takes {size} elements from {begin} on of a dimension of {length}")
+        let taken = if taken == -1 { rest } else { taken };
+        agree(begin >= 0 && (1..=rest).contains(&taken), input.id, || {
+            format!("takes {taken} elements from {begin} on of a dimension of {length}")
         })?;
         way.start += begin * stride;
-        way.along.push((usize::try_from(size).unwrap_or_default(), stride));
+        way.along.push((usize::try_from(taken).unwrap_or_default(), stride));
     }
-    output.expect_elements(way.along.iter().map(|(size, _)| size).product())?;
+    output.expect_elements(way.along.iter().map(|&(taken, _)| taken).product())?;
     way.lowered(&input, &output)
 }
 
@@ -99,7 +99,7 @@ pub(super) fn slice(site: &Site) -> Result<Lowered, Fault> {
 pub(super) fn strided_slice(site: &Site) -> Result<Lowered, Fault> {
     use TensorType::{Bool, Float32, Int8, Int16, Int32};
     let Options::StridedSlice { begin_mask, end_mask, shrink_axis_mask } = site.operator.options else {
-        return Err(site.no_options());
+        return Err(axes::no_options());
     };
     site.counts(4..=4, 1)?;
     let (input, output) = (site.operand(0)?, site.result(0)?);
@@ -235,7 +235,7 @@ pub(super) fn depth_to_space(site: &Site) -> Result<Lowered, Fault> {
 }
 
 fn blocks<'a>(site: &Site<'a>) -> Result<(Operand<'a>, Operand<'a>, usize), Fault> {
-    let Options::Blocks { block_size } = site.operator.options else { return Err(site.no_options()) };
+    let Options::Blocks { block_size } = site.operator.options else { return Err(axes::no_options()) };
     site.counts(1..=1, 1)?;
     let (input, output) = (site.operand(0)?, site.result(0)?);
     input.one_of(&[TensorType::Float32, TensorType::Int8])?;

@@ -7,7 +7,7 @@ use kernels::{
 use super::axes::{Around, count};
 use super::operand::Operand;
 use super::site::{EXPORT, Site, agree};
-use super::{Fault, Lowered, quantize};
+use super::{Fault, Lowered, axes, quantize};
 use crate::model::{Options, TensorType};
 
 const RESCALE: &str = "check the calibration data: the scales of this layer are far apart";
@@ -104,7 +104,7 @@ pub(super) fn arg_extreme(site: &Site, largest: bool) -> Result<Lowered, Fault> 
 pub(super) fn cumsum(site: &Site) -> Result<Lowered, Fault> {
     /// LiteRT's head room.
     const LEFT_SHIFT: i32 = 20;
-    let Options::Cumsum { exclusive, reverse } = site.operator.options else { return Err(site.no_options()) };
+    let Options::Cumsum { exclusive, reverse } = site.operator.options else { return Err(axes::no_options()) };
     site.counts(2..=2, 1)?;
     let (input, output) = (site.operand(0)?, site.result(0)?);
     input.one_of(&[TensorType::Float32, TensorType::Int8])?;

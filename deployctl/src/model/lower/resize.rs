@@ -5,7 +5,7 @@ use kernels::{Extent, Op, ResizeBilinear, ResizeBilinearF32, ResizeNearest};
 use super::operand::Operand;
 use super::rearrange::image;
 use super::site::{EXPORT, Site, agree};
-use super::{Fault, Lowered};
+use super::{Fault, Lowered, axes};
 use crate::model::{Options, TensorType};
 
 /// Larger images have no use, and their positions would overflow 32-bit kernels.
@@ -26,16 +26,16 @@ struct Images<'a> {
 impl<'a> Images<'a> {
     fn new(site: &Site<'a>, types: &[TensorType]) -> Result<Self, Fault> {
         let Options::Resize { align_corners, half_pixel_centers } = site.operator.options else {
-            return Err(site.no_options());
+            return Err(axes::no_options());
         };
         site.counts(2..=2, 1)?;
         let (input, output) = (site.operand(0)?, site.result(0)?);
         input.one_of(types)?;
         output.same_type(&input)?;
         let [n, h, w, c] = image(&input)?;
-        let size = site.settings_i32(1, "size", 2)?;
-        let size: Vec<usize> = size.iter().filter_map(|&size| usize::try_from(size).ok()).collect();
-        let &[rows, columns] = size.as_slice() else {
+        let wanted = site.settings_i32(1, "size", 2)?;
+        let wanted: Vec<usize> = wanted.iter().filter_map(|&wanted| usize::try_from(wanted).ok()).collect();
+        let &[rows, columns] = wanted.as_slice() else {
             return Err(Fault::at(output.id, "has a negative size".to_owned(), EXPORT));
         };
         output.expect_shape(&[n, rows, columns, c])?;
@@ -75,8 +75,8 @@ impl<'a> Images<'a> {
     fn ends_inside(&self, from: usize, to: usize) -> Result<(), Fault> {
         let scale = i64::from(self.scale_10(from, to));
         let shift = if self.half_pixel { scale / 2 - 512 } else { 0 };
-        let last = (super::axes::count(to) - 1) * scale + shift;
-        agree(last / 1024 < super::axes::count(from), self.input.id, || {
+        let last = (axes::count(to) - 1) * scale + shift;
+        agree(last / 1024 < axes::count(from), self.input.id, || {
             format!("enlarges {from} to {to}, for which LiteRT Micro's fixed point is not fine enough")
         })
     }
