@@ -1,7 +1,8 @@
 """Archives of cases: a case is a model, what LiteRT Micro made of it, and its inputs and outputs.
 
-A tar file, which any tool opens: `index` has a line a case, NAME OUTCOME REASON; then come, for each, NAME.tflite and,
-where LiteRT Micro ran it, NAME.data: for each of two vectors, invoked one after the other, the bytes of all inputs of
+A tar file, which any tool opens: `index` has a line a case, NAME OUTCOME REASON, the outcome being `ran`, `undefined`
+(LiteRT Micro read memory that it had not written), `refused` or `crashed`; then come, for each, NAME.tflite and, where
+LiteRT Micro ran it, NAME.data: for each of two vectors, invoked one after the other, the bytes of all inputs of
 the model and then of all outputs of each operator, in order.
 """
 import dataclasses
@@ -32,7 +33,7 @@ def run(named):
     """Cases of (name, model, inputs of each vector)."""
     outcomes = litert.run_all([(model, vectors) for _, model, vectors in named])
     for (name, model, vectors), (outcome, what) in zip(named, outcomes):
-        if outcome == litert.RAN:
+        if outcome in (litert.RAN, litert.UNDEFINED):
             data = b"".join(part for inputs, outputs in zip(vectors, what) for part in [*inputs, *outputs])
             yield Case(name, model, outcome, "", data)
         else:
@@ -54,7 +55,7 @@ def write(path, cases):
         put("index", index.encode())
         for case in cases:
             put(f"{case.name}.tflite", case.model)
-            if case.outcome == litert.RAN:
+            if case.data:
                 put(f"{case.name}.data", case.data)
     bytes = plain.getvalue()
     path.write_bytes(gzip.compress(bytes, 9, mtime=0) if path.suffix == ".gz" else bytes)

@@ -13,6 +13,8 @@ pub(crate) struct Case {
     pub(crate) model: Vec<u8>,
     /// Inputs and outputs of each vector one after the other; `None` where LiteRT Micro refuses the model or crashes.
     pub(crate) data: Option<Vec<u8>>,
+    /// LiteRT Micro's outputs depend on what its memory held before; these are those of zeroed memory.
+    pub(crate) undefined: bool,
 }
 
 /// Cases in the order of the archive.
@@ -33,10 +35,12 @@ pub(crate) fn read(path: &Path) -> Vec<Case> {
     }
     let index = String::from_utf8(files["index"].clone()).unwrap();
     let case = |line: &str| {
-        let name = line.split(' ').next().unwrap().to_owned();
+        let mut words = line.split(' ');
+        let name = words.next().unwrap().to_owned();
+        let undefined = words.next() == Some("undefined");
         let model = files.remove(&format!("{name}.tflite")).unwrap();
         let data = files.remove(&format!("{name}.data"));
-        Case { name, model, data }
+        Case { name, model, data, undefined }
     };
     index.lines().map(case).collect()
 }

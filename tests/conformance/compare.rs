@@ -18,13 +18,28 @@ pub(crate) enum Outcome {
     Ran(Vec<Figures>),
     /// The reader's or the lowering's reason, and the operator that it is about.
     Refused { operator: String, reason: String },
-    /// A result that differs, or a panic.
-    Wrong(String),
+    /// What must not be.
+    Wrong(Wrong),
+}
+
+/// What must not be.
+pub(crate) enum Wrong {
+    /// A result that differs.
+    Result(String),
+    /// A panic, or an evaluation that fails.
+    Failure(String),
+}
+
+impl std::fmt::Display for Wrong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Result(what) | Self::Failure(what)) = self;
+        f.write_str(what)
+    }
 }
 
 /// One operator of a case.
 pub(crate) struct Figures {
-    /// Name and type, such as `CONV_2D int8`.
+    /// What the executor calls it: name and types, such as `CONV_2D int8`, or a kernel.
     pub(crate) name: String,
     /// Tensors that were compared.
     pub(crate) tensors: usize,
@@ -32,15 +47,37 @@ pub(crate) struct Figures {
     pub(crate) ulp: u32,
 }
 
-pub(crate) fn compare(case: &Case) -> Outcome {
-    catch_unwind(AssertUnwindSafe(|| attempt(case))).unwrap_or_else(|panic| {
+/// What runs a model that is lowered.
+pub(crate) trait Executor {
+    /// Under which name a step's figures are added up.
+    fn name(&self, graph: &Graph, step: &Step) -> String;
+
+    /// The outputs of every step.
+    fn execute(&self, model: &Read, steps: &[Step], inputs: &[Vec<u8>]) -> Result<Vec<Vec<Vec<u8>>>, String>;
+}
+
+/// The host reference.
+pub(crate) struct Reference;
+
+impl Executor for Reference {
+    fn name(&self, graph: &Graph, step: &Step) -> String {
+        kind(graph, &graph.operators[step.operator.0])
+    }
+
+    fn execute(&self, model: &Read, steps: &[Step], inputs: &[Vec<u8>]) -> Result<Vec<Vec<Vec<u8>>>, String> {
+        evaluate(&model.graph, steps, &model.weights, inputs).map_err(|error| error.to_string())
+    }
+}
+
+pub(crate) fn compare(case: &Case, executor: &dyn Executor) -> Outcome {
+    catch_unwind(AssertUnwindSafe(|| attempt(case, executor))).unwrap_or_else(|panic| {
         let message = panic.downcast_ref::<String>().cloned();
         let message = message.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
-        Outcome::Wrong(format!("panics: {}", message.unwrap_or_default()))
+        Outcome::Wrong(Wrong::Failure(format!("panics: {}", message.unwrap_or_default())))
     })
 }
 
-fn attempt(case: &Case) -> Outcome {
+fn attempt(case: &Case, executor: &dyn Executor) -> Outcome {
     let model = match read(&case.model) {
         Ok(model) => model,
         Err(error) => return Outcome::Refused { operator: "model".to_owned(), reason: error.to_string() },
@@ -56,8 +93,9 @@ fn attempt(case: &Case) -> Outcome {
         }
     }
     match &case.data {
-        Some(data) => vectors(&model, &steps, data).unwrap_or_else(Outcome::Wrong),
-        None => run(&model, &steps).map_or_else(Outcome::Wrong, |()| Outcome::Ran(Vec::new())),
+        Some(data) => vectors(&model, &steps, data, executor).unwrap_or_else(Outcome::Wrong),
+        None => run(&model, &steps, executor)
+            .map_or_else(|what| Outcome::Wrong(Wrong::Failure(what)), |()| Outcome::Ran(Vec::new())),
     }
 }
 
@@ -78,28 +116,31 @@ fn kind(graph: &Graph, operator: &Operator) -> String {
 }
 
 /// Runs a model that LiteRT Micro does not run on zeros.
-fn run(model: &Read, steps: &[Step]) -> Result<(), String> {
+fn run(model: &Read, steps: &[Step], executor: &dyn Executor) -> Result<(), String> {
     let inputs: Vec<Vec<u8>> = model.graph.inputs.iter().map(|&id| vec![0; model.graph.tensor(id).bytes()]).collect();
-    evaluate(&model.graph, steps, &model.weights, &inputs).map(drop).map_err(|error| error.to_string())
+    executor.execute(model, steps, &inputs).map(drop)
 }
 
-fn vectors(model: &Read, steps: &[Step], mut data: &[u8]) -> Result<Outcome, String> {
+fn vectors(model: &Read, steps: &[Step], mut data: &[u8], executor: &dyn Executor) -> Result<Outcome, Wrong> {
     let graph = &model.graph;
     let mut take = |id: TensorId| {
-        let (tensor, rest) = data.split_at_checked(graph.tensor(id).bytes()).ok_or("the case's data is too short")?;
+        let (tensor, rest) = data
+            .split_at_checked(graph.tensor(id).bytes())
+            .ok_or_else(|| Wrong::Failure("the case's data is too short".to_owned()))?;
         data = rest;
-        Ok::<_, String>(tensor)
+        Ok::<_, Wrong>(tensor)
     };
     let mut operators: Vec<Figures> =
-        graph.operators.iter().map(|operator| Figures { name: kind(graph, operator), tensors: 0, ulp: 0 }).collect();
+        steps.iter().map(|step| Figures { name: executor.name(graph, step), tensors: 0, ulp: 0 }).collect();
     for vector in 0..VECTORS {
         let inputs: Vec<Vec<u8>> =
             graph.inputs.iter().map(|&id| take(id).map(<[u8]>::to_vec)).collect::<Result<_, _>>()?;
-        let outputs = evaluate(graph, steps, &model.weights, &inputs).map_err(|error| error.to_string())?;
+        let outputs = executor.execute(model, steps, &inputs).map_err(Wrong::Failure)?;
         for ((step, outputs), found) in steps.iter().zip(&outputs).zip(&mut operators) {
             for (&id, output) in step.outputs.iter().zip(outputs) {
                 let ulp = distance(graph.tensor(id).dtype, output, take(id)?).map_err(|what| {
-                    format!("vector {vector}, operator {} `{}`, tensor {}: {what}", step.operator.0, found.name, id.0)
+                    let (operator, name, tensor) = (step.operator.0, &found.name, id.0);
+                    Wrong::Result(format!("vector {vector}, operator {operator} `{name}`, tensor {tensor}: {what}"))
                 })?;
                 found.tensors += 1;
                 found.ulp = found.ulp.max(ulp);

@@ -33,6 +33,8 @@ SEED, COUNT = 1, 200
 CHAINED, CHAINS = 4, ["int8", "int8", "int16", "int8", "float32", "any"]
 # Entries that come five times as often as others.
 OFTEN = ["add", "average_pool_2d", "conv_2d", "depthwise_conv_2d", "fully_connected", "max_pool_2d", "softmax"]
+# Entries that are not part of chains: LiteRT Micro leaves their results undefined, at times or always.
+ALONE = {"greater.int16", "space_to_batch_nd.float32", "space_to_batch_nd.int8"}
 # ULP by which a float32 may differ from the committed one on another machine: its C library is part of LiteRT Micro.
 FLOAT_ULP = 8
 
@@ -44,7 +46,7 @@ def make(name):
     kind, type = entry.split(".")
     graph = Graph(rng, chained=kind == "several")
     if graph.chained:
-        entries = [key for key in sorted(ENTRIES) if type in ("any", key.split(".")[1])]
+        entries = [key for key in sorted(ENTRIES.keys() - ALONE) if type in ("any", key.split(".")[1])]
         for _ in range(graph.whole(2, 7)):
             ENTRIES[graph.pick(entries)](graph)
     else:
@@ -119,7 +121,7 @@ def main():
     print(f"{options.out}: {len(cases)} models, {options.out.stat().st_size} bytes, {dict(outcomes)}")
     for case in cases:
         if case.outcome != "ran":
-            print(f"  {case.name} {case.outcome}: {case.reason}")
+            print(f"  {case.name} {case.outcome} {case.reason}".rstrip())
     return 0
 
 

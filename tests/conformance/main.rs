@@ -13,10 +13,36 @@ mod archive;
 mod compare;
 mod report;
 
+/// CMSIS-NN's bindings of firmware, here on the host.
+macro_rules! bindings {
+    ($([$($lint:path),*] $path:literal $name:ident)*) => {$(
+        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+        #[expect($($lint),*, reason = "written for another workspace's lints")]
+        #[path = $path]
+        mod $name;
+    )*};
+}
+bindings! {
+    [clippy::pedantic] "../../firmware-template/cmsis-nn/src/check.rs" check
+    [unsafe_code, unreachable_pub, clippy::pedantic] "../../firmware-template/cmsis-nn/src/conv.rs" conv
+    [unsafe_code, unreachable_pub, clippy::pedantic] "../../firmware-template/cmsis-nn/src/depthwise_conv.rs" depthwise_conv
+    [unsafe_code, unreachable_pub] "../../firmware-template/cmsis-nn/src/elementwise.rs" elementwise
+    [unsafe_code, unreachable_pub, clippy::pedantic] "../../firmware-template/cmsis-nn/src/fully_connected.rs" fully_connected
+    [unsafe_code, unreachable_pub, clippy::pedantic] "../../firmware-template/cmsis-nn/src/pool.rs" pool
+    [unsafe_code] "../../firmware-template/cmsis-nn/src/shim.rs" shim
+}
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#[expect(unsafe_code, reason = "C is called")]
+mod library;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod planned;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use archive::Case;
+use compare::{Outcome, Reference, compare};
 use report::Report;
 
 /// Models of a full run.
@@ -26,22 +52,45 @@ fn here(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/conformance").join(name)
 }
 
-/// Compares every case; the report is printed, and what is wrong fails the test.
+/// Compares every case; the report is printed.
 fn run(cases: &[Case]) -> Report {
     let mut report = Report::default();
     for case in cases {
-        report.add(case, &compare::compare(case));
+        report.add(case, &compare(case, &Reference));
     }
     println!("{report}");
     report
 }
 
+/// Compares every case that runs here again, as firmware runs it with CMSIS-NN.
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+fn run_planned(cases: &[Case]) {
+    if library::load() {
+        let mut report = Report::default();
+        for case in cases {
+            let outcome = compare(case, &planned::Planned);
+            if !matches!(outcome, Outcome::Refused { .. }) {
+                report.add(case, &outcome);
+            }
+        }
+        println!("{report}");
+        report.passes();
+    }
+}
+
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+fn run_planned(_cases: &[Case]) {
+    println!("SKIPPED: conformance through CMSIS-NN runs on x86-64 Linux");
+}
+
 #[test]
 fn corpus() {
-    let report = run(&archive::read(&here("corpus.tar.gz")));
+    let cases = archive::read(&here("corpus.tar.gz"));
+    let report = run(&cases);
     assert!(report.models() >= 200);
     report.refusals_are_known(&here("refusals.txt"));
     report.passes();
+    run_planned(&cases);
 }
 
 /// Cases that some version of deployctl got wrong.
@@ -49,9 +98,11 @@ fn corpus() {
 fn found() {
     let path = here("found.tar.gz");
     if path.exists() {
-        let report = run(&archive::read(&path));
+        let cases = archive::read(&path);
+        let report = run(&cases);
         report.refusals_are_known(&here("refusals.txt"));
         report.passes();
+        run_planned(&cases);
     }
 }
 
@@ -61,7 +112,9 @@ fn found() {
 #[ignore = "needs LiteRT Micro"]
 fn full() {
     if let Some(made) = std::env::var_os("DEPLOYCTL_CONFORMANCE") {
-        return run(&archive::read(Path::new(&made))).passes();
+        let cases = archive::read(Path::new(&made));
+        run(&cases).passes();
+        return run_planned(&cases);
     }
     let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv/bin/python");
     let python = std::env::var_os("DEPLOYCTL_ORACLE").map_or(installed, PathBuf::from);
@@ -75,7 +128,22 @@ fn full() {
     command.arg(here("generate.py")).args(["--count", FULL, "--out"]).arg(&made);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
-    let report = run(&archive::read(&made));
+    let cases = archive::read(&made);
+    let report = run(&cases);
     report.refusals_are_exactly(&here("refusals.txt"));
     report.passes();
+    run_planned(&cases);
+}
+
+/// The comparison itself: one bit of one output, and one byte too few.
+#[test]
+fn differences_are_noticed() {
+    let mut cases = archive::read(&here("corpus.tar.gz"));
+    let case = cases.iter_mut().find(|case| case.name == "conv_2d.int8-0000").unwrap();
+    assert!(matches!(compare(case, &Reference), Outcome::Ran(_)));
+    let data = case.data.as_mut().unwrap();
+    let last = data.pop().unwrap();
+    assert!(matches!(compare(case, &Reference), Outcome::Wrong(_)));
+    case.data.as_mut().unwrap().push(last ^ 1);
+    assert!(matches!(compare(case, &Reference), Outcome::Wrong(_)));
 }

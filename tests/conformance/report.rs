@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::archive::Case;
-use crate::compare::{Outcome, ULP};
+use crate::compare::{Outcome, ULP, Wrong};
 
 /// Figures of one operator and type.
 #[derive(Default)]
@@ -26,12 +26,17 @@ pub(crate) struct Report {
     wrong: Vec<String>,
     ran: usize,
     refused_by_both: usize,
+    /// Models whose results LiteRT Micro leaves undefined, and whether ours are those that it gives in zeroed memory.
+    undefined: Vec<(String, bool)>,
     refused_by_litert: Vec<String>,
 }
 
 impl Report {
     pub(crate) fn add(&mut self, case: &Case, outcome: &Outcome) {
         match (outcome, &case.data) {
+            (Outcome::Ran(_) | Outcome::Wrong(Wrong::Result(_)), Some(_)) if case.undefined => {
+                self.undefined.push((case.name.clone(), matches!(outcome, Outcome::Ran(_))));
+            }
             (Outcome::Ran(operators), Some(_)) => {
                 self.ran += 1;
                 let names: BTreeSet<&str> = operators.iter().map(|operator| operator.name.as_str()).collect();
@@ -62,7 +67,12 @@ impl Report {
     /// All models.
     pub(crate) fn models(&self) -> usize {
         let refused: usize = self.refusals.values().map(Vec::len).sum();
-        self.ran + refused + self.refused_by_both + self.refused_by_litert.len() + self.wrong.len()
+        self.ran
+            + refused
+            + self.refused_by_both
+            + self.refused_by_litert.len()
+            + self.undefined.len()
+            + self.wrong.len()
     }
 
     /// Fails where a result differs or something panicked.
@@ -80,7 +90,7 @@ impl Report {
 
     /// Fails where the reasons for which models are refused are not those of `list`; `DEPLOYCTL_BLESS` writes it anew.
     pub(crate) fn refusals_are_exactly(&self, list: &Path) {
-        let lines: String = self.refusals.keys().map(|kind| format!("{kind}\n")).collect();
+        let lines = self.refusals.keys().map(String::as_str).chain([""]).collect::<Vec<_>>().join("\n");
         if std::env::var_os("DEPLOYCTL_BLESS").is_some() {
             fs::write(list, lines).unwrap();
             return;
@@ -105,6 +115,9 @@ impl fmt::Display for Report {
         writeln!(f, "refused by both: {}", self.refused_by_both)?;
         for name in &self.refused_by_litert {
             writeln!(f, "runs here, not in LiteRT Micro: {name}")?;
+        }
+        for (name, equal) in &self.undefined {
+            writeln!(f, "undefined in LiteRT Micro, {} here: {name}", if *equal { "equal" } else { "other" })?;
         }
         for wrong in &self.wrong {
             writeln!(f, "WRONG {wrong}")?;

@@ -76,7 +76,11 @@ fn host() -> Target {
 }
 
 fn emulated() -> Target {
-    target("mps2", Some("thumbv7em-none-eabihf"), Runner::Qemu { machine: "m".into(), instructions_per_tick: 40 })
+    target(
+        "mps2",
+        Some("thumbv7em-none-eabihf"),
+        Runner::Qemu { machine: "m".into(), instructions_per_tick: PerTick(40_000) },
+    )
 }
 
 fn names(needs: &[Need]) -> Vec<String> {

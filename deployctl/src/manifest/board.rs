@@ -10,7 +10,7 @@ use super::error::{Errors, is_misspelt};
 use super::header;
 use super::parse;
 use super::syntax::Syntax;
-use super::types::{Board, Bytes, Region, RegionKind, Runner};
+use super::types::{Board, Bytes, PerTick, Region, RegionKind, Runner};
 use super::units;
 use crate::library::Features;
 
@@ -170,8 +170,8 @@ fn runner(node: &Node<'_>) -> Option<Runner> {
     }
     let machine = node.need_property("machine", "machine=\"mps2-an386\"").and_then(|value| value.text());
     let ticks = node.need_property("instructions-per-tick", "instructions-per-tick=40");
-    let ticks = ticks.and_then(|value| value.integer(1..=1_000_000));
-    Some(Runner::Qemu { machine: machine?, instructions_per_tick: u64::try_from(ticks?).ok()? })
+    let ticks = ticks.and_then(|value| value.thousandths(1..=1_000_000));
+    Some(Runner::Qemu { machine: machine?, instructions_per_tick: PerTick(ticks?) })
 }
 
 fn regions(memory: &Node<'_>) -> Option<Vec<Region>> {

@@ -369,6 +369,23 @@ impl Value<'_> {
         None
     }
 
+    /// A number with up to three decimal places, in thousandths.
+    pub(super) fn thousandths(&self, range: std::ops::RangeInclusive<u64>) -> Option<u64> {
+        let (KdlValue::Integer(_) | KdlValue::Float(_)) = *self.entry.value() else {
+            return self.wrong("a number", "write digits without quotes, such as `31.25`");
+        };
+        let digits = self.written().map(|written| written.replace('_', "")).unwrap_or_default();
+        let (whole, rest) = digits.split_once('.').unwrap_or((&digits, ""));
+        let scaled: Option<u64> = if rest.len() > 3 { None } else { format!("{whole}{rest:0<3}").parse().ok() };
+        let (low, high) = (range.start().saturating_mul(1000), range.end().saturating_mul(1000));
+        if let Some(scaled) = scaled.filter(|scaled| (low..=high).contains(scaled)) {
+            return Some(scaled);
+        }
+        let help = format!("write a number from {} to {}, with up to three decimal places", range.start(), range.end());
+        self.refuse(format!("{} is out of range", self.what()), "out of range", help);
+        None
+    }
+
     /// `#true` or `#false`.
     pub(super) fn flag(&self) -> Option<bool> {
         let KdlValue::Bool(flag) = *self.entry.value() else {

@@ -274,8 +274,29 @@ pub enum Runner {
         /// `-M`.
         machine: String,
         /// Instructions a `SysTick` tick under `-icount shift=0`.
-        instructions_per_tick: u64,
+        instructions_per_tick: PerTick,
     },
+}
+
+/// Instructions a tick, in thousandths: clocks need not divide a gigahertz.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PerTick(pub u64);
+
+impl PerTick {
+    /// Instructions in `ticks` ticks, rounded down.
+    pub fn instructions(self, ticks: u64) -> u64 {
+        let instructions = u128::from(ticks) * u128::from(self.0) / 1000;
+        u64::try_from(instructions).unwrap_or(u64::MAX)
+    }
+}
+
+impl std::fmt::Display for PerTick {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (whole, rest) = (self.0 / 1000, self.0 % 1000);
+        let text = format!("{whole}.{rest:03}");
+        formatter.write_str(text.trim_end_matches('0').trim_end_matches('.'))
+    }
 }
 
 /// A kernel library file (`manifests/kernels/NAME.kdl`).
@@ -320,4 +341,16 @@ pub enum Source {
     Pypi { package: String, version: String, folder: String },
     /// A crate, fetched with cargo.
     Crate { package: String, version: String, folder: String },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PerTick;
+
+    #[test]
+    fn ticks_need_not_divide_a_gigahertz() {
+        assert_eq!(PerTick(31_250).instructions(3), 93);
+        assert_eq!(PerTick(40_000).instructions(132_402), 5_296_080);
+        assert_eq!([31_250, 40_000, 62_500].map(|per| PerTick(per).to_string()), ["31.25", "40", "62.5"]);
+    }
 }

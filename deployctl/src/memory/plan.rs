@@ -36,6 +36,15 @@ pub struct MemoryPlan {
     pub live_at_peak: Vec<Live>,
 }
 
+impl MemoryPlan {
+    /// The operators that need most: all at which the lower bound is reached.
+    pub fn fullest(&self) -> Vec<usize> {
+        let end = self.buffers.iter().map(|buffer| buffer.last + 1).max().unwrap_or(0);
+        let need = |operator: usize| live(&self.buffers, operator).iter().map(|share| share.size).sum::<usize>();
+        (0..end).filter(|&operator| need(operator) == self.lower_bound).collect()
+    }
+}
+
 /// A buffer with its place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placed {

@@ -163,6 +163,7 @@ fn real_models_reach_their_lower_bounds() {
         assert_eq!(plan.gap, 0, "{name}: {} over {}", plan.peak, plan.lower_bound);
         assert!(plan.peak <= most, "{name}: {} bytes", plan.peak);
         assert_eq!(plan.live_at_peak.iter().map(|live| live.size).sum::<usize>(), plan.lower_bound);
+        assert_eq!(plan.fullest().first(), Some(&plan.peak_operator), "{name}");
         if let Ok(folder) = std::env::var("DEPLOYCTL_PICTURES") {
             let names: Vec<&str> = graph.operators.iter().map(|operator| operator.name.as_str()).collect();
             std::fs::write(

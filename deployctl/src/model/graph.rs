@@ -226,6 +226,58 @@ pub enum Options {
     Reshape {
         new_shape: Vec<i32>,
     },
+    Concatenation {
+        axis: i32,
+        activation: FusedActivation,
+    },
+    Pack {
+        axis: i32,
+        values_count: i32,
+    },
+    Unpack {
+        axis: i32,
+        num: i32,
+    },
+    StridedSlice {
+        begin_mask: i32,
+        end_mask: i32,
+        shrink_axis_mask: i32,
+    },
+    Gather {
+        axis: i32,
+        batch_dims: i32,
+    },
+    MirrorPad {
+        symmetric: bool,
+    },
+    Squeeze {
+        squeeze_dims: Vec<i32>,
+    },
+    Resize {
+        align_corners: bool,
+        half_pixel_centers: bool,
+    },
+    /// Of `SPACE_TO_DEPTH` and `DEPTH_TO_SPACE`.
+    Blocks {
+        block_size: i32,
+    },
+    Cumsum {
+        exclusive: bool,
+        reverse: bool,
+    },
+    BatchMatMul {
+        adj_x: bool,
+        adj_y: bool,
+    },
+    TransposeConv {
+        padding: Padding,
+        stride: [i32; 2],
+        activation: FusedActivation,
+    },
+    Svdf {
+        rank: i32,
+        activation: FusedActivation,
+    },
     /// Options that are a fused activation and nothing else: MUL, SUB, DIV, `L2_NORMALIZATION`.
     Fused {
         activation: FusedActivation,

@@ -8,6 +8,7 @@ mod evaluate;
 pub mod graph;
 pub mod lower;
 mod name;
+mod number;
 pub mod read;
 pub mod vectors;
 
@@ -16,4 +17,5 @@ pub use evaluate::{EvaluateError, evaluate};
 pub use graph::{Graph, Operator, OperatorId, Options, Quantization, Tensor, TensorId, TensorType};
 pub use lower::{Call, Refusal, Step, StepWeights, lower};
 pub use name::short_name;
+pub use number::Number;
 pub use read::{Read, ReadError, read};

@@ -95,8 +95,9 @@ fn watch(app: &App<'_>, places: Places, gone: impl Fn() -> bool) -> io::Result<(
         thread::sleep(POLL);
     }
     monitor.ask("stop", &json!({}))?;
+    // Addresses as the core sees them: a machine may have its memory in the core's own space, or under a secure alias.
     let size = places.stack_start - places.stack_end;
-    monitor.ask("pmemsave", &json!({ "val": places.stack_end, "size": size, "filename": STACK_FILE }))?;
+    monitor.ask("memsave", &json!({ "val": places.stack_end, "size": size, "filename": STACK_FILE }))?;
     monitor.ask("quit", &json!({}))?;
     Ok(())
 }

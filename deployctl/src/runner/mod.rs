@@ -17,9 +17,9 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use crate::manifest;
+use crate::manifest::{self, PerTick};
 
-pub use guide::{GUIDES, Guide};
+pub use guide::{GUIDES, Guide, Shows};
 pub use session::Session;
 pub use signature::Signature;
 pub use transcript::Transcript;
@@ -154,7 +154,7 @@ pub fn measure(
     starter: &dyn Start,
     command: &Command,
     session: &Session,
-    instructions_per_tick: Option<u64>,
+    instructions_per_tick: Option<PerTick>,
     limit: Duration,
 ) -> Result<Measurement, RunnerError> {
     let ended = play(starter, command, &session.script(), limit)?;

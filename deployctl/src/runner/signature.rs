@@ -89,8 +89,8 @@ pub enum Signature {
         /// First line of that process's diagnostics.
         diagnostics: String,
     },
-    /// The transcript ends before `bye`.
-    Truncated {
+    /// The target ended before `bye`.
+    Died {
         /// Exit code of the process that ran it.
         code: Option<i32>,
         /// The last whole line.
@@ -125,7 +125,7 @@ impl Signature {
             Self::OutOfOrder { .. } => guide::OUT_OF_ORDER,
             Self::Reset { .. } => guide::RESET,
             Self::Silent { .. } => guide::SILENT,
-            Self::Truncated { .. } => guide::TRUNCATED,
+            Self::Died { .. } => guide::DIED,
             Self::TimedOut { .. } => guide::TIME_OUT,
         }
     }
@@ -211,7 +211,7 @@ impl fmt::Display for Signature {
             Self::Silent { code, diagnostics } => {
                 write!(f, "the target ended without a line, {}{}", Exit(*code), Said(diagnostics))
             }
-            Self::Truncated { code, after, diagnostics } => {
+            Self::Died { code, after, diagnostics } => {
                 write!(f, "the transcript ends after `{after}`, {}{}", Exit(*code), Said(diagnostics))
             }
             Self::TimedOut { after } if after.is_empty() => {
@@ -304,7 +304,7 @@ mod tests {
         all.push(Signature::OutOfOrder { line: 4, text: "op 1".into(), expected: "`op 0 DIGEST`".into() });
         all.push(Signature::Reset { line: 5, after: "op 3".into() });
         all.push(Signature::Silent { code: Some(1), diagnostics: "could not load kernel".into() });
-        all.push(Signature::Truncated { code: None, after: "op 3".into(), diagnostics: String::new() });
+        all.push(Signature::Died { code: None, after: "op 3".into(), diagnostics: String::new() });
         all.push(Signature::TimedOut { after: String::new() });
         all
     }

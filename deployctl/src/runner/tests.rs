@@ -127,14 +127,14 @@ fn provoked(command: &Command, kind: &str, limit: Duration) -> Signature {
     let fault = line(&format!("fault {kind}")) + &line("step");
     let script = session().script().replacen(&line("step"), &fault, 1);
     let ended = Plain.start(command, script.as_bytes(), limit).unwrap();
-    Transcript::new(&ended).measurement(&session(), Some(40)).unwrap_err()
+    Transcript::new(&ended).measurement(&session(), Some(PerTick(40_000))).unwrap_err()
 }
 
 #[test]
 fn host_and_emulator_compute_what_the_model_says() {
     let session = session();
     for command in [Some(host()), board()].into_iter().flatten() {
-        let measured = measure(&Plain, &command, &session, Some(40), LIMIT).unwrap();
+        let measured = measure(&Plain, &command, &session, Some(PerTick(40_000)), LIMIT).unwrap();
         assert_eq!((measured.operators, measured.arena_high()), (8, measured.arena_bytes));
         assert_eq!(measured.observations.len(), 6);
         for run in &measured.observations {
@@ -158,8 +158,8 @@ fn the_host_measures_no_stack_and_no_instructions() {
 #[test]
 fn the_emulator_measures_the_same_twice() {
     let Some(command) = board() else { return };
-    let measured = measure(&Plain, &command, &session(), Some(40), LIMIT).unwrap();
-    assert_eq!(measure(&Plain, &command, &session(), Some(40), LIMIT).unwrap(), measured);
+    let measured = measure(&Plain, &command, &session(), Some(PerTick(40_000)), LIMIT).unwrap();
+    assert_eq!(measure(&Plain, &command, &session(), Some(PerTick(40_000)), LIMIT).unwrap(), measured);
     let instructions = measured.instructions().unwrap();
     assert!((10_000..1_000_000).contains(&instructions), "{instructions}");
     // A kernel's count depends on its data, and on nothing else.
@@ -188,9 +188,9 @@ fn each_failure_has_its_signature() {
     for (kind, code) in everywhere {
         assert_eq!(provoked(&host(), kind, LIMIT).code(), code);
     }
-    assert_eq!(provoked(&host(), "exit", LIMIT).code(), "truncated");
+    assert_eq!(provoked(&host(), "exit", LIMIT).code(), "died");
     let Some(board) = board() else { return };
-    for (kind, code) in everywhere.into_iter().chain(on_boards).chain([("exit", "truncated")]) {
+    for (kind, code) in everywhere.into_iter().chain(on_boards).chain([("exit", "died")]) {
         assert_eq!(provoked(&board, kind, LIMIT).code(), code);
     }
     assert_eq!(provoked(&board, "guard-high", LIMIT).operator(), Some(0));

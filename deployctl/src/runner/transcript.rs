@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use super::session::{Session, Turn, check_word};
 use super::{Ended, Measurement, Observation, Signature};
+use crate::manifest::PerTick;
 
 /// The answers of a target to one session.
 #[derive(Clone, Debug)]
@@ -41,7 +42,7 @@ impl<'a> Transcript<'a> {
     pub fn measurement(
         mut self,
         session: &Session,
-        instructions_per_tick: Option<u64>,
+        instructions_per_tick: Option<PerTick>,
     ) -> Result<Measurement, Signature> {
         let (operators, arena_bytes) = self.greeting()?;
         let mut observations = Vec::new();
@@ -94,7 +95,7 @@ impl<'a> Transcript<'a> {
         turn: Turn,
         operators: usize,
         session: &Session,
-        instructions_per_tick: Option<u64>,
+        instructions_per_tick: Option<PerTick>,
     ) -> Result<Observation, Signature> {
         self.expect(&format!("step {}", turn.poison))?;
         let operator_digests = (0..operators).map(|index| self.operator(index)).collect::<Result<_, _>>()?;
@@ -114,7 +115,7 @@ impl<'a> Transcript<'a> {
             operator_digests,
             outputs,
             invoke_outputs,
-            instructions: ticks.zip(instructions_per_tick).map(|(ticks, each)| ticks * each),
+            instructions: ticks.zip(instructions_per_tick).map(|(ticks, each)| each.instructions(ticks)),
             arena_high: usize::max(step_high, invoke_high),
             stack_invoke,
         })
@@ -199,7 +200,7 @@ impl<'a> Transcript<'a> {
         match (timed_out, self.read) {
             (true, _) => Signature::TimedOut { after },
             (false, 0) => Signature::Silent { code: *code, diagnostics },
-            (false, _) => Signature::Truncated { code: *code, after, diagnostics },
+            (false, _) => Signature::Died { code: *code, after, diagnostics },
         }
     }
 }
@@ -284,7 +285,7 @@ mod tests {
             stderr: b"qemu: warning: no peer\nlast words\nR00=00000000\n".into(),
             timed_out: false,
         };
-        Transcript::new(&ended).measurement(&session(), Some(40))
+        Transcript::new(&ended).measurement(&session(), Some(PerTick(40_000)))
     }
 
     #[test]
@@ -312,12 +313,12 @@ mod tests {
     }
 
     #[test]
-    fn a_transcript_cut_anywhere_is_truncated() {
+    fn a_transcript_cut_anywhere_is_that_of_a_target_that_died() {
         let whole = lines(&good());
         for length in 0..whole.len() {
             match read(whole[..length].to_vec()).unwrap_err() {
                 Signature::Silent { .. } => assert!(length < whole.iter().position(|&byte| byte == b'\n').unwrap() + 1),
-                Signature::Truncated { diagnostics, .. } => assert_eq!(diagnostics, "last words"),
+                Signature::Died { diagnostics, .. } => assert_eq!(diagnostics, "last words"),
                 other => panic!("{length}: {other}"),
             }
         }

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::gate::evidence::Expectation;
 use crate::manifest::Port;
-use crate::model::{Graph, Tensor, TensorId};
+use crate::model::{Graph, Number, Tensor, TensorId};
 
 /// Most elements of an output that are listed; of more, the largest ones are.
 const LISTED: usize = 16;
@@ -130,7 +130,10 @@ pub(super) struct Element {
     pub index: usize,
     pub label: Option<String>,
     pub hex: String,
-    pub quantized: i8,
+    /// As the tensor has it.
+    pub number: String,
+    #[serde(skip)]
+    rank: f64,
     /// Dequantized, in words.
     pub value: Option<String>,
 }
@@ -146,16 +149,23 @@ fn answer(tensor: &Tensor, values: &[i8], ports: &[Port], recorded: Option<i64>)
     let labels = ports.iter().find(|port| port.name == tensor.name).and_then(|port| port.labels.as_deref());
     let affine = affine(tensor);
     let label = |index: usize| labels.and_then(|labels| labels.get(index)).cloned();
-    let element = |(index, &quantized): (usize, &i8)| Element {
-        index,
-        label: label(index),
-        hex: format!("{quantized:02x}"),
-        quantized,
-        value: affine.map(|(scale, zero_point)| real(quantized, scale, zero_point)),
+    let element = |(index, bytes): (usize, &[i8])| {
+        let bytes: Vec<u8> = bytes.iter().map(|byte| byte.cast_unsigned()).collect();
+        let number = Number::of(tensor.dtype, &bytes);
+        Element {
+            index,
+            label: label(index),
+            // As the transcript has it: byte by byte.
+            hex: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+            number: number.to_string(),
+            rank: number.value(),
+            value: affine.map(|(scale, zero_point)| real(number.value(), scale, zero_point)),
+        }
     };
-    let all: Vec<Element> = values.iter().enumerate().map(element).collect();
+    let size = (tensor.dtype.bits() / 8).max(1);
+    let all: Vec<Element> = values.chunks(size).enumerate().map(element).collect();
     let mut largest: Vec<&Element> = all.iter().collect();
-    largest.sort_by_key(|element| (std::cmp::Reverse(element.quantized), element.index));
+    largest.sort_by(|a, b| b.rank.total_cmp(&a.rank).then(a.index.cmp(&b.index)));
     let top = largest.first().map(|element| (*element).clone());
     let only_largest = all.len() > LISTED;
     let elements = if only_largest { largest.into_iter().take(LARGEST).cloned().collect() } else { all.clone() };
@@ -175,9 +185,9 @@ fn answer(tensor: &Tensor, values: &[i8], ports: &[Port], recorded: Option<i64>)
 }
 
 /// (quantized − zero point) × scale, to five digits.
-fn real(quantized: i8, scale: f32, zero_point: i64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "zero points of int8 tensors are int8 values")]
-    let value = (i64::from(quantized) - zero_point) as f64 * f64::from(scale);
+fn real(quantized: f64, scale: f32, zero_point: i64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "zero points of quantized tensors are of 32 bits")]
+    let value = (quantized - zero_point as f64) * f64::from(scale);
     let exponent = format!("{value:e}");
     let digits: i32 = exponent.rsplit('e').next().and_then(|digits| digits.parse().ok()).unwrap_or(0);
     match digits {
@@ -265,7 +275,7 @@ mod tests {
         let cases =
             [(1, 1.0, 0, "1"), (127, 1000.0, -128, "2.5500e5"), (-128, 0.5, 0, "-64"), (1, 1e-6, 0, "1.0000e-6")];
         for (quantized, scale, zero, text) in cases {
-            assert_eq!(real(quantized, scale, zero), text);
+            assert_eq!(real(f64::from(quantized), scale, zero), text);
         }
     }
 

@@ -39,7 +39,7 @@ impl Stage for Measure {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn fields(&self) -> Fields {
@@ -88,7 +88,7 @@ impl Measure {
         Measurement { runner, emulated, ..Measurement::default() }
     }
 
-    fn instructions_per_tick(&self) -> Option<u64> {
+    fn instructions_per_tick(&self) -> Option<manifest::PerTick> {
         match &self.runner {
             manifest::Runner::Host => None,
             manifest::Runner::Qemu { instructions_per_tick, .. } => Some(*instructions_per_tick),

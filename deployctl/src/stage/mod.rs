@@ -15,6 +15,7 @@ mod measure;
 mod memory;
 mod model;
 mod report;
+mod roster;
 mod runbook;
 mod runtime;
 #[cfg(test)]

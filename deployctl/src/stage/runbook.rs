@@ -10,10 +10,11 @@ use serde_json::json;
 use super::artifact;
 use super::bringup::{self, File, Lines};
 use super::dossier::{Dossier, Named, Papers, Subject};
+use super::roster::{self, Roster};
 use crate::manifest::{self, Runner};
 use crate::model::Graph;
 use crate::render;
-use crate::runner::GUIDES;
+use crate::runner::{GUIDES, Guide, Shows};
 
 /// Who, what, and how it is run.
 #[derive(Debug, Serialize)]
@@ -56,7 +57,7 @@ impl Stage for Runbook {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn fields(&self) -> Fields {
@@ -91,6 +92,8 @@ impl Stage for Runbook {
 #[derive(Debug, Serialize)]
 struct Peak {
     what: &'static str,
+    /// The line of the session that shows it; none shows what is the app's.
+    line: Option<&'static str>,
     bytes: u64,
     limit: Option<u64>,
     margin: Option<f64>,
@@ -105,6 +108,9 @@ impl Runbook {
         values["answers"] = json!(bringup::answers(graph, &self.outputs, &papers.expectation));
         values["interface"] = json!(bringup::Ports::of(graph));
         values["peaks"] = json!(self.peaks(&dossier));
+        values["roster"] = json!(Roster::of(&papers.audit));
+        values["fullest"] = json!(papers.planned.plan.as_ref().map(|plan| roster::span(&plan.fullest())));
+        values["image_sizes"] = json!(papers.footprint.flash_bytes.is_some() && papers.footprint.ram_bytes.is_some());
         self.describe(&mut values);
         Ok(render::markdown("runbook.md", &self.template, &values)?)
     }
@@ -134,7 +140,7 @@ impl Runbook {
         };
         values["instructions_per_tick"] = match &self.runner {
             Runner::Host => json!(null),
-            Runner::Qemu { instructions_per_tick, .. } => json!(instructions_per_tick),
+            Runner::Qemu { instructions_per_tick, .. } => json!(instructions_per_tick.to_string()),
         };
         values["rust_target"] = json!(self.rust_target);
         values["regions"] = json!(self.regions);
@@ -148,8 +154,15 @@ impl Runbook {
         );
         values["run_built_command"] = json!(self.run_command.replacen(artifact::HARNESS, &built, 1));
         values["build_command"] = json!(self.build_command);
-        let signatures: Vec<_> = GUIDES.iter().filter(|guide| !(host && guide.boards_only)).collect();
-        values["signatures"] = json!(signatures);
+        values["telling_parts"] = json!(telling_parts(&self.run_command));
+        let signatures = || GUIDES.iter().filter(|guide| !(host && guide.boards_only));
+        let showing = |shows: Shows| signatures().filter(|guide| guide.shows == shows).collect::<Vec<&Guide>>();
+        values["signatures"] = json!({
+            "error_line": showing(Shows::ErrorLine),
+            "no_end": showing(Shows::NoEnd),
+            "lines": showing(Shows::Lines),
+        });
+        values["guides"] = json!(signatures().collect::<Vec<&Guide>>());
     }
 
     fn peaks(&self, dossier: &Dossier) -> Vec<Peak> {
@@ -161,28 +174,37 @@ impl Runbook {
         let measured = &dossier.measurement;
         let (arena, stack) = (Some(self.budget.0), self.stack_limit.map(|limit| limit.0));
         let rows = [
-            ("arena, planned", bytes("arena_bytes"), arena),
-            ("arena, touched on the target", bytes("arena_touched_bytes"), arena),
-            ("stack of one inference (`stack`)", measured.stack_invoke_bytes, stack),
-            ("stack of the harness (`stack-total`)", measured.stack_harness_bytes, stack),
-            ("stack of the app", measured.stack_app_bytes, stack),
-            ("static RAM of the app, arena included", bytes("ram_bytes"), None),
-            ("flash of the app", bytes("flash_bytes"), self.flash_limit.map(|limit| limit.0)),
+            ("arena, planned", None, bytes("arena_bytes"), arena),
+            ("arena, touched on the target", Some("arena"), bytes("arena_touched_bytes"), arena),
+            ("stack of one inference", Some("stack"), measured.stack_invoke_bytes, stack),
+            ("stack of the harness", Some("stack-total"), measured.stack_harness_bytes, stack),
+            ("stack of the app", None, measured.stack_app_bytes, stack),
+            ("static RAM of the app, arena included", None, bytes("ram_bytes"), None),
+            ("flash of the app", None, bytes("flash_bytes"), self.flash_limit.map(|limit| limit.0)),
         ];
-        let peak = |(what, bytes, limit): (&'static str, Option<u64>, Option<u64>)| {
+        let peak = |(what, line, bytes, limit): (&'static str, Option<&'static str>, Option<u64>, Option<u64>)| {
             #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
             let margin = |limit: u64, bytes: u64| (limit as f64 - bytes as f64) / limit as f64;
             let bytes = bytes?;
             let margin = limit.filter(|limit| *limit > 0).map(|limit| margin(limit, bytes));
-            Some(Peak { what, bytes, limit, margin })
+            Some(Peak { what, line, bytes, limit, margin })
         };
         rows.into_iter().filter_map(peak).collect()
     }
 }
 
+/// The parts of a command by which one run differs from another: program, machine, image, semihosting, session.
+fn telling_parts(command: &str) -> Vec<String> {
+    let words: Vec<&str> = command.split(' ').collect();
+    let telling = |pair: &&[&str]| ["-M", "-kernel", "-semihosting-config", "<"].contains(&pair[0]);
+    let parts = words.windows(2).filter(telling).map(|pair| pair.join(" "));
+    words.first().map(|program| (*program).to_owned()).into_iter().chain(parts).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::PerTick;
     use crate::stage::sample;
 
     fn runbook(runner: Runner) -> Runbook {
@@ -217,7 +239,7 @@ mod tests {
     }
 
     fn qemu() -> Runner {
-        Runner::Qemu { machine: "mps2-an386".into(), instructions_per_tick: 40 }
+        Runner::Qemu { machine: "mps2-an386".into(), instructions_per_tick: PerTick(40_000) }
     }
 
     #[test]
@@ -228,7 +250,15 @@ mod tests {
     #[test]
     fn a_host_has_no_emulator_and_no_faults() {
         let text = rendered(Runner::Host, &sample::papers("x"), sample::TRANSCRIPT);
-        for word in ["qemu", "rustup target", "### fault", "### stack-overflow"] {
+        for word in [
+            "qemu",
+            "emulator could",
+            "On the emulator",
+            "binutils",
+            "rustup target",
+            "### fault",
+            "### stack-overflow",
+        ] {
             assert!(!text.contains(word), "{word}");
         }
         assert!(text.contains("$ ./harness.elf < bringup.session > my.transcript"));
@@ -259,6 +289,43 @@ mod tests {
         let text = rendered(qemu(), &papers, "");
         assert!(text.contains("> fault: undefined instruction during op:3"), "{text}");
         assert!(!text.contains("### 1. Interface"));
+    }
+
+    #[test]
+    fn each_signature_is_found_by_the_last_line() {
+        let text = rendered(qemu(), &sample::papers("x"), sample::TRANSCRIPT);
+        let places =
+            ["begins with `error`", "(#fault) |", "If it is `bye`", "(#mismatch) |", "any other line", "(#silent) |"];
+        let found: Vec<usize> = places.iter().map(|words| text.find(words).unwrap()).collect();
+        assert!(found.is_sorted(), "{found:?}");
+        let rows = GUIDES.iter().map(|guide| text.matches(&format!("](#{}) |", guide.code)).count());
+        assert!(rows.into_iter().all(|count| count == 1));
+    }
+
+    #[test]
+    fn what_tells_one_run_from_another_is_taken_from_the_command() {
+        let parts = telling_parts(&runbook(qemu()).run_command);
+        let words =
+            ["qemu-system-arm", "-M mps2-an386", "-kernel harness.elf", "-semihosting-config enable=on,target=native"];
+        assert_eq!(parts[..4], words);
+        assert_eq!(parts[4..], ["< bringup.session"]);
+        assert_eq!(telling_parts(&runbook(Runner::Host).run_command), ["./harness.elf", "< bringup.session"]);
+    }
+
+    #[test]
+    fn where_the_target_is_wrong_the_same_is_no_proof() {
+        let mut papers = sample::papers("x");
+        papers.measurement.first_difference = Some(crate::gate::evidence::Difference {
+            vector: 0,
+            operator: None,
+            operator_name: String::new(),
+            tensor: "x".into(),
+            coordinate: vec![],
+            expected: "1".into(),
+            found: "2".into(),
+        });
+        let text = rendered(qemu(), &papers, sample::TRANSCRIPT);
+        assert!(text.contains("mistakes included") && !text.contains("`same` proves"), "{text}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::memory::Planned;
 use crate::gate::evidence::{Audit, AuditRow, Expectation, ExpectedVector, FirmwareCrate, Footprint, Measurement};
 use crate::gate::{Check, Judgement, Quantity, Unit, Verdict};
 use crate::library::{InstructionPath, Kernel};
-use crate::memory::{Kind, Live, MemoryPlan};
+use crate::memory::{Kind, Live, MemoryPlan, Placed};
 use crate::model::{Graph, OperatorId, Quantization, Tensor, TensorId, TensorType};
 
 /// A tensor name with everything that ends a cell, a line, a code span or a paragraph.
@@ -156,8 +156,16 @@ pub(super) fn papers(output: &str) -> Papers {
 
 fn plan(output: &str) -> MemoryPlan {
     let live = |name: &str| Live { name: name.to_owned(), kind: Kind::Activation, size: 32 };
+    let placed = |name: &str, offset: usize, last: usize| Placed {
+        name: name.to_owned(),
+        kind: Kind::Activation,
+        offset,
+        size: 32,
+        first: offset / 32,
+        last,
+    };
     MemoryPlan {
-        buffers: vec![],
+        buffers: vec![placed("model/conv/Relu;model/conv", 0, 1), placed(output, 32, 1)],
         tensors: [].into(),
         scratch: vec![None, None],
         peak: 64,

@@ -51,15 +51,32 @@ mod list {
     pub use crate::arithmetic::{
         AddNF32, ArithmeticF32, ArithmeticI32, Extremum, add_n_f32, arithmetic_f32, arithmetic_i32, extremum,
     };
+    pub use crate::batch_matmul::{BatchMatMul, BatchMatMulF32, batch_mat_mul, batch_mat_mul_f32};
+    pub use crate::blocks::{BatchToSpace, SpaceToBatch, batch_to_space, space_to_batch};
     pub use crate::compare::{Compare, CompareScaled, Logical, Select, compare, compare_scaled, logical, select};
     pub use crate::fill::{Fill, ZerosLike, fill, zeros_like};
+    pub use crate::gather::{EmbeddingLookup, Gather, GatherNd, embedding_lookup, gather, gather_nd};
+    pub use crate::join::{Concatenate, Split, concatenate, split};
+    pub use crate::l2_pool::{L2Pool, l2_pool};
     pub use crate::normalize::{
         L2Normalization, L2NormalizationF32, LogSoftmax, LogSoftmaxF32, l2_normalization, l2_normalization_f32,
         log_softmax, log_softmax_f32,
     };
+    pub use crate::pad::{MirrorPad, Pad, mirror_pad, pad};
     pub use crate::quantize::{Cast, Dequantize, Quantize, Rescale, cast, dequantize, quantize, rescale};
+    pub use crate::rearrange::{Rearrange, rearrange};
+    pub use crate::reduce::{Reduce, reduce};
+    pub use crate::resize::{
+        ResizeBilinear, ResizeBilinearF32, ResizeNearest, resize_bilinear, resize_bilinear_f32, resize_nearest,
+    };
     pub use crate::scaled::{AddN, Combine, Divide, Multiply, add_n, combine, divide, multiply};
+    pub use crate::scan::{
+        ArgExtreme, CumulativeSum, CumulativeSumF32, arg_extreme, cumulative_sum, cumulative_sum_f32,
+    };
+    pub use crate::shape::{BroadcastArgs, Shape, broadcast_args, shape};
+    pub use crate::svdf::{Svdf, SvdfF32, svdf, svdf_f32};
     pub use crate::table::{Lookup, lookup};
+    pub use crate::transpose_conv::{TransposeConv, TransposeConvF32, transpose_conv, transpose_conv_f32};
     pub use crate::unary::{LeakyReluF32, LogicalNot, Unary, leaky_relu_f32, logical_not, unary};
 }
 
@@ -67,17 +84,29 @@ operators! {
     Abs => abs,
     AddN => add_n,
     AddNF32 => add_n_f32,
+    ArgExtreme => arg_extreme,
     ArithmeticF32 => arithmetic_f32,
     ArithmeticI32 => arithmetic_i32,
+    BatchMatMul => batch_mat_mul,
+    BatchMatMulF32 => batch_mat_mul_f32,
+    BatchToSpace => batch_to_space,
+    BroadcastArgs => broadcast_args,
     Cast => cast,
     Clamp => clamp,
     Combine => combine,
     Compare => compare,
     CompareScaled => compare_scaled,
+    Concatenate => concatenate,
+    CumulativeSum => cumulative_sum,
+    CumulativeSumF32 => cumulative_sum_f32,
     Dequantize => dequantize,
     Divide => divide,
+    EmbeddingLookup => embedding_lookup,
     Extremum => extremum,
     Fill => fill,
+    Gather => gather,
+    GatherNd => gather_nd,
+    L2Pool => l2_pool,
     L2Normalization => l2_normalization,
     L2NormalizationF32 => l2_normalization_f32,
     LeakyRelu => leaky_relu,
@@ -87,13 +116,27 @@ operators! {
     Logical => logical,
     LogicalNot => logical_not,
     Lookup => lookup,
+    MirrorPad => mirror_pad,
     Multiply => multiply,
+    Pad => pad,
     Prelu => prelu,
     Quantize => quantize,
+    Rearrange => rearrange,
+    Reduce => reduce,
     Rescale => rescale,
+    ResizeBilinear => resize_bilinear,
+    ResizeBilinearF32 => resize_bilinear_f32,
+    ResizeNearest => resize_nearest,
     Rsqrt => rsqrt,
     Select => select,
+    Shape => shape,
     Sigmoid => sigmoid,
+    SpaceToBatch => space_to_batch,
+    Split => split,
+    Svdf => svdf,
+    SvdfF32 => svdf_f32,
+    TransposeConv => transpose_conv,
+    TransposeConvF32 => transpose_conv_f32,
     Unary => unary,
     ZerosLike => zeros_like,
 }

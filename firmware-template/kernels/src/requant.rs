@@ -11,6 +11,14 @@ impl Requant {
         let (left, right) = if self.shift > 0 { (self.shift, 0) } else { (0, -self.shift) };
         divide_by_power_of_two(doubling_high_multiply(value.wrapping_shl(left as u32), self.multiplier), right)
     }
+
+    /// The same for a 64-bit accumulator, which LiteRT multiplies by the upper half of the multiplier and rounds half up,
+    /// once. `shift` is below 15, and `value` within 48 bits.
+    pub const fn apply_wide(self, value: i64) -> i32 {
+        let upper = if self.multiplier < 0x7fff_0000 { (self.multiplier + (1 << 15)) >> 16 } else { 0x7fff };
+        let right = 15 - self.shift;
+        (value.wrapping_mul(upper as i64).wrapping_add(1 << (right - 1)) >> right) as i32
+    }
 }
 
 impl Activation {
@@ -124,6 +132,13 @@ mod tests {
         assert_eq!(half.apply(-1), 0, "-0.25 rounds up to 0");
         assert_eq!(Requant { multiplier: 1 << 30, shift: 3 }.apply(5), 20);
         assert_eq!(Requant { multiplier: 0, shift: 0 }.apply(i32::MIN), 0);
+    }
+
+    #[test]
+    fn wide_accumulators_round_once() {
+        let half = Requant { multiplier: 1 << 30, shift: -1 };
+        assert_eq!([1, 2, 6, -2, -6, -7].map(|value| half.apply_wide(value)), [0, 1, 2, 0, -1, -2]);
+        assert_eq!(Requant { multiplier: i32::MAX, shift: 0 }.apply_wide(1 << 30), (1 << 30) - (1 << 15));
     }
 
     #[test]

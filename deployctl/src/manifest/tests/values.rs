@@ -81,7 +81,7 @@ fn the_built_in_boards_and_libraries_load() {
     assert_eq!((board.core.as_str(), board.clock_hz), ("cortex-m4f", Some(25_000_000)));
     let regions: Vec<_> = board.memory.iter().map(|region| (region.name.as_str(), region.address)).collect();
     assert_eq!(regions, [("FLASH", 0), ("RAM", 0x2000_0000)]);
-    assert_eq!(board.runner, Runner::Qemu { machine: "mps2-an386".to_owned(), instructions_per_tick: 40 });
+    assert_eq!(board.runner, Runner::Qemu { machine: "mps2-an386".to_owned(), instructions_per_tick: PerTick(40_000) });
     let library = Library::load("cmsis-nn", &catalog).unwrap().unwrap();
     assert!(matches!(&library.source, Source::Pypi { version, .. } if version == "0.2.1"));
     assert_eq!(Library::all(&catalog).unwrap().len(), catalog.libraries().count());

@@ -4,7 +4,7 @@
 //! requantization factors. The host reference executes steps, the memory planner reads their tensors, and the emitter
 //! writes them out as constants; there is no second place where such a number is computed.
 
-use kernels::{Add, Comparison, Conv2d, DepthwiseConv2d, FullyConnected, Op, Pool2d, Softmax, UnaryFunction};
+use kernels::{Add, Comparison, Conv2d, DepthwiseConv2d, Fold, FullyConnected, Op, Pool2d, Softmax, UnaryFunction};
 use serde::{Deserialize, Serialize};
 
 use super::{Graph, Operator, OperatorId, Options, TensorId, builtin};
@@ -13,15 +13,26 @@ use weighted::Convolution;
 
 mod activation;
 mod arithmetic;
+mod axes;
 mod broadcast;
 mod compare;
 mod convert;
 mod fill;
+mod gather;
+mod join;
 mod operand;
+mod pad;
+mod product;
 mod quantize;
+mod rearrange;
+mod reduce;
+mod resize;
 mod rows;
 mod scaled;
+mod shape;
 mod site;
+#[cfg(test)]
+mod soundness;
 mod table;
 mod unary;
 mod unweighted;
@@ -177,14 +188,14 @@ fn dispatch(site: &Site) -> Result<Lowered, Fault> {
         Options::FullyConnected { activation, weights_format, keep_num_dims: _ } => {
             weighted::fully_connected(site, activation, weights_format)
         }
+        Options::Pool2d { .. } if site.operator.name == "L2_POOL_2D" => product::l2_pool(site),
         Options::Pool2d { padding, stride, window, activation } => {
             let call = if site.operator.code == builtin::MAX_POOL_2D { Call::MaxPool2d } else { Call::AveragePool2d };
             unweighted::pool_2d(site, call, padding, stride, window, activation)
         }
         Options::Add { activation, pot_scale_int16: _ } => arithmetic::add(site, activation),
         Options::Softmax { beta } => unweighted::softmax(site, beta),
-        Options::Reshape { .. } => unweighted::reshape(site),
-        Options::Fused { .. } | Options::LeakyRelu { .. } | Options::Other => by_code(site),
+        _ => by_code(site),
     }
 }
 
@@ -196,18 +207,31 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
     match site.operator.name.as_str() {
         "ABS" => unary::abs(site),
         "ADD_N" => arithmetic::add_n(site),
+        "ARG_MAX" => reduce::arg_extreme(site, true),
+        "ARG_MIN" => reduce::arg_extreme(site, false),
+        "BATCH_MATMUL" => product::batch_matmul(site),
+        "BATCH_TO_SPACE_ND" => pad::batch_to_space(site),
+        "BROADCAST_ARGS" => shape::broadcast_args(site),
+        "BROADCAST_TO" => rearrange::broadcast_to(site),
         "CAST" => convert::cast(site),
         "CEIL" => unary::of(site, UnaryFunction::Ceil),
+        "CONCATENATION" => join::concatenation(site),
         "COS" => unary::of(site, UnaryFunction::Cos),
+        "CUMSUM" => reduce::cumsum(site),
+        "DEPTH_TO_SPACE" => rearrange::depth_to_space(site),
         "DEQUANTIZE" => convert::dequantize(site),
         "DIV" => arithmetic::div(site),
         "ELU" => activation::elu(site),
+        "EMBEDDING_LOOKUP" => gather::embedding_lookup(site),
         "EQUAL" => compare::comparison(site, Comparison::Equal),
         "EXP" => unary::of(site, UnaryFunction::Exp),
+        "EXPAND_DIMS" | "RESHAPE" | "SQUEEZE" => rearrange::same_bytes(site),
         "FILL" => fill::fill(site),
         "FLOOR" => unary::of(site, UnaryFunction::Floor),
         "FLOOR_DIV" => arithmetic::floor_div(site),
         "FLOOR_MOD" => arithmetic::floor_mod(site),
+        "GATHER" => gather::gather(site),
+        "GATHER_ND" => gather::gather_nd(site),
         "GREATER" => compare::comparison(site, Comparison::Greater),
         "GREATER_EQUAL" => compare::comparison(site, Comparison::GreaterEqual),
         "HARD_SWISH" => activation::hard_swish(site),
@@ -222,23 +246,44 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
         "LOGISTIC" => activation::logistic(site),
         "LOG_SOFTMAX" => rows::log_softmax(site),
         "MAXIMUM" => arithmetic::extremum(site, true),
+        "MEAN" => reduce::reduce(site, Fold::Mean),
         "MINIMUM" => arithmetic::extremum(site, false),
+        "MIRROR_PAD" => pad::mirror_pad(site),
         "MUL" => arithmetic::mul(site),
         "NEG" => unary::of(site, UnaryFunction::Neg),
         "NOT_EQUAL" => compare::comparison(site, Comparison::NotEqual),
+        "PACK" => join::pack(site),
+        "PAD" | "PADV2" => pad::pad(site),
         "PRELU" => activation::prelu(site),
         "QUANTIZE" => convert::quantize(site),
+        "REDUCE_ALL" => reduce::reduce(site, Fold::All),
+        "REDUCE_MAX" => reduce::reduce(site, Fold::Max),
+        "REDUCE_MIN" => reduce::reduce(site, Fold::Min),
         "RELU" => activation::relu(site),
         "RELU6" => activation::relu6(site),
+        "RESIZE_BILINEAR" => resize::bilinear(site),
+        "RESIZE_NEAREST_NEIGHBOR" => resize::nearest(site),
+        "REVERSE_V2" => rearrange::reverse(site),
         "ROUND" => unary::of(site, UnaryFunction::Round),
         "RSQRT" => unary::rsqrt(site),
         "SELECT_V2" => compare::select(site),
+        "SHAPE" => shape::shape(site),
         "SIN" => unary::of(site, UnaryFunction::Sin),
+        "SLICE" => rearrange::slice(site),
+        "SPACE_TO_BATCH_ND" => pad::space_to_batch(site),
+        "SPACE_TO_DEPTH" => rearrange::space_to_depth(site),
+        "SPLIT" => join::split(site),
+        "SPLIT_V" => join::split_v(site),
         "SQRT" => unary::of(site, UnaryFunction::Sqrt),
         "SQUARE" => unary::of(site, UnaryFunction::Square),
         "SQUARED_DIFFERENCE" => arithmetic::squared_difference(site),
+        "STRIDED_SLICE" => rearrange::strided_slice(site),
         "SUB" => arithmetic::sub(site),
+        "SUM" => reduce::reduce(site, Fold::Sum),
         "TANH" => activation::tanh(site),
+        "TRANSPOSE" => rearrange::transpose(site),
+        "TRANSPOSE_CONV" => product::transpose_conv(site),
+        "UNPACK" => join::unpack(site),
         "ZEROS_LIKE" => fill::zeros_like(site),
         _ => Err(unsupported(site.operator)),
     }

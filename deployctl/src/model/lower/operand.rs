@@ -120,6 +120,16 @@ impl<'a> Operand<'a> {
         })
     }
 
+    /// Scale and zero point as LiteRT Micro has them for an operator that does not compute with them: the first of each,
+    /// or zero.
+    pub(super) fn scale_and_zero_point(&self) -> (f32, i64) {
+        let first = |quantization: &crate::model::Quantization| {
+            let scale = quantization.scales.first().copied().unwrap_or_default();
+            (scale, quantization.zero_points.first().copied().unwrap_or_default())
+        };
+        self.tensor.quantization.as_ref().map_or((0.0, 0), first)
+    }
+
     /// Scale and zero point: one of each, the scale positive, the zero point a value of the type.
     pub(super) fn quantization(&self) -> Result<(f32, i32), Fault> {
         let range = match self.tensor.dtype {

@@ -1,4 +1,4 @@
-//! Operators without weights: pooling, addition, softmax and reshape.
+//! Operators without weights: pooling, addition and softmax.
 
 use kernels::{Add, AddOperand, Dims, Extent, Pool2d, Softmax};
 
@@ -137,14 +137,4 @@ pub(super) fn softmax(site: &Site, beta: f32) -> Result<Lowered, Fault> {
     let rows = input.shape.iter().product::<usize>() / depth;
     let call = Call::Softmax(Softmax { rows, depth, requant, diff_min });
     Ok(Lowered::plain(call, vec![input.id], vec![output.id]))
-}
-
-/// `RESHAPE`: the bytes stay; the new shape is the output tensor's.
-pub(super) fn reshape(site: &Site) -> Result<Lowered, Fault> {
-    site.arity(1..=2)?;
-    let (input, output) = (site.input(0)?, site.output()?);
-    agree(input.shape.iter().product::<usize>() == output.shape.iter().product::<usize>(), output.id, || {
-        format!("has an input of shape {:?} and an output of {:?}", input.shape, output.shape)
-    })?;
-    Ok(Lowered::plain(Call::Reshape, vec![input.id], vec![output.id]))
 }

@@ -2,7 +2,7 @@
 
 use tflite_flatbuffers as format;
 
-use super::{ReadError, elements, indices, tensor_id};
+use super::{ReadError, elements, indices, movement, tensor_id};
 use crate::model::graph::{FusedActivation, Padding};
 use crate::model::{Operator, Options, TensorId, builtin};
 
@@ -24,14 +24,31 @@ pub(super) fn operators(
 }
 
 /// An operator in the file, and where it stands.
-struct Site<'a> {
+pub(super) struct Site<'a> {
     index: usize,
-    operator: format::Operator<'a>,
+    pub(super) operator: format::Operator<'a>,
 }
 
 impl Site<'_> {
-    fn field(&self, name: &str) -> String {
+    pub(super) fn field(&self, name: &str) -> String {
         format!("model.subgraphs[0].operators[{}].{name}", self.index)
+    }
+
+    /// Options of another operator where those of the operator with this code should be.
+    pub(super) fn other_options(&self, code: i32) -> ReadError {
+        let found = self.operator.builtin_options_type().0;
+        let problem = format!("is {found}, not the options of {}", builtin::name(code).unwrap_or("this operator"));
+        ReadError::inconsistent(self.field("builtin_options_type"), problem)
+    }
+
+    /// Options that may be absent, but not another operator's.
+    pub(super) fn present<T>(&self, options: Option<T>, code: i32) -> Result<Option<T>, ReadError> {
+        match options {
+            None if self.operator.builtin_options_type() != format::BuiltinOptions::NONE => {
+                Err(self.other_options(code))
+            }
+            options => Ok(options),
+        }
     }
 }
 
@@ -62,7 +79,7 @@ fn optional(index: i32, tensors: usize, field: impl FnOnce() -> String) -> Resul
 
 fn options(site: &Site<'_>, code: i32) -> Result<Options, ReadError> {
     let operator = &site.operator;
-    let missing = || missing(site, code);
+    let missing = || site.other_options(code);
     let none = operator.builtin_options_type() == format::BuiltinOptions::NONE;
     Ok(match code {
         builtin::CONV_2D => {
@@ -130,7 +147,7 @@ fn options(site: &Site<'_>, code: i32) -> Result<Options, ReadError> {
             }
             Options::LeakyRelu { alpha }
         }
-        _ => Options::Other,
+        _ => movement::options(site, code)?,
     })
 }
 
@@ -148,18 +165,11 @@ fn fused(site: &Site<'_>, code: i32) -> Result<Options, ReadError> {
         builtin::SUB => operator.builtin_options_as_sub_options().map(|options| options.fused_activation_function()),
         _ => operator.builtin_options_as_div_options().map(|options| options.fused_activation_function()),
     };
-    let function = function.ok_or_else(|| missing(site, code))?;
+    let function = function.ok_or_else(|| site.other_options(code))?;
     Ok(Options::Fused { activation: activation(site, function)? })
 }
 
-/// Options of another operator than this one.
-fn missing(site: &Site<'_>, code: i32) -> ReadError {
-    let found = site.operator.builtin_options_type().0;
-    let problem = format!("is {found}, not the options of {}", builtin::name(code).unwrap_or("this operator"));
-    ReadError::inconsistent(site.field("builtin_options_type"), problem)
-}
-
-fn padding(site: &Site<'_>, padding: format::Padding) -> Result<Padding, ReadError> {
+pub(super) fn padding(site: &Site<'_>, padding: format::Padding) -> Result<Padding, ReadError> {
     match padding {
         format::Padding::SAME => Ok(Padding::Same),
         format::Padding::VALID => Ok(Padding::Valid),
@@ -167,7 +177,10 @@ fn padding(site: &Site<'_>, padding: format::Padding) -> Result<Padding, ReadErr
     }
 }
 
-fn activation(site: &Site<'_>, activation: format::ActivationFunctionType) -> Result<FusedActivation, ReadError> {
+pub(super) fn activation(
+    site: &Site<'_>,
+    activation: format::ActivationFunctionType,
+) -> Result<FusedActivation, ReadError> {
     Ok(match activation {
         format::ActivationFunctionType::NONE => FusedActivation::None,
         format::ActivationFunctionType::RELU => FusedActivation::Relu,

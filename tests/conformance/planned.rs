@@ -1,0 +1,161 @@
+//! A model run as firmware runs it: tensors at the offsets of the memory plan, kernels of CMSIS-NN where it has one.
+
+use deployctl::library::{Features, Kernel, reference, scratch_bytes, select};
+use deployctl::memory::{MemoryPlan, plan};
+use deployctl::model::lower::{Call, Step};
+use deployctl::model::{Graph, Read, TensorId};
+use kernels::{Weights, as_i8, words_as_i8, words_as_i8_mut};
+
+use crate::compare::Executor;
+use crate::{conv, depthwise_conv, elementwise, fully_connected, pool};
+
+/// x86-64 takes the library's scalar path.
+const SCALAR: Features = Features { dsp: false, mve: false };
+/// What memory holds that nobody has written.
+const POISON: i8 = 77;
+
+/// The kernel that the product would take.
+fn kernel(step: &Step) -> Kernel {
+    select(step, SCALAR).unwrap_or_else(|_| reference(step))
+}
+
+/// Runs a model in an arena.
+pub(crate) struct Planned;
+
+impl Executor for Planned {
+    fn name(&self, _graph: &Graph, step: &Step) -> String {
+        let kernel = kernel(step);
+        if kernel.library == "cmsis-nn" { kernel.symbol } else { format!("({})", kernel.library) }
+    }
+
+    fn execute(&self, model: &Read, steps: &[Step], inputs: &[Vec<u8>]) -> Result<Vec<Vec<Vec<u8>>>, String> {
+        let kernels: Vec<Kernel> = steps.iter().map(kernel).collect();
+        let scratch: Vec<usize> =
+            steps.iter().zip(&kernels).map(|(step, kernel)| scratch_bytes(kernel, step, SCALAR)).collect();
+        let plan = plan(&model.graph, steps, &scratch).map_err(|error| error.to_string())?;
+        let mut arena = Arena { bytes: vec![POISON; plan.peak], plan, model };
+        for (&id, bytes) in model.graph.inputs.iter().zip(inputs) {
+            arena.write(id, as_i8(bytes));
+        }
+        let mut written = Vec::new();
+        for (position, (step, kernel)) in steps.iter().zip(&kernels).enumerate() {
+            arena.run(position, step, kernel);
+            let unsigned = |id: &TensorId| arena.read(*id).bytes().iter().map(|byte| byte.cast_unsigned()).collect();
+            written.push(step.outputs.iter().map(unsigned).collect());
+        }
+        Ok(written)
+    }
+}
+
+struct Arena<'a> {
+    bytes: Vec<i8>,
+    plan: MemoryPlan,
+    model: &'a Read,
+}
+
+/// Bytes where any element may start.
+struct Aligned {
+    words: Vec<u64>,
+    len: usize,
+}
+
+impl Aligned {
+    fn of(bytes: &[i8]) -> Self {
+        let mut words = vec![0; bytes.len().div_ceil(8)];
+        words_as_i8_mut(&mut words)[..bytes.len()].copy_from_slice(bytes);
+        Self { words, len: bytes.len() }
+    }
+
+    fn bytes(&self) -> &[i8] {
+        &words_as_i8(&self.words)[..self.len]
+    }
+
+    fn bytes_mut(&mut self) -> &mut [i8] {
+        &mut words_as_i8_mut(&mut self.words)[..self.len]
+    }
+}
+
+impl Arena<'_> {
+    /// A tensor's bytes: the arena's, or the model's where it is a constant.
+    fn read(&self, id: TensorId) -> Aligned {
+        match self.model.graph.tensor(id).constant {
+            Some(constant) => Aligned::of(as_i8(&self.model.weights[constant.offset..][..constant.len])),
+            None => Aligned::of(&self.bytes[self.plan.tensors[&id].clone()]),
+        }
+    }
+
+    fn write(&mut self, id: TensorId, bytes: &[i8]) {
+        self.bytes[self.plan.tensors[&id].clone()].copy_from_slice(bytes);
+    }
+
+    /// Runs one step and poisons what it used as scratch memory.
+    fn run(&mut self, position: usize, step: &Step, kernel: &Kernel) {
+        let mut inputs: Vec<Aligned> = step.inputs.iter().map(|&id| self.read(id)).collect();
+        inputs.extend(step.tables.iter().map(|table| Aligned::of(table)));
+        let inputs: Vec<&[i8]> = inputs.iter().map(Aligned::bytes).collect();
+        let sizes = step.outputs.iter().map(|&id| self.model.graph.tensor(id).bytes());
+        let mut outputs: Vec<Aligned> = sizes.map(|size| Aligned::of(&vec![POISON; size])).collect();
+        let range = self.plan.scratch[position].clone().unwrap_or_default();
+        self.bytes[range.clone()].fill(POISON);
+        let mut scratch = Aligned::of(&self.bytes[range]);
+        match (&step.call, outputs.as_mut_slice()) {
+            (Call::Op(op), outputs) => {
+                op.run(&inputs, &mut outputs.iter_mut().map(Aligned::bytes_mut).collect::<Vec<_>>());
+            }
+            (_, [output]) => self.call(step, kernel, &inputs, output.bytes_mut(), scratch.bytes_mut()),
+            _ => panic!("{kernel:?} has one output"),
+        }
+        for (&id, output) in step.outputs.iter().zip(&outputs) {
+            self.write(id, output.bytes());
+        }
+    }
+
+    fn call(&self, step: &Step, kernel: &Kernel, inputs: &[&[i8]], output: &mut [i8], scratch: &mut [i8]) {
+        let factors = step.weights.as_ref();
+        let filter = factors.map(|factors| self.read(factors.filter));
+        let bias = factors.and_then(|factors| factors.bias).map(|id| self.read(id));
+        let w = Weights {
+            filter: filter.as_ref().map(Aligned::bytes).unwrap_or_default(),
+            bias: bias.as_ref().map(|bias| kernels::view::<i32>(bias.bytes())),
+            multipliers: factors.map(|factors| factors.multipliers.as_slice()).unwrap_or_default(),
+            shifts: factors.map(|factors| factors.shifts.as_slice()).unwrap_or_default(),
+        };
+        let input = inputs[0];
+        match (&step.call, kernel.entry.as_str()) {
+            (Call::Conv2d(p), "cmsis_nn::conv_2d") => conv::conv_2d(p, &w, input, output, scratch),
+            (Call::Conv2d(p), "cmsis_nn::conv_2d_1_x_n") => conv::conv_2d_1_x_n(p, &w, input, output, scratch),
+            (Call::Conv2d(p), "cmsis_nn::conv_2d_1x1") => conv::conv_2d_1x1(p, &w, input, output),
+            (Call::Conv2d(p), "cmsis_nn::conv_2d_1x1_fast") => conv::conv_2d_1x1_fast(p, &w, input, output),
+            (Call::Conv2d(p), "kernels::conv_2d") => kernels::conv_2d(p, &w, input, output),
+            (Call::DepthwiseConv2d(p), "cmsis_nn::depthwise_conv_2d") => {
+                depthwise_conv::depthwise_conv_2d(p, &w, input, output);
+            }
+            (Call::DepthwiseConv2d(p), "cmsis_nn::depthwise_conv_2d_3x3") => {
+                depthwise_conv::depthwise_conv_2d_3x3(p, &w, input, output);
+            }
+            (Call::DepthwiseConv2d(p), "cmsis_nn::depthwise_conv_2d_opt") => {
+                depthwise_conv::depthwise_conv_2d_opt(p, &w, input, output, scratch);
+            }
+            (Call::DepthwiseConv2d(p), "kernels::depthwise_conv_2d") => {
+                kernels::depthwise_conv_2d(p, &w, input, output);
+            }
+            (Call::FullyConnected(p), "cmsis_nn::fully_connected") => {
+                fully_connected::fully_connected(p, &w, input, output, scratch);
+            }
+            (Call::FullyConnected(p), "cmsis_nn::fully_connected_per_channel") => {
+                fully_connected::fully_connected_per_channel(p, &w, input, output);
+            }
+            (Call::FullyConnected(p), "kernels::fully_connected") => kernels::fully_connected(p, &w, input, output),
+            (Call::AveragePool2d(p), "cmsis_nn::average_pool_2d") => pool::average_pool_2d(p, input, output, scratch),
+            (Call::AveragePool2d(p), "kernels::average_pool_2d") => kernels::average_pool_2d(p, input, output),
+            (Call::MaxPool2d(p), "cmsis_nn::max_pool_2d") => pool::max_pool_2d(p, input, output),
+            (Call::MaxPool2d(p), "kernels::max_pool_2d") => kernels::max_pool_2d(p, input, output),
+            (Call::Add(p), "cmsis_nn::add") => elementwise::add(p, input, inputs[1], output),
+            (Call::Add(p), "kernels::add") => kernels::add(p, input, inputs[1], output),
+            (Call::Softmax(p), "cmsis_nn::softmax") => elementwise::softmax(p, input, output),
+            (Call::Softmax(p), "kernels::softmax") => kernels::softmax(p, input, output),
+            (Call::Reshape, "") => output.copy_from_slice(input),
+            (call, entry) => panic!("no call of `{entry}` for {call:?}"),
+        }
+    }
+}
