@@ -133,8 +133,8 @@ class Graph:
         return tensor
 
     def shape(self, rank=None, largest=200, dims=(1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16)):
-        """A shape of few elements."""
-        rank = self.whole(1, 4) if rank is None else rank
+        """A shape of few elements, mostly of up to four dimensions."""
+        rank = self.pick([1, 2, 3, 4] * 4 + [5]) if rank is None else rank
         while True:
             shape = [self.pick(dims) for _ in range(rank)]
             if rank == 4 and not self.chance(0.15):
@@ -160,6 +160,7 @@ class Graph:
             def usable(t):
                 return (
                     t.type == type
+                    and (t.quant is None) == (type not in QUANTIZED)
                     and t.constant is None
                     and not t.variable
                     and (t.draw is None or t.draw == (None, None))

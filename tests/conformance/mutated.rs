@@ -81,7 +81,11 @@ fn change(graph: &mut Graph, weights: &mut [u8], random: &mut Random) {
         }
         1 if tensor.constant.is_none() => {
             let axis = random.below(tensor.shape.len() + 1);
-            if random.below(2) == 0 { tensor.shape.insert(axis, 1) } else { drop(tensor.shape.pop()) }
+            if random.below(2) == 0 {
+                tensor.shape.insert(axis, 1);
+            } else {
+                let _ = tensor.shape.pop();
+            }
         }
         2 if tensor.constant.is_none() => {
             let of = [TensorType::Int8, TensorType::Int16, TensorType::Int32, TensorType::Float32, TensorType::Bool];
