@@ -44,7 +44,7 @@ pub(crate) fn mutate(cases: &[Case], times: usize) -> Counts {
     let mut counts = Counts::default();
     for (seed, case) in (1..).zip(cases) {
         let Ok(model) = read(&case.model) else { continue };
-        let mut random = Random(seed * 0x9E37_79B9_7F4A_7C15);
+        let mut random = Random(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed));
         for time in 0..times {
             let (mut graph, mut weights) = (model.graph.clone(), model.weights.clone());
             for _ in 0..=random.below(2) {
@@ -84,7 +84,7 @@ fn change(graph: &mut Graph, weights: &mut [u8], random: &mut Random) {
             if random.below(2) == 0 {
                 tensor.shape.insert(axis, 1);
             } else {
-                let _ = tensor.shape.pop();
+                tensor.shape.pop();
             }
         }
         2 if tensor.constant.is_none() => {
