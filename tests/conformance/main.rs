@@ -11,6 +11,7 @@
 
 mod archive;
 mod compare;
+mod mutated;
 mod report;
 
 /// CMSIS-NN's bindings of firmware, here on the host.
@@ -91,6 +92,15 @@ fn corpus() {
     report.refusals_are_known(&here("refusals.txt"));
     report.passes();
     run_planned(&cases);
+}
+
+/// What is wrong with a model is a refusal, never a panic.
+#[test]
+fn mutated_models_are_refused_or_run() {
+    let counts = mutated::mutate(&archive::read(&here("corpus.tar.gz")), 60);
+    println!("{} refused, {} ran", counts.refused, counts.ran);
+    assert!(counts.refused > 1000 && counts.ran > 1000);
+    assert!(counts.panicked.is_empty(), "{} panicked: {:#?}", counts.panicked.len(), counts.panicked);
 }
 
 /// Cases that some version of deployctl got wrong.

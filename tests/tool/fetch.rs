@@ -223,6 +223,10 @@ fn network_crates_are_vendored_and_build_offline() {
     let lock = std::fs::read_to_string(project.join("Cargo.lock")).unwrap();
     assert_eq!(bench.fetcher().locate_firmware(&lock, Want::Any).unwrap(), Some(tree.clone()));
     assert_eq!(bench.fetcher().locate_firmware("other", Want::Any).unwrap(), None);
+    // What another version's lock file gave is said to be that, although it is there.
+    let other = "0".repeat(64);
+    let error = bench.fetcher().locate_firmware(&lock, Want::Recorded(&other)).unwrap_err();
+    assert!(error.to_string().contains("deployctl fetch --update"), "{error}");
 
     bench.write("fw/.cargo/config.toml", &source_replacement(&tree.root));
     let built = cargo(&["build", "--locked", "--offline"], "empty-cargo-home");

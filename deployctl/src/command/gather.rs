@@ -190,7 +190,13 @@ pub(super) fn want<'l>(lock: &'l Group, name: &str) -> Want<'l> {
 }
 
 fn located(found: Result<Option<Tree>, FetchError>, what: &str) -> Result<Tree, Error> {
-    let found = found.map_err(|error| Error::caused(Kind::Tool, &error, "`deployctl fetch` brings it again"))?;
+    let found = found.map_err(|error| {
+        let help = match error {
+            FetchError::Digest { .. } => "another version of deployctl or of the source is in use than was recorded",
+            _ => "`deployctl fetch` brings it again",
+        };
+        Error::caused(Kind::Tool, &error, help)
+    })?;
     found.ok_or_else(|| {
         Error::plain(
             Kind::Tool,

@@ -2,7 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{FetchError, Fetcher, Tree, Want, io};
+use super::{FetchError, Fetcher, Tree, Want, agreed, io};
 
 /// The name under which `deploy.lock` records the crates.
 const NAME: &str = "firmware-crates";
@@ -12,9 +12,11 @@ const VARYING: &[&str] =
     &[".cargo-ok", ".cargo_vcs_info.json", "Cargo.toml.orig", "Cargo.lock", ".gitignore", ".gitattributes"];
 
 impl Fetcher<'_> {
-    /// The vendored crates for the text of a `Cargo.lock`, if they are there. No network.
+    /// The vendored crates for the text of a `Cargo.lock`, if they are there. No network. A recorded tree of another lock
+    /// file, as another version of the program had it, is not what `lock` asks for.
     pub fn locate_firmware(&self, lock: &str, want: Want<'_>) -> Result<Option<Tree>, FetchError> {
-        self.locate_stored(&lock_description(lock), want)
+        let tree = self.locate_stored(&lock_description(lock), Want::Any)?;
+        tree.map(|tree| agreed(NAME, want, tree)).transpose()
     }
 
     /// The vendored crates for a workspace, given as paths and contents of its files, whose `Cargo.lock` is obeyed; fetched if
@@ -32,7 +34,7 @@ impl Fetcher<'_> {
             return Ok(tree);
         }
         (self.progress)(&format!("{NAME}: cargo vendor"));
-        self.store(NAME, &lock_description(&text), want, |scratch| {
+        let tree = self.store(NAME, &lock_description(&text), Want::Any, |scratch| {
             let template = scratch.join("workspace");
             for (path, contents) in workspace {
                 let path = template.join(path);
@@ -43,7 +45,8 @@ impl Fetcher<'_> {
             let vendor = scratch.join("vendor");
             self.vendor(NAME, &template.join("Cargo.toml"), &vendor, &["--locked"])?;
             Ok(vendor)
-        })
+        })?;
+        agreed(NAME, want, tree)
     }
 }
 

@@ -31,8 +31,6 @@ mod rows;
 mod scaled;
 mod shape;
 mod site;
-#[cfg(test)]
-mod soundness;
 mod table;
 mod unary;
 mod unweighted;

@@ -58,8 +58,8 @@ pub(super) fn transpose(site: &Site) -> Result<Lowered, Fault> {
     let rank = input.shape().len();
     let order = site.settings_i32(1, "order of dimensions", rank)?;
     let order: Vec<usize> = order.iter().filter_map(|&axis| usize::try_from(axis).ok()).collect();
-    agree(order.len() == rank && order.iter().all(|&axis| axis < rank), input.id, || {
-        format!("has dimensions in the order {order:?}, of {rank}")
+    agree((0..rank).all(|axis| order.contains(&axis)), input.id, || {
+        format!("puts {rank} dimensions in the order {order:?}")
     })?;
     let expected: Vec<usize> = order.iter().map(|&axis| input.shape()[axis]).collect();
     output.expect_shape(&expected)?;
