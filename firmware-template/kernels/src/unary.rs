@@ -181,7 +181,8 @@ mod tests {
 
     #[test]
     fn transcendental_functions_are_those_of_their_names() {
-        let functions: [(UnaryFunction, fn(f64) -> f64); 7] = [
+        type Real = fn(f64) -> f64;
+        let functions: [(UnaryFunction, Real); 7] = [
             (UnaryFunction::Exp, f64::exp),
             (UnaryFunction::Log, |x| x.abs().ln()),
             (UnaryFunction::Sin, f64::sin),
