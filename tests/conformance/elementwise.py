@@ -123,8 +123,10 @@ def comparison(name, options, same=False):
 
 
 def prelu(g, type):
+    """PRELU: slopes are int8 for int16, too."""
     x = g.operand(type, rank=4)
-    alpha = g.weights([1, 1, x.shape[3]], type, scale=g.scale(-9, -6) if type != F32 else None)
+    shape = g.pick([[1, 1, x.shape[3]], [1, 1, x.shape[3]], x.shape, [x.shape[1], 1, 1]])
+    alpha = g.weights(shape, F32 if type == F32 else I8, scale=g.scale(-9, -6), symmetric=g.chance(0.5))
     g.op("PRELU", [x, alpha], [g.output(x.shape, type)])
 
 
@@ -135,21 +137,21 @@ def product(a, b):
 BINARY = [
     ("sub", [F32, I8, I16, I32], arithmetic("SUB", "SubOptions")),
     ("mul", [F32, I8, I16, I32], arithmetic("MUL", "MulOptions", spread=product)),
-    ("squared_difference", [F32, I8, I32], arithmetic("SQUARED_DIFFERENCE", "SquaredDifferenceOptions", False, product)),
-    ("div", [F32, I8], divided),
+    ("squared_difference", [F32, I8, I16, I32], arithmetic("SQUARED_DIFFERENCE", "SquaredDifferenceOptions", False, product)),
+    ("div", [F32, I8, I32], divided),
     ("floor_div", [F32], modulo("FLOOR_DIV", "FloorDivOptions")),
     ("floor_mod", [F32], modulo("FLOOR_MOD", "FloorModOptions")),
     ("maximum", [F32, I8, I16, I32, I64], selection("MAXIMUM")),
     ("minimum", [F32, I8, I16, I32, I64], selection("MINIMUM")),
     ("equal", [F32, I8, I32, I64, BOOL], comparison("EQUAL", "EqualOptions")),
     ("not_equal", [F32, I8, I32, I64, BOOL], comparison("NOT_EQUAL", "NotEqualOptions")),
-    ("greater", [F32, I8, I16, I32, I64], comparison("GREATER", "GreaterOptions")),
+    ("greater", [F32, I8, I32, I64], comparison("GREATER", "GreaterOptions")),
     ("greater_equal", [F32, I8, I32, I64], comparison("GREATER_EQUAL", "GreaterEqualOptions")),
     ("less", [F32, I8, I32, I64], comparison("LESS", "LessOptions")),
     ("less_equal", [F32, I8, I32, I64], comparison("LESS_EQUAL", "LessEqualOptions")),
     ("logical_and", [BOOL], comparison("LOGICAL_AND", "LogicalAndOptions")),
     ("logical_or", [BOOL], comparison("LOGICAL_OR", "LogicalOrOptions")),
-    ("prelu", [F32, I8], prelu),
+    ("prelu", [F32, I8, I16], prelu),
 ]
 for name, types, function in BINARY:
     entry(name, *types)(function)

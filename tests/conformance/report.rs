@@ -25,6 +25,8 @@ pub(crate) struct Report {
     refusals: BTreeMap<String, Vec<String>>,
     wrong: Vec<String>,
     ran: usize,
+    /// Tensors computed from others that are within the bound, but not equal.
+    unjudged: usize,
     refused_by_both: usize,
     /// Models whose results LiteRT Micro leaves undefined, and whether ours are those that it gives in zeroed memory.
     undefined: Vec<(String, bool)>,
@@ -44,6 +46,7 @@ impl Report {
                     self.row(name).models += 1;
                 }
                 for operator in operators {
+                    self.unjudged += operator.unjudged;
                     let row = self.row(&operator.name);
                     row.tensors += operator.tensors;
                     row.ulp = row.ulp.max(operator.ulp);
@@ -109,6 +112,7 @@ impl fmt::Display for Report {
         }
         let tensors: usize = self.operators.values().map(|row| row.tensors).sum();
         writeln!(f, "{} models, {} equal in {tensors} tensors (float32 within {ULP} ULP)", self.models(), self.ran)?;
+        writeln!(f, "not judged, computed from float32 within the bound: {} tensors", self.unjudged)?;
         for (kind, names) in &self.refusals {
             writeln!(f, "refused, {} models, such as {}: {kind}", names.len(), names[0])?;
         }

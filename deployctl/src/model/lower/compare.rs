@@ -23,8 +23,8 @@ pub(super) fn comparison(site: &Site, comparison: Comparison) -> Result<Lowered,
     output.one_of(&[Bool])?;
     let (element, at) = (a.element()?, broadcast::pair(&a, &b, &output)?);
     let op = if a.dtype() == Int8 {
-        let side = |operand: &Operand| scaled::side(operand, f64::from(scaled::scale(operand)?));
-        let (a, b) = (side(&a)?, side(&b)?);
+        let scaled = |operand: &Operand| scaled::side(operand, f64::from(scaled::scale(operand)?));
+        let (a, b) = (scaled(&a)?, scaled(&b)?);
         Op::CompareScaled(CompareScaled { comparison, at, a, b, left_shift: LEFT_SHIFT })
     } else {
         Op::Compare(Compare { comparison, element, at })
