@@ -1,8 +1,10 @@
 //! How much arithmetic a step is.
 
+use kernels::{BatchMatMul, BatchMatMulF32, Op, TransposeConv, TransposeConvF32};
+
 use crate::model::lower::{Call, Step};
 
-/// Multiply-accumulates of a step, with those on padding counted; zero for operators that are not products.
+/// Multiply-accumulates of a step, with those on padding and behind an output's edge counted; zero for operators that are not products.
 pub fn macs(step: &Step) -> u64 {
     let product =
         |factors: &[usize]| factors.iter().fold(1_u64, |product, &factor| product.saturating_mul(factor as u64));
@@ -10,6 +12,13 @@ pub fn macs(step: &Step) -> u64 {
         Call::Conv2d(p) => product(&[p.output.len(), p.filter.h, p.filter.w, p.filter.c]),
         Call::DepthwiseConv2d(p) => product(&[p.output.len(), p.filter.h, p.filter.w]),
         Call::FullyConnected(p) => product(&[p.batches, p.units, p.depth]),
+        Call::Op(Op::BatchMatMul(BatchMatMul { at, .. }) | Op::BatchMatMulF32(BatchMatMulF32 { at })) => {
+            let [a, b, c] = at.batches;
+            product(&[a, b, c, at.rows, at.columns, at.depth])
+        }
+        Call::Op(Op::TransposeConv(TransposeConv { at, .. }) | Op::TransposeConvF32(TransposeConvF32 { at, .. })) => {
+            product(&[at.input.len(), at.filter.n, at.filter.h, at.filter.w])
+        }
         Call::AveragePool2d(_) | Call::MaxPool2d(_) | Call::Add(_) | Call::Softmax(_) | Call::Reshape | Call::Op(_) => {
             0
         }

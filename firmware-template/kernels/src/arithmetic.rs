@@ -110,7 +110,7 @@ pub fn arithmetic_f32(p: &ArithmeticF32, inputs: &[&[i8]], outputs: &mut [&mut [
             FunctionF32::Prelu if a >= 0.0 => a,
             FunctionF32::Prelu => a * b,
         };
-        p.bounds.map_or(value, |[min, max]| bound(value, min, max))
+        settled(p.bounds.map_or(value, |[min, max]| bound(value, min, max)))
     });
 }
 
@@ -133,7 +133,7 @@ pub fn extremum(p: &Extremum, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
 pub fn add_n_f32(p: &AddNF32, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
     let [output] = outputs else { wrong_operands() };
     for (index, out) in view_mut::<f32>(output)[..p.len].iter_mut().enumerate() {
-        *out = inputs.iter().fold(0.0, |sum, input| sum + view::<f32>(input)[index]);
+        *out = settled(inputs.iter().fold(0.0, |sum, input| sum + view::<f32>(input)[index]));
     }
 }
 
@@ -145,6 +145,12 @@ fn chosen<T: Copy + PartialOrd>(p: &Extremum, a: &[T], b: &[T], output: &mut [T]
     } else {
         zip(&p.at, a, b, output, |a, b| if a < b { a } else { b });
     }
+}
+
+/// One bit pattern for all that is no number: which one comes out is up to the processor, and host and target shall agree.
+#[inline]
+pub(crate) fn settled(value: f32) -> f32 {
+    if value.is_nan() { f32::NAN } else { value }
 }
 
 /// `value` within bounds; what is no number stays. (`f32::clamp` would panic on contradicting bounds.)
@@ -213,6 +219,15 @@ mod tests {
         assert_eq!(with(FunctionF32::FloorMod, None), [1.0, 0.5, 0.0, -1.0]);
         assert_eq!(with(FunctionF32::Prelu, None), [1.0, -15.0, f32::MAX, 5.0]);
         assert_eq!(with(FunctionF32::SquaredDifference, None), [1.0, 90.25, f32::INFINITY, 64.0]);
+    }
+
+    #[test]
+    fn what_is_no_number_is_always_the_same() {
+        let (inf, nan) = (f32::INFINITY, f32::from_bits(0xffc0_1234));
+        let p = ArithmeticF32 { function: FunctionF32::Sub, at: row(4), bounds: Some([f32::MIN, f32::MAX]) };
+        let output = f32s([inf, nan, 1.0, inf], [inf, 1.0, nan, 1.0], |a, b| arithmetic_f32(&p, a, b));
+        assert_eq!(output[..3].iter().map(|x| x.to_bits()).max(), Some(f32::NAN.to_bits()));
+        assert_eq!(output[3], f32::MAX);
     }
 
     #[test]

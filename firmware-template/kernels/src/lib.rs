@@ -65,6 +65,6 @@ pub use scaled::{Combination, Side};
 pub use scan::Axis;
 pub use softmax::softmax;
 pub use svdf::SvdfSizes;
-pub use table::{Curve, HardSwish, reciprocal_square_root};
+pub use table::{Curve, Elu, HardSwish, reciprocal_square_root};
 pub use transpose_conv::Scatter;
 pub use unary::UnaryFunction;

@@ -3,6 +3,7 @@
 #[cfg(feature = "serde")]
 use serde::{Deserialize, Serialize};
 
+use crate::arithmetic::settled;
 use crate::fixed_point::{exponential_of_negative, inverse_square_root, logarithm};
 use crate::requant::divide_by_power_of_two;
 use crate::{Requant, view, view_mut, wrong_operands};
@@ -83,7 +84,7 @@ pub fn l2_normalization_f32(p: &L2NormalizationF32, inputs: &[&[i8]], outputs: &
         let norm = libm::sqrtf(row.iter().fold(0.0, |sum, &value| sum + value * value));
         let norm = if norm < EPSILON { EPSILON } else { norm };
         for (out, &value) in out.iter_mut().zip(row) {
-            *out = value / norm;
+            *out = settled(value / norm);
         }
     }
 }
@@ -131,7 +132,7 @@ pub fn log_softmax_f32(p: &LogSoftmaxF32, inputs: &[&[i8]], outputs: &mut [&mut 
         let max = row.iter().fold(f32::MIN, |max, &value| if max < value { value } else { max });
         let log = logarithm_f32(row.iter().fold(0.0, |sum, &value| sum + exponential_f32(value - max)));
         for (out, &value) in out.iter_mut().zip(row) {
-            *out = value - max - log;
+            *out = settled(value - max - log);
         }
     }
 }

@@ -103,6 +103,29 @@ impl HardSwish {
     }
 }
 
+/// ELU, int8: in 32-bit floating point, as LiteRT fills its own table.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Elu {
+    /// The input's scale.
+    pub input_scale: f32,
+    /// The input's zero point.
+    pub input_zero_point: i32,
+    /// The output's scale.
+    pub output_scale: f32,
+    /// The output's zero point.
+    pub output_zero_point: i32,
+}
+
+impl Elu {
+    /// `e^x - 1` below zero, else `x`. The exponential is rounded once, from 64 bits, as good C libraries do.
+    pub fn apply(&self, value: i8) -> i8 {
+        let x = self.input_scale * (i32::from(value) - self.input_zero_point) as f32;
+        let y = if x < 0.0 { libm::exp(f64::from(x)) as f32 - 1.0 } else { x };
+        let steps = libm::roundf(y * (1.0 / self.output_scale));
+        (steps + self.output_zero_point as f32).clamp(-128.0, 127.0) as i8
+    }
+}
+
 /// RSQRT of a number of steps above the zero point, in steps of the output, before its zero point is added. `None` at zero,
 /// which stands for anything close to it, and below, where LiteRT Micro ends the inference.
 pub fn reciprocal_square_root(steps: i32, requant: Requant) -> Option<i32> {
@@ -179,6 +202,13 @@ mod tests {
             let real = x * (x + 3.0).clamp(0.0, 6.0) / 6.0 * 128.0 / 6.0 - 1.0;
             assert!((f64::from(p.apply(value)) - real.min(127.0)).abs() <= 1.0, "{value}");
         }
+    }
+
+    #[test]
+    fn elu_by_hand() {
+        let p = Elu { input_scale: 0.1, input_zero_point: 10, output_scale: 0.05, output_zero_point: -5 };
+        assert_eq!([20, 127, 10, -128].map(|value| p.apply(value)), [15, 127, -5, -25]);
+        assert_eq!(p.apply(0), -18, "e^-1 - 1 = -0.632 is 12.6 steps");
     }
 
     #[test]

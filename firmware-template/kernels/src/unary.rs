@@ -3,6 +3,7 @@
 #[cfg(feature = "serde")]
 use serde::{Deserialize, Serialize};
 
+use crate::arithmetic::settled;
 use crate::quantize::map;
 use crate::{view, view_mut, wrong_operands};
 
@@ -63,7 +64,13 @@ pub struct LogicalNot {
 #[inline]
 pub fn unary(p: &Unary, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
     let ([input], [output]) = (inputs, outputs) else { wrong_operands() };
-    map(p.len, view::<f32>(input), view_mut::<f32>(output), |x| match p.function {
+    map(p.len, view::<f32>(input), view_mut::<f32>(output), |x| settled(of(p.function, x)));
+}
+
+/// The function at `x`.
+#[inline]
+fn of(function: UnaryFunction, x: f32) -> f32 {
+    match function {
         UnaryFunction::Abs => x.abs(),
         UnaryFunction::Neg => -x,
         UnaryFunction::Ceil => libm::ceilf(x),
@@ -86,14 +93,14 @@ pub fn unary(p: &Unary, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
         UnaryFunction::HardSwish => hard_swish(x),
         UnaryFunction::Logistic => logistic(x),
         UnaryFunction::Tanh => libm::tanhf(x),
-    });
+    }
 }
 
 /// Runs a [`LeakyReluF32`]: one input, one output.
 #[inline]
 pub fn leaky_relu_f32(p: &LeakyReluF32, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
     let ([input], [output]) = (inputs, outputs) else { wrong_operands() };
-    map(p.len, view::<f32>(input), view_mut::<f32>(output), |x| if x > 0.0 { x } else { x * p.alpha });
+    map(p.len, view::<f32>(input), view_mut::<f32>(output), |x| settled(if x > 0.0 { x } else { x * p.alpha }));
 }
 
 /// Runs a [`LogicalNot`]: one input and one output of bool.
@@ -174,7 +181,8 @@ mod tests {
 
     #[test]
     fn transcendental_functions_are_those_of_their_names() {
-        let functions: [(UnaryFunction, fn(f64) -> f64); 7] = [
+        type Real = fn(f64) -> f64;
+        let functions: [(UnaryFunction, Real); 7] = [
             (UnaryFunction::Exp, f64::exp),
             (UnaryFunction::Log, |x| x.abs().ln()),
             (UnaryFunction::Sin, f64::sin),

@@ -1,12 +1,12 @@
 //! Activations: RELU, RELU6, `LEAKY_RELU`, PRELU, ELU, `HARD_SWISH`, LOGISTIC, TANH.
 
-use kernels::{Activation, Clamp, LeakyRelu, LeakyReluF32, Op, Prelu, Requant, Sigmoid, UnaryFunction};
+use kernels::{Activation, Clamp, Elu, LeakyRelu, LeakyReluF32, Op, Prelu, Requant, Sigmoid, UnaryFunction};
 
 use super::convert::{is_identity, rescale};
 use super::operand::Operand;
 use super::scaled::{RESCALE, factor, range, scale, symmetric, zero_point};
 use super::site::Site;
-use super::table::{curve, elu as elu_of, hard_swish as hard_swish_of, lookup};
+use super::table::{curve, hard_swish as hard_swish_of, lookup};
 use super::{Fault, Lowered, arithmetic, broadcast, quantize, unary};
 use crate::model::TensorType::{self, Float32, Int8, Int16};
 use crate::model::graph::Options;
@@ -101,8 +101,10 @@ pub(super) fn elu(site: &Site) -> Result<Lowered, Fault> {
     if output.dtype() == Float32 {
         return unary::of(site, UnaryFunction::Elu);
     }
-    let (from, to) = (input.quantization()?, output.quantization()?);
-    Ok(lookup(&input, &output, |value| elu_of(value, from, to)))
+    let ((input_scale, input_zero_point), (output_scale, output_zero_point)) =
+        (input.quantization()?, output.quantization()?);
+    let function = Elu { input_scale, input_zero_point, output_scale, output_zero_point };
+    Ok(lookup(&input, &output, |value| function.apply(value)))
 }
 
 /// `HARD_SWISH`.

@@ -292,7 +292,6 @@ fn unsupported(operator: &Operator) -> Fault {
         let advice = "replace the layer with builtin operators before converting";
         return Fault::new("is a custom operator".to_owned(), advice);
     }
-    let advice =
-        "use CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, AVERAGE_POOL_2D, MAX_POOL_2D, ADD, SOFTMAX or RESHAPE";
+    let advice = "compose it of operators that have one; the page reference/operators of the documentation lists them";
     Fault::new("has no kernel".to_owned(), advice)
 }
