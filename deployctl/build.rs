@@ -1,5 +1,7 @@
 //! Packs the files that an installed binary needs (built-in boards, kernel libraries, templates, the firmware template)
 //! into a table that `src/builtin.rs` includes. Sorted by path; `target` folders are skipped.
+//!
+//! And says which code reads models and computes what they should give: its digest is in the keys of the stages that run it.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,6 +9,8 @@ use std::{env, fs, io};
 
 /// What is packed, relative to the repository's root.
 const ROOTS: [&str; 4] = ["firmware-template", "manifests/boards", "manifests/kernels", "templates"];
+/// Code whose results are artifacts: the model's reader, its lowering, the reference kernels.
+const REFERENCE: [&str; 2] = ["deployctl/src/model", "firmware-template/kernels/src"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let package = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
@@ -19,12 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             collect(&folder, &mut files)?;
         }
     }
-    let mut packed = Vec::new();
-    for file in files {
-        let path = file.strip_prefix(repository)?.to_str().ok_or("a packed path is not UTF-8")?.replace('\\', "/");
-        packed.push((path, file));
-    }
-    packed.sort();
+    let packed = named(files, repository)?;
     let mut table = String::from("&[\n");
     for (path, file) in packed {
         let file = file.to_str().ok_or("the checkout's path is not UTF-8")?;
@@ -32,7 +31,32 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     table.push_str("]\n");
     fs::write(PathBuf::from(env::var("OUT_DIR")?).join("builtin.in"), table)?;
+
+    let mut files = Vec::new();
+    for root in REFERENCE {
+        watch(&repository.join(root));
+        collect(&repository.join(root), &mut files)?;
+    }
+    let mut hasher = blake3::Hasher::new();
+    for (path, file) in named(files, repository)? {
+        for part in [path.as_bytes(), &fs::read(file)?] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+    }
+    println!("cargo::rustc-env=DEPLOYCTL_REFERENCE={}", hasher.finalize().to_hex());
     Ok(())
+}
+
+/// Files with their paths in the repository, sorted by these.
+fn named(files: Vec<PathBuf>, repository: &Path) -> Result<Vec<(String, PathBuf)>, Box<dyn std::error::Error>> {
+    let mut named = Vec::new();
+    for file in files {
+        let path = file.strip_prefix(repository)?.to_str().ok_or("a packed path is not UTF-8")?.replace('\\', "/");
+        named.push((path, file));
+    }
+    named.sort();
+    Ok(named)
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {

@@ -15,6 +15,9 @@ pub struct File {
 
 static FILES: &[File] = include!(concat!(env!("OUT_DIR"), "/builtin.in"));
 
+/// Digest of the sources that read and lower models and compute what they should give: 64 hex digits.
+pub const REFERENCE: &str = env!("DEPLOYCTL_REFERENCE");
+
 /// All packed files, sorted by path.
 pub fn files() -> &'static [File] {
     FILES

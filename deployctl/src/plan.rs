@@ -165,7 +165,8 @@ impl Plan {
 
     fn deployment(&mut self, manifest: &Manifest, materials: &Materials) -> Shared {
         let name = Some(manifest.name.value.as_str());
-        let model = self.add(name, None, stage::Model { file: materials.model.clone() }, vec![]);
+        let model =
+            self.add(name, None, stage::Model { file: materials.model.clone(), reference: builtin::REFERENCE }, vec![]);
         let graph = || input("graph", model, artifact::GRAPH);
         let ports = |ports: &[crate::manifest::Spanned<crate::manifest::Port>]| {
             ports.iter().map(|port| port.value.clone()).collect()
@@ -179,7 +180,7 @@ impl Plan {
             (Vectors::File(_), None) => VectorSource::Random { count: 0, seed: 0 },
         };
         let inputs = vec![graph(), input("steps", model, artifact::STEPS), input("weights", model, artifact::WEIGHTS)];
-        let expect = self.add(name, None, stage::Expect { vectors }, inputs);
+        let expect = self.add(name, None, stage::Expect { vectors, reference: builtin::REFERENCE }, inputs);
         Shared { model, interface, expect }
     }
 

@@ -36,6 +36,8 @@ pub enum VectorSource {
 pub struct Expect {
     /// Where they come from.
     pub vectors: VectorSource,
+    /// Digest of the code that computes what they give.
+    pub reference: &'static str,
 }
 
 impl Stage for Expect {

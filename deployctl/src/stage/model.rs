@@ -12,6 +12,8 @@ use crate::model;
 pub struct Model {
     /// Its content.
     pub file: FileInput,
+    /// Digest of the code that reads and lowers it.
+    pub reference: &'static str,
 }
 
 impl Stage for Model {
