@@ -4,7 +4,7 @@ import math
 import numpy as np
 
 from graph import Quantization
-from registry import F32, I8, I16, I32, U8, entry
+from registry import BOOL, F32, I8, I16, I32, I64, U8, entry
 from weighted import activation, size, window
 
 
@@ -79,7 +79,7 @@ def softmax(g, type):
     g.op("SOFTMAX", [x], [g.add(x.shape, type, quant)], "SoftmaxOptions", beta=g.pick([1.0, 1.0, 0.5, 2.0, g.real(0.1, 8.0)]))
 
 
-@entry("reshape", I8, I16, F32, I32, U8)
+@entry("reshape", I8, I16, F32, I32, U8, I64, BOOL)
 def reshape(g, type):
     x = g.operand(type)
     shape, rest = [], x.size

@@ -35,6 +35,8 @@ NAMES = {
 }
 # Types that a quantization belongs to, with their smallest and largest value.
 QUANTIZED = {Type.INT8: (-128, 127), Type.UINT8: (0, 255), Type.INT16: (-32768, 32767), Type.INT4: (-7, 7)}
+# Zeros, infinities, what is no number, subnormal and large ones, and where exponentials overflow and vanish.
+SPECIAL = np.float32([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-40, -1e-40, 3e38, -3e38, 88.8, -104.0, 1e-8, 65504.0, 1.0])
 # An existing activation larger than this is not used again: operators that grow tensors would grow them for ever.
 LARGE = 600
 
@@ -133,8 +135,8 @@ class Graph:
         return tensor
 
     def shape(self, rank=None, largest=200, dims=(1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16)):
-        """A shape of few elements."""
-        rank = self.whole(1, 4) if rank is None else rank
+        """A shape of few elements, mostly of up to four dimensions."""
+        rank = self.pick([1, 2, 3, 4] * 4 + [5]) if rank is None else rank
         while True:
             shape = [self.pick(dims) for _ in range(rank)]
             if rank == 4 and not self.chance(0.15):
@@ -160,6 +162,7 @@ class Graph:
             def usable(t):
                 return (
                     t.type == type
+                    and (t.quant is None) == (type not in QUANTIZED)
                     and t.constant is None
                     and not t.variable
                     and (t.draw is None or t.draw == (None, None))
@@ -207,10 +210,14 @@ class Graph:
         """Arbitrary values of a type, with its extremes more often than chance has them."""
         size = math.prod(shape)
         if type == Type.FLOAT32:
+            special = low is None and not self.chained and self.chance(0.15)
             low, high = -4.0 if low is None else low, 4.0 if high is None else high
             values = np.float32(low + (high - low) * self.rng.random(size))
             exact = self.rng.random(size) < 0.15
             values[exact] = np.clip(np.round(values[exact] * 2) / 2, low, high)
+            if special:
+                which = self.rng.random(size) < 0.25
+                values[which] = SPECIAL[self.rng.integers(len(SPECIAL), size=size)][which]
             return values.reshape(shape)
         if type == Type.BOOL:
             return (self.rng.random(size) < 0.5).reshape(shape)

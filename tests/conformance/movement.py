@@ -4,7 +4,7 @@ import math
 import numpy as np
 
 from basic import broadcast
-from registry import BOOL, F32, I8, I16, I32, I64, entry
+from registry import BOOL, F32, I8, I16, I32, I64, U8, entry
 
 
 def vector(g, values, type=I32):
@@ -190,7 +190,7 @@ def expand_dims(g, type):
     g.op("EXPAND_DIMS", [x, vector(g, [stated])], [g.like(x, [*x.shape[:axis], 1, *x.shape[axis:]])], "ExpandDimsOptions")
 
 
-@entry("squeeze", F32, I8, I16, I32)
+@entry("squeeze", F32, I8, I16, I32, I64, U8, BOOL)
 def squeeze(g, type):
     x = g.operand(type, rank=(2, 3, 4), fits=lambda shape: 1 in shape and max(shape) > 1)
     ones = [n for n, d in enumerate(x.shape) if d == 1]
@@ -200,13 +200,13 @@ def squeeze(g, type):
     g.op("SQUEEZE", [x], [y], "SqueezeOptions", squeezeDims=stated)
 
 
-@entry("shape", F32, I8, I16, I32)
+@entry("shape", F32, I8, I16, I32, I64, U8, BOOL)
 def shape(g, type):
     x = g.operand(type)
     g.op("SHAPE", [x], [g.output([len(x.shape)], I32)], "ShapeOptions", outType=I32)
 
 
-@entry("broadcast_to", F32, I8, I16, I32)
+@entry("broadcast_to", F32, I8, I16, I32, I64, U8, BOOL)
 def broadcast_to(g, type):
     shape = g.shape()
     x = g.operand(type, shape=broadcast(g, shape))
@@ -334,7 +334,7 @@ def reduce_all(g, type):
     g.op("REDUCE_ALL", [x, vector(g, axes)], [g.output(shape, type)], "ReducerOptions", keepDims=keep)
 
 
-@entry("reverse_v2", F32, I8, I16, I32, BOOL)
+@entry("reverse_v2", F32, I8, I16, I32, I64, U8, BOOL)
 def reverse_v2(g, type):
     x = g.operand(type)
     axes = sorted({g.whole(0, len(x.shape) - 1)})
@@ -349,7 +349,7 @@ def broadcast_args(g, type):
     g.op("BROADCAST_ARGS", [vector(g, shape, type), g.input([len(other)], type, None, 1, 1)], [y])
 
 
-@entry("dynamic_update_slice", F32, I8, I32)
+@entry("dynamic_update_slice", F32, I8, I16, I32)
 def dynamic_update_slice(g, type):
     x = g.operand(type)
     part = g.input([g.whole(1, d) for d in x.shape], type, x.quant)

@@ -12,8 +12,12 @@ use deployctl::emit::{Board, Entry, Files, Input, Library, Model, project};
 use deployctl::library::{Build, Features, Kernel, reference, scratch_bytes, select};
 use deployctl::manifest::{Bytes, Region, RegionKind};
 use deployctl::memory::{MemoryPlan, plan};
-use deployctl::model::Read;
+use deployctl::model::{Read, TensorId};
 use deployctl::model::{Step, digest_all, evaluate, lower, read, vectors};
+
+#[expect(dead_code, clippy::unwrap_used, reason = "the conformance test's, which uses all of it")]
+#[path = "../conformance/archive.rs"]
+mod archive;
 
 const MODELS: [&str; 6] = [
     "kws_ref_model",
@@ -67,18 +71,36 @@ impl Planned {
 
     /// A test for the emitted model crate and the bytes of its inputs: for every vector the output of every operator right
     /// after it.
-    fn check(&self, vectors: u64) -> (String, Vec<u8>) {
+    fn check(&self, vectors: &[Vec<Vec<u8>>]) -> (String, Vec<u8>) {
         let Read { graph, weights } = &self.read;
-        let tensors = || graph.inputs.iter().map(|&id| graph.tensor(id));
         let (mut bytes, mut digests) = (Vec::new(), Vec::new());
-        for vector in 0..vectors {
-            let inputs: Vec<Vec<u8>> =
-                (0..).zip(tensors()).map(|(input, tensor)| vectors::random_tensor(1, vector, input, tensor)).collect();
-            let outputs = evaluate(graph, &self.steps, weights, &inputs).expect("outputs");
+        for inputs in vectors {
+            let outputs = evaluate(graph, &self.steps, weights, inputs).expect("outputs");
             digests.push(outputs.iter().map(|outputs| digest_all(outputs)).collect::<Vec<u64>>());
             bytes.extend(inputs.concat());
         }
         (format!("const WANTED: &[&[u64]] = &{};\n{CHECK}", literal(&digests)), bytes)
+    }
+
+    /// Seeded inputs, `count` sets of them.
+    fn seeded(&self, count: u64) -> Vec<Vec<Vec<u8>>> {
+        let graph = &self.read.graph;
+        let tensors = || (0..).zip(graph.inputs.iter().map(|&id| graph.tensor(id)));
+        let vector =
+            |vector| tensors().map(|(input, tensor)| vectors::random_tensor(1, vector, input, tensor)).collect();
+        (0..count).map(vector).collect()
+    }
+
+    /// The inputs that a case of the conformance corpus comes with, each set before the outputs that it gives.
+    fn recorded(&self, data: &[u8]) -> Vec<Vec<Vec<u8>>> {
+        let graph = &self.read.graph;
+        let size = |id: &TensorId| graph.tensor(*id).bytes();
+        let outputs: usize = graph.operators.iter().flat_map(|operator| &operator.outputs).map(size).sum();
+        let inputs: usize = graph.inputs.iter().map(size).sum();
+        let vector = |mut data: &[u8]| {
+            graph.inputs.iter().map(|id| data.split_off(..size(id)).expect("an input").to_vec()).collect()
+        };
+        data.chunks(inputs + outputs).map(vector).collect()
     }
 }
 
@@ -183,7 +205,7 @@ fn cargo(folder: &Path, arguments: &[&str]) {
 }
 
 /// Emits a model for the host into `folder`, and runs the check there.
-fn run_on_host(planned: &Planned, library: Option<Library<'_>>, vectors: u64, folder: &Path) {
+fn run_on_host(planned: &Planned, library: Option<Library<'_>>, vectors: &[Vec<Vec<u8>>], folder: &Path) {
     let mut files = planned.project(&board(None), library);
     let (test, inputs) = planned.check(vectors);
     files.insert("model/tests/check.rs".into(), test.into_bytes());
@@ -198,7 +220,8 @@ fn every_operator_of_every_model_computes_the_reference_on_the_host() {
     let folder = tempfile::tempdir().expect("a folder");
     for name in MODELS {
         let Some(bytes) = model(name) else { return };
-        run_on_host(&Planned::new(&bytes, reference), None, 2, folder.path());
+        let planned = Planned::new(&bytes, reference);
+        run_on_host(&planned, None, &planned.seeded(2), folder.path());
         let sources = ["model/src/lib.rs", "model/src/parameters.rs"].map(|path| folder.path().join(path));
         let formatted = Command::new("rustfmt").args(["--edition", "2024", "--check"]).args(sources).output();
         let formatted = formatted.expect("rustfmt starts");
@@ -220,7 +243,7 @@ fn every_operator_of_every_model_computes_the_reference_through_cmsis_nn_on_the_
         let Some(bytes) = model(name) else { return };
         // x86-64 takes the library's scalar path.
         let planned = Planned::new(&bytes, |step| select(step, Features { dsp: false, mve: false }).expect("a kernel"));
-        run_on_host(&planned, Some(library), 16, folder.path());
+        run_on_host(&planned, Some(library), &planned.seeded(16), folder.path());
     }
 }
 
@@ -248,4 +271,25 @@ fn firmware_with_cmsis_nn_builds_without_deployctl() {
     let library = Library { name: "cmsis-nn", root: "cmsis-nn-sources", description: &description };
     write(&planned.project(&board(Some("thumbv7em-none-eabihf")), Some(library)), folder.path());
     cargo(folder.path(), &["build", "--release"]);
+}
+
+/// A sample of the generated models that are compared with LiteRT Micro: all operators and types in turn.
+#[test]
+#[ignore = "compiles 50 crates"]
+fn generated_models_compute_the_reference_on_the_host() {
+    const COUNT: usize = 50;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/conformance/corpus.tar.gz");
+    let mut cases = archive::read(&path);
+    cases.retain(|case| {
+        let lowers = |model: Read| lower(&model.graph, &model.weights).iter().all(Result::is_ok);
+        case.data.is_some() && read(&case.model).is_ok_and(lowers)
+    });
+    assert!(cases.len() > COUNT);
+    let folder = tempfile::tempdir().expect("a folder");
+    for case in cases.iter().step_by(cases.len() / COUNT) {
+        println!("{}", case.name);
+        let planned = Planned::new(&case.model, reference);
+        let vectors = planned.recorded(case.data.as_ref().expect("data"));
+        run_on_host(&planned, None, &vectors, folder.path());
+    }
 }

@@ -101,8 +101,8 @@ fn port(node: &Node<'_>, manifest: &Utf8Path) -> Option<Port> {
     Some(Port { name: name?, dtype: dtype?, shape: shape?, quantization: quantization?, labels: labels? })
 }
 
+/// A `shape` without dimensions is a scalar's.
 fn shape(node: &Node<'_>) -> Option<Vec<usize>> {
-    node.need_argument(0, "at least one dimension", "shape 1 49 10 1")?;
     let dimensions: Vec<_> = node.arguments().iter().map(|value| value.integer(1..=MOST_ELEMENTS)).collect();
     let dimensions = dimensions.into_iter().collect::<Option<Vec<i128>>>()?;
     let elements = dimensions.iter().try_fold(1, |product: i128, dimension| product.checked_mul(*dimension));
