@@ -24,3 +24,22 @@ pub fn macs(step: &Step) -> u64 {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kernels::{BatchMatMulF32, Matrices, Op, Product};
+
+    use super::macs;
+    use crate::model::OperatorId;
+    use crate::model::lower::{Call, Step};
+
+    #[test]
+    fn matrix_products_count() {
+        let matrices = Matrices { batch: [0, 0, 6], line: 3, depth: 1 };
+        let at = Product { batches: [1, 1, 5], rows: 2, columns: 4, depth: 3, left: matrices, right: matrices };
+        let call = Call::Op(Op::BatchMatMulF32(BatchMatMulF32 { at }));
+        let (inputs, outputs) = (Vec::new(), Vec::new());
+        let step = Step { operator: OperatorId(0), call, inputs, tables: Vec::new(), outputs, weights: None };
+        assert_eq!(macs(&step), 5 * 2 * 4 * 3);
+    }
+}
