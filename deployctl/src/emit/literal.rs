@@ -80,7 +80,7 @@ impl<'a> ser::Serializer for &'a mut Writer {
     type SerializeTupleStruct = Impossible<Value, Unwritable>;
     type SerializeTupleVariant = Impossible<Value, Unwritable>;
     type SerializeMap = Impossible<Value, Unwritable>;
-    type SerializeStruct = Fields<'a>;
+    type SerializeStruct = Members<'a>;
     type SerializeStructVariant = Impossible<Value, Unwritable>;
 
     plain!(serialize_bool(bool), serialize_i8(i8), serialize_i16(i16), serialize_i32(i32), serialize_i64(i64));
@@ -111,9 +111,9 @@ impl<'a> ser::Serializer for &'a mut Writer {
         Ok(Elements { writer: self, values: Vec::new() })
     }
 
-    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Fields<'a>, Unwritable> {
+    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Members<'a>, Unwritable> {
         self.types.insert(name);
-        Ok(Fields { writer: self, name, fields: Vec::new() })
+        Ok(Members { writer: self, name, fields: Vec::new() })
     }
 
     fn serialize_f64(self, _: f64) -> Result<Value, Unwritable> {
@@ -223,13 +223,13 @@ impl ser::SerializeTuple for Elements<'_> {
 }
 
 /// A struct on its way.
-struct Fields<'a> {
+struct Members<'a> {
     writer: &'a mut Writer,
     name: &'static str,
     fields: Vec<(&'static str, Value)>,
 }
 
-impl ser::SerializeStruct for Fields<'_> {
+impl ser::SerializeStruct for Members<'_> {
     type Ok = Value;
     type Error = Unwritable;
 

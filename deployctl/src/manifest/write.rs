@@ -90,8 +90,8 @@ fn write_into(out: &mut String, graph: &Graph, options: &Init<'_>) -> std::fmt::
 
 fn port(out: &mut String, kind: &str, tensor: &Tensor) -> std::fmt::Result {
     writeln!(out, "    {kind} {} type=\"{}\" {{", quoted(&tensor.name), tensor.dtype.name())?;
-    let shape: String = tensor.shape.iter().map(|dimension| format!(" {dimension}")).collect();
-    writeln!(out, "        shape{shape}")?;
+    let shape: Vec<String> = tensor.shape.iter().map(usize::to_string).collect();
+    writeln!(out, "        {}", ["shape".to_owned()].into_iter().chain(shape).collect::<Vec<_>>().join(" "))?;
     if let Some(Quantization { scales, zero_points, .. }) = &tensor.quantization
         && let ([scale], [zero_point]) = (scales.as_slice(), zero_points.as_slice())
     {

@@ -17,5 +17,5 @@ pub use evaluate::{EvaluateError, evaluate};
 pub use graph::{Graph, Operator, OperatorId, Options, Quantization, Tensor, TensorId, TensorType};
 pub use lower::{Call, Refusal, Step, StepWeights, lower};
 pub use name::short_name;
-pub use number::Number;
+pub use number::{Number, hex};
 pub use read::{Read, ReadError, read};

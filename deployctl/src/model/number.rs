@@ -4,6 +4,16 @@ use std::fmt;
 
 use super::TensorType;
 
+/// Bytes as hexadecimal digits, two each.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut digits, byte| {
+        for digit in [byte >> 4, byte & 15] {
+            digits.extend(char::from_digit(digit.into(), 16));
+        }
+        digits
+    })
+}
+
 /// One element.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Number {
@@ -18,8 +28,10 @@ pub enum Number {
 impl Number {
     /// The element whose bytes these are, least significant first.
     pub fn of(dtype: TensorType, bytes: &[u8]) -> Self {
-        Self::plain(dtype, bytes)
-            .unwrap_or_else(|| Self::Digits(bytes.iter().rev().map(|byte| format!("{byte:02x}")).collect()))
+        Self::plain(dtype, bytes).unwrap_or_else(|| {
+            let most_significant_first: Vec<u8> = bytes.iter().rev().copied().collect();
+            Self::Digits(hex(&most_significant_first))
+        })
     }
 
     fn plain(dtype: TensorType, bytes: &[u8]) -> Option<Self> {

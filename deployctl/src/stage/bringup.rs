@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::gate::evidence::Expectation;
 use crate::manifest::Port;
-use crate::model::{Graph, Number, Tensor, TensorId};
+use crate::model::{Graph, Number, Tensor, TensorId, hex};
 
 /// Most elements of an output that are listed; of more, the largest ones are.
 const LISTED: usize = 16;
@@ -156,7 +156,7 @@ fn answer(tensor: &Tensor, values: &[i8], ports: &[Port], recorded: Option<i64>)
             index,
             label: label(index),
             // As the transcript has it: byte by byte.
-            hex: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+            hex: hex(&bytes),
             number: number.to_string(),
             rank: number.value(),
             value: affine.map(|(scale, zero_point)| real(number.value(), scale, zero_point)),
