@@ -10,20 +10,17 @@
 //!
 //! Every edge below is a field of the later stage's key, by the content of the artifact that it names.
 
+mod fields;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 use deployctl_cache::{FileInput, Graph, Input, StageId, TreeInput};
 
 use crate::builtin;
-use crate::emit;
-use crate::gate::Limits;
 use crate::library::Build;
-use crate::manifest::{Board, Manifest, Runner, Vectors};
-use crate::runner;
-use crate::stage::{
-    self, Crates, Deployment, Named, Project, ProjectLibrary, Runtime, Subject, VectorSource, artifact,
-};
+use crate::manifest::{Board, Manifest, Vectors};
+use crate::stage::{self, Crates, Runtime, VectorSource, artifact};
 use crate::tool::{Gcc, HostLinker, Qemu, Rustc};
 
 /// What a deployment is made of besides its manifest: contents of files, identities of tools.
@@ -191,21 +188,21 @@ impl Plan {
         let steps = || input("steps", shared.model, artifact::STEPS);
         let weights = || input("weights", shared.model, artifact::WEIGHTS);
 
-        let audit = self.add(name, place, audit(manifest, board, found), vec![graph(), steps()]);
+        let audit = self.add(name, place, fields::audit(manifest, board, found), vec![graph(), steps()]);
         let chosen = || input("audit", audit, artifact::AUDIT);
-        let sizes = self.add(name, place, sizes(board, found, runtime), vec![steps(), chosen()]);
+        let sizes = self.add(name, place, fields::sizes(board, found, runtime), vec![steps(), chosen()]);
         let scratch = input("sizes", sizes, artifact::SIZES);
         let memory = self.add(name, place, stage::Memory {}, vec![graph(), steps(), scratch]);
         let placed = || input("memory", memory, artifact::MEMORY);
         let inputs = vec![graph(), steps(), weights(), chosen(), placed()];
-        let emit = self.add(name, place, project(manifest, board, found), inputs);
+        let emit = self.add(name, place, fields::project(manifest, board, found), inputs);
 
         let mut inputs = vec![input("project", emit, "/")];
         if let Some(library) = &found.library {
             let kernels = self.kernels(&manifest.kernels.library.value, board, library, runtime);
             inputs.push(input("kernels", kernels, artifact::ARCHIVE));
         }
-        let compile = self.add(name, place, compile(board, found, runtime), inputs);
+        let compile = self.add(name, place, fields::compile(board, found, runtime), inputs);
         let expectation = || input("expectation", shared.expect, artifact::EXPECTATION);
         let emission = || input("emission", emit, artifact::EMISSION);
         let inputs = vec![
@@ -217,7 +214,7 @@ impl Plan {
             expectation(),
             input("inputs", shared.expect, artifact::INPUTS),
         ];
-        let measure = self.add(name, place, measure(manifest, board, found, runtime), inputs);
+        let measure = self.add(name, place, fields::measure(manifest, board, found, runtime), inputs);
 
         let evidence = || {
             vec![
@@ -230,19 +227,19 @@ impl Plan {
         };
         let mut inputs = evidence();
         inputs.push(input("interface", shared.interface, artifact::INTERFACE));
-        let gate = self.add(name, place, stage::Gate { limits: limits(manifest, board) }, inputs);
+        let gate = self.add(name, place, stage::Gate { limits: fields::limits(manifest, board) }, inputs);
 
         let mut inputs = evidence();
         inputs.extend([emission(), input("verdict", gate, artifact::VERDICT)]);
-        let subject = subject(manifest, board, materials, found);
-        let report = self.add(name, place, report(manifest, subject.clone()), inputs.clone());
+        let subject = fields::subject(manifest, board, materials, found);
+        let report = self.add(name, place, fields::report(manifest, subject.clone()), inputs.clone());
         inputs.extend([
             graph(),
             input("firmware", compile, "/"),
             input("session", measure, artifact::SESSION),
             input("transcript", measure, artifact::TRANSCRIPT),
         ]);
-        let runbook = self.add(name, place, runbook(manifest, board, found, subject), inputs);
+        let runbook = self.add(name, place, fields::runbook(manifest, board, found, subject), inputs);
 
         Planned {
             manifest: index,
@@ -283,159 +280,5 @@ impl Plan {
         let id = self.add(None, Some(&name), stage, vec![]);
         self.kernels.insert(node, id);
         id
-    }
-}
-
-fn audit(manifest: &Manifest, board: &Board, found: &TargetMaterials) -> stage::Audit {
-    stage::Audit {
-        library: manifest.kernels.source.name.clone(),
-        library_runs: found.library.is_some(),
-        features: board.features,
-        policy: manifest.kernels.policy,
-        overrides: manifest.kernels.overrides.iter().map(|found| found.value.clone()).collect(),
-    }
-}
-
-fn sizes(board: &Board, found: &TargetMaterials, runtime: &Runtime) -> stage::Sizes {
-    let tool = found.library.as_ref().map(|library| stage::SizeTool {
-        program: packed("firmware-template/cmsis-nn/csrc/sizes.c"),
-        sources: library.sources.clone(),
-        include: library.build.include.clone(),
-        define: library.build.define.clone(),
-        compiler: library.host.clone(),
-        runtime: runtime.clone(),
-    });
-    stage::Sizes { features: board.features, tool }
-}
-
-fn project(manifest: &Manifest, board: &Board, found: &TargetMaterials) -> stage::Emit {
-    stage::Emit {
-        project: Project { name: manifest.name.value.clone(), version: manifest.version.clone() },
-        board: emit::Board::from(board),
-        template: stage::Template::builtin(),
-        crates: found.crates.digest.clone(),
-        library: found.library.as_ref().map(|library| ProjectLibrary {
-            name: manifest.kernels.library.value.clone(),
-            digest: library.sources.digest().to_string(),
-            build: library.build.clone(),
-        }),
-    }
-}
-
-fn compile(board: &Board, found: &TargetMaterials, runtime: &Runtime) -> stage::Compile {
-    stage::Compile {
-        rust_target: board.rust_target.clone(),
-        rustc: found.rustc.clone(),
-        linker: found.linker.clone(),
-        crates: found.crates.clone(),
-        links_library: found.library.is_some(),
-        runtime: runtime.clone(),
-    }
-}
-
-fn measure(manifest: &Manifest, board: &Board, found: &TargetMaterials, runtime: &Runtime) -> stage::Measure {
-    stage::Measure {
-        runner: board.runner.clone(),
-        qemu: found.qemu.clone(),
-        runs: manifest.regression.runs,
-        runtime: runtime.clone(),
-    }
-}
-
-fn limits(manifest: &Manifest, board: &Board) -> Limits {
-    let gates = &manifest.gates;
-    Limits {
-        budget: manifest.arena.budget.value,
-        headroom: manifest.arena.headroom,
-        policy: (board.runner != Runner::Host).then_some(manifest.kernels.policy),
-        max_mac_share: manifest.kernels.max_mac_share,
-        flash: gates.flash.as_ref().map(|limit| limit.value),
-        stack: gates.stack.as_ref().map(|limit| limit.value),
-        latency: gates.latency.as_ref().map(|limit| limit.value),
-    }
-}
-
-fn subject(manifest: &Manifest, board: &Board, materials: &Materials, found: &TargetMaterials) -> Subject {
-    let named = |name: &str, value: &str| Named { name: name.to_owned(), value: value.to_owned() };
-    let mut tools = vec![named("rustc", found.rustc.version.lines().next().unwrap_or_default())];
-    tools.push(named("firmware crates", &found.crates.digest));
-    if let Some(library) = &found.library {
-        let about = &manifest.kernels.source;
-        tools.push(named(&format!("{} {}", about.name, about.versions), &library.source_digest));
-        tools.push(named("C compiler", &library.cross.version));
-    }
-    if let Some(qemu) = &found.qemu {
-        tools.push(named("emulator", &qemu.version));
-    }
-    Subject {
-        deployment: Deployment {
-            name: manifest.name.value.clone(),
-            version: manifest.version.clone(),
-            owner: manifest.owner.clone(),
-            summary: manifest.summary.clone(),
-        },
-        target: stage::TargetName {
-            board: board.name.clone(),
-            summary: board.summary.clone(),
-            core: board.core.clone(),
-            evidence: match &board.runner {
-                Runner::Host => "host".to_owned(),
-                Runner::Qemu { machine, .. } => format!("emulated (QEMU, {machine})"),
-            },
-        },
-        model: named(
-            &format!("model {}", materials.model.path().file_name().unwrap_or_default()),
-            &materials.model.digest().to_string(),
-        ),
-        tools,
-    }
-}
-
-/// The text of a packed file. `builtin`'s tests know that the ones named here are there.
-fn packed(path: &str) -> String {
-    builtin::get(path).map_or_else(String::new, |file| String::from_utf8_lossy(file.bytes).into_owned())
-}
-
-fn report(manifest: &Manifest, subject: Subject) -> stage::Report {
-    let line = |start: usize| manifest.text[..start.min(manifest.text.len())].matches('\n').count() + 1;
-    let mut lines = BTreeMap::from([
-        ("arena.budget".to_owned(), line(manifest.arena.budget.span.start)),
-        ("kernels.policy".to_owned(), line(manifest.kernels.library.span.start)),
-        ("model".to_owned(), line(manifest.model.written.span.start)),
-        ("regression.vectors".to_owned(), line(manifest.regression.vectors.span.start)),
-    ]);
-    let gates = &manifest.gates;
-    let spans = [
-        ("gates.flash", gates.flash.as_ref().map(|limit| limit.span.start)),
-        ("gates.stack", gates.stack.as_ref().map(|limit| limit.span.start)),
-        ("gates.latency", gates.latency.as_ref().map(|limit| limit.span.start)),
-    ];
-    lines.extend(spans.into_iter().filter_map(|(path, start)| Some((path.to_owned(), line(start?)))));
-    stage::Report { subject, lines, template: packed("templates/gate-report.md") }
-}
-
-fn runbook(manifest: &Manifest, board: &Board, found: &TargetMaterials, subject: Subject) -> stage::Runbook {
-    let named = |name: &str, value: &str| Named { name: name.to_owned(), value: value.to_owned() };
-    stage::Runbook {
-        subject,
-        manifest: manifest.path.strip_prefix(&manifest.root).unwrap_or(&manifest.path).to_string(),
-        owners: vec![
-            named("deployment", &manifest.owner),
-            named("arena", &manifest.arena.owner),
-            named("kernels", &manifest.kernels.owner),
-            named("gates", &manifest.gates.owner),
-        ],
-        contacts: manifest.runbook.clone(),
-        runner: board.runner.clone(),
-        rust_target: board.rust_target.clone(),
-        regions: board.memory.clone(),
-        links_library: found.library.is_some(),
-        outputs: manifest.model.outputs.iter().map(|port| port.value.clone()).collect(),
-        run_command: runner::run_command(&board.runner, artifact::HARNESS, artifact::SESSION),
-        build_command: "cargo build --release --locked --offline".to_owned(),
-        budget: manifest.arena.budget.value,
-        stack_limit: manifest.gates.stack.as_ref().map(|limit| limit.value.max),
-        flash_limit: manifest.gates.flash.as_ref().map(|limit| limit.value.max),
-        template: packed("templates/runbook.md"),
     }
 }

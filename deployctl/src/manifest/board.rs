@@ -142,7 +142,7 @@ pub(super) fn one_text(node: Node<'_>) -> Option<String> {
 /// All arguments as texts; at least one.
 pub(super) fn texts(node: Node<'_>) -> Option<Vec<String>> {
     node.need_argument(0, "at least one text", &format!("{} \"…\"", node.name()))?;
-    let texts: Vec<_> = node.arguments().iter().map(super::decode::Value::text).collect();
+    let texts: Vec<_> = node.arguments().iter().map(super::value::Value::text).collect();
     texts.into_iter().collect()
 }
 

@@ -5,9 +5,10 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::catalog::Catalog;
-use super::decode::{Grammar, Node, Report, Times, Value, check_children};
+use super::decode::{Grammar, Node, Report, Times, check_children};
 use super::error::{Errors, suggest};
 use super::types::{Board, Gates, Manifest, Runbook, Spanned, Target};
+use super::value::Value;
 use super::{board, header, interface, limits, parse, regression, resolve};
 
 const FILE: Grammar = Grammar {

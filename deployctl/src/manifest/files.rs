@@ -6,9 +6,9 @@ use std::io::Read as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::decode::Value;
 use super::error::closest;
 use super::resolve::folder_of;
+use super::value::Value;
 
 /// Largest label file that is read, in bytes.
 const MOST_LABEL_BYTES: u64 = 1 << 20;

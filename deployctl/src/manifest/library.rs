@@ -8,12 +8,13 @@ use camino::{Utf8Component, Utf8Path};
 
 use super::board::{one_text, texts};
 use super::catalog::Entry;
-use super::decode::{Grammar, Node, Report, Times, Value, check_children};
+use super::decode::{Grammar, Node, Report, Times, check_children};
 use super::error::Errors;
 use super::header;
 use super::parse;
 use super::syntax::Syntax;
 use super::types::{Library, Source};
+use super::value::Value;
 
 const FILE: Grammar = Grammar {
     arguments: 0,

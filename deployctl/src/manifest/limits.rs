@@ -3,10 +3,11 @@
 //! Knows limits as people write them; does not compare them with anything.
 
 use super::catalog::Catalog;
-use super::decode::{Grammar, Node, Report, Times, Value};
+use super::decode::{Grammar, Node, Report, Times};
 use super::error::suggest;
 use super::types::{Arena, Gates, Kernels, Library, Limit, Override, Policy, Ratio, Spanned};
 use super::units::{self, UnitError};
+use super::value::Value;
 
 pub(super) const ARENA: Grammar = Grammar { properties: &["budget", "headroom", "owner"], ..Grammar::NOTHING };
 pub(super) const KERNELS: Grammar = Grammar {

@@ -23,6 +23,7 @@ mod resolve;
 mod syntax;
 mod types;
 mod units;
+mod value;
 mod write;
 
 #[cfg(test)]

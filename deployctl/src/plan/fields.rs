@@ -1,0 +1,172 @@
+//! What each stage of a target is told: its fields, from manifest, board and materials.
+//!
+//! A function a stage. What is not named here is in no key.
+
+use std::collections::BTreeMap;
+
+use super::{Materials, TargetMaterials};
+use crate::builtin;
+use crate::emit;
+use crate::gate::Limits;
+use crate::manifest::{Board, Manifest, Runner};
+use crate::runner;
+use crate::stage::{self, Deployment, Named, Project, ProjectLibrary, Runtime, Subject, artifact};
+
+pub(super) fn audit(manifest: &Manifest, board: &Board, found: &TargetMaterials) -> stage::Audit {
+    stage::Audit {
+        library: manifest.kernels.source.name.clone(),
+        library_runs: found.library.is_some(),
+        features: board.features,
+        policy: manifest.kernels.policy,
+        overrides: manifest.kernels.overrides.iter().map(|found| found.value.clone()).collect(),
+    }
+}
+
+pub(super) fn sizes(board: &Board, found: &TargetMaterials, runtime: &Runtime) -> stage::Sizes {
+    let tool = found.library.as_ref().map(|library| stage::SizeTool {
+        program: packed("firmware-template/cmsis-nn/csrc/sizes.c"),
+        sources: library.sources.clone(),
+        include: library.build.include.clone(),
+        define: library.build.define.clone(),
+        compiler: library.host.clone(),
+        runtime: runtime.clone(),
+    });
+    stage::Sizes { features: board.features, tool }
+}
+
+pub(super) fn project(manifest: &Manifest, board: &Board, found: &TargetMaterials) -> stage::Emit {
+    stage::Emit {
+        project: Project { name: manifest.name.value.clone(), version: manifest.version.clone() },
+        board: emit::Board::from(board),
+        template: stage::Template::builtin(),
+        crates: found.crates.digest.clone(),
+        library: found.library.as_ref().map(|library| ProjectLibrary {
+            name: manifest.kernels.library.value.clone(),
+            digest: library.sources.digest().to_string(),
+            build: library.build.clone(),
+        }),
+    }
+}
+
+pub(super) fn compile(board: &Board, found: &TargetMaterials, runtime: &Runtime) -> stage::Compile {
+    stage::Compile {
+        rust_target: board.rust_target.clone(),
+        rustc: found.rustc.clone(),
+        linker: found.linker.clone(),
+        crates: found.crates.clone(),
+        links_library: found.library.is_some(),
+        runtime: runtime.clone(),
+    }
+}
+
+pub(super) fn measure(
+    manifest: &Manifest,
+    board: &Board,
+    found: &TargetMaterials,
+    runtime: &Runtime,
+) -> stage::Measure {
+    stage::Measure {
+        runner: board.runner.clone(),
+        qemu: found.qemu.clone(),
+        runs: manifest.regression.runs,
+        runtime: runtime.clone(),
+    }
+}
+
+pub(super) fn limits(manifest: &Manifest, board: &Board) -> Limits {
+    let gates = &manifest.gates;
+    Limits {
+        budget: manifest.arena.budget.value,
+        headroom: manifest.arena.headroom,
+        policy: (board.runner != Runner::Host).then_some(manifest.kernels.policy),
+        max_mac_share: manifest.kernels.max_mac_share,
+        flash: gates.flash.as_ref().map(|limit| limit.value),
+        stack: gates.stack.as_ref().map(|limit| limit.value),
+        latency: gates.latency.as_ref().map(|limit| limit.value),
+    }
+}
+
+pub(super) fn subject(manifest: &Manifest, board: &Board, materials: &Materials, found: &TargetMaterials) -> Subject {
+    let named = |name: &str, value: &str| Named { name: name.to_owned(), value: value.to_owned() };
+    let mut tools = vec![named("rustc", found.rustc.version.lines().next().unwrap_or_default())];
+    tools.push(named("firmware crates", &found.crates.digest));
+    if let Some(library) = &found.library {
+        let about = &manifest.kernels.source;
+        tools.push(named(&format!("{} {}", about.name, about.versions), &library.source_digest));
+        tools.push(named("C compiler", &library.cross.version));
+    }
+    if let Some(qemu) = &found.qemu {
+        tools.push(named("emulator", &qemu.version));
+    }
+    Subject {
+        deployment: Deployment {
+            name: manifest.name.value.clone(),
+            version: manifest.version.clone(),
+            owner: manifest.owner.clone(),
+            summary: manifest.summary.clone(),
+        },
+        target: stage::TargetName {
+            board: board.name.clone(),
+            summary: board.summary.clone(),
+            core: board.core.clone(),
+            evidence: match &board.runner {
+                Runner::Host => "host".to_owned(),
+                Runner::Qemu { machine, .. } => format!("emulated (QEMU, {machine})"),
+            },
+        },
+        model: named(
+            &format!("model {}", materials.model.path().file_name().unwrap_or_default()),
+            &materials.model.digest().to_string(),
+        ),
+        tools,
+    }
+}
+
+/// The text of a packed file. `builtin`'s tests know that the ones named here are there.
+fn packed(path: &str) -> String {
+    builtin::get(path).map_or_else(String::new, |file| String::from_utf8_lossy(file.bytes).into_owned())
+}
+
+pub(super) fn report(manifest: &Manifest, subject: Subject) -> stage::Report {
+    let line = |start: usize| manifest.text[..start.min(manifest.text.len())].matches('\n').count() + 1;
+    let mut lines = BTreeMap::from([
+        ("arena.budget".to_owned(), line(manifest.arena.budget.span.start)),
+        ("kernels.policy".to_owned(), line(manifest.kernels.library.span.start)),
+        ("model".to_owned(), line(manifest.model.written.span.start)),
+        ("regression.vectors".to_owned(), line(manifest.regression.vectors.span.start)),
+    ]);
+    let gates = &manifest.gates;
+    let spans = [
+        ("gates.flash", gates.flash.as_ref().map(|limit| limit.span.start)),
+        ("gates.stack", gates.stack.as_ref().map(|limit| limit.span.start)),
+        ("gates.latency", gates.latency.as_ref().map(|limit| limit.span.start)),
+    ];
+    lines.extend(spans.into_iter().filter_map(|(path, start)| Some((path.to_owned(), line(start?)))));
+    stage::Report { subject, lines, template: packed("templates/gate-report.md") }
+}
+
+pub(super) fn runbook(manifest: &Manifest, board: &Board, found: &TargetMaterials, subject: Subject) -> stage::Runbook {
+    let named = |name: &str, value: &str| Named { name: name.to_owned(), value: value.to_owned() };
+    stage::Runbook {
+        subject,
+        manifest: manifest.path.strip_prefix(&manifest.root).unwrap_or(&manifest.path).to_string(),
+        owners: vec![
+            named("deployment", &manifest.owner),
+            named("arena", &manifest.arena.owner),
+            named("kernels", &manifest.kernels.owner),
+            named("gates", &manifest.gates.owner),
+        ],
+        contacts: manifest.runbook.clone(),
+        runner: board.runner.clone(),
+        rust_target: board.rust_target.clone(),
+        regions: board.memory.clone(),
+        links_library: found.library.is_some(),
+        outputs: manifest.model.outputs.iter().map(|port| port.value.clone()).collect(),
+        run_command: runner::run_command(&board.runner, artifact::HARNESS, artifact::SESSION),
+        build_command: "cargo build --release --locked --offline".to_owned(),
+        budget: manifest.arena.budget.value,
+        stack_limit: manifest.gates.stack.as_ref().map(|limit| limit.value.max),
+        flash_limit: manifest.gates.flash.as_ref().map(|limit| limit.value.max),
+        template: packed("templates/runbook.md"),
+    }
+}
