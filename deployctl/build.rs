@@ -9,8 +9,15 @@ use std::{env, fs, io};
 
 /// What is packed, relative to the repository's root.
 const ROOTS: [&str; 4] = ["firmware-template", "manifests/boards", "manifests/kernels", "templates"];
-/// Code whose results are artifacts: the model's reader, its lowering, the reference kernels.
-const REFERENCE: [&str; 2] = ["deployctl/src/model", "firmware-template/kernels/src"];
+/// Code whose results are artifacts: the model's reader, its lowering, the reference kernels with what they depend on,
+/// vectors.
+const REFERENCE: [&str; 5] = [
+    "deployctl/src/model",
+    "deployctl/src/vectors.rs",
+    "deployctl/tflite-flatbuffers/src",
+    "firmware-template/kernels",
+    "firmware-template/Cargo.lock",
+];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let package = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
@@ -34,8 +41,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut files = Vec::new();
     for root in REFERENCE {
-        watch(&repository.join(root));
-        collect(&repository.join(root), &mut files)?;
+        let root = repository.join(root);
+        watch(&root);
+        if root.is_file() {
+            files.push(root);
+        } else {
+            collect(&root, &mut files)?;
+        }
     }
     let mut hasher = blake3::Hasher::new();
     for (path, file) in named(files, repository)? {

@@ -4,7 +4,8 @@ use kernels::{BatchMatMul, BatchMatMulF32, Op, TransposeConv, TransposeConvF32};
 
 use crate::model::lower::{Call, Step};
 
-/// Multiply-accumulates of a step, with those on padding and behind an output's edge counted; zero for operators that are not products.
+/// Multiply-accumulates of a step, with those on padding and behind an output's edge counted; zero for operators that are
+/// not products.
 pub fn macs(step: &Step) -> u64 {
     let product =
         |factors: &[usize]| factors.iter().fold(1_u64, |product, &factor| product.saturating_mul(factor as u64));

@@ -158,7 +158,7 @@ fn answer(tensor: &Tensor, values: &[i8], ports: &[Port], recorded: Option<i64>)
             // As the transcript has it: byte by byte.
             hex: hex(&bytes),
             number: number.to_string(),
-            rank: number.value(),
+            rank: if number.value().is_nan() { f64::NEG_INFINITY } else { number.value() },
             value: affine.map(|(scale, zero_point)| real(number.value(), scale, zero_point)),
         }
     };

@@ -60,7 +60,7 @@ impl Stage for Compile {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn fields(&self) -> Fields {

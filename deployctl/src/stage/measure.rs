@@ -191,7 +191,7 @@ impl<'a> Bench<'a> {
                 .zip(&expected.operators)
                 .position(|(seen, expected)| format!("{seen:016x}") != *expected);
             if let Some(operator) = wrong {
-                return self.locate(seen.vector, operator);
+                return self.locate(seen.vector, operator).map(Some);
             }
             for (index, bytes) in seen.outputs.iter().chain(&seen.invoke_outputs).enumerate() {
                 let output = index % expected.outputs.len().max(1);
@@ -207,7 +207,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Has the target send the operator's output tensors, and finds the element.
-    fn locate(&self, vector: usize, operator: usize) -> Result<Option<Difference>, RunnerError> {
+    fn locate(&self, vector: usize, operator: usize) -> Result<Difference, RunnerError> {
         let found =
             runner::dump(self.runtime, &self.harness, &self.session, vector, operator, self.runtime.target_limit)?;
         let expected = model::evaluate(&self.graph, &self.steps, &self.weights, &self.session.vectors[vector])
@@ -217,17 +217,15 @@ impl<'a> Bench<'a> {
         let step = &self.steps[operator];
         let mut rest = signed(&found);
         let mut first = None;
-        let mut agreeing = None;
+        // Tensors that agree when they are asked for again are nondeterminism; element 0 then stands for the whole.
+        let nothing = difference_at(&self.graph, &self.steps, vector, step.outputs[0], 0, &[], &[]);
         for (&tensor, expected) in step.outputs.iter().zip(&expected) {
             let tail = rest.split_off(rest.len().min(expected.len()));
             let expected = signed(expected);
             first = first.or_else(|| first_difference(&self.graph, &self.steps, vector, tensor, &expected, &rest));
-            // A tensor that agrees when it is asked for again is nondeterminism; element 0 then stands for the whole.
-            let any = || difference_at(&self.graph, &self.steps, vector, tensor, 0, &expected, &rest);
-            agreeing = agreeing.or_else(|| Some(any()));
             rest = tail;
         }
-        Ok(first.or(agreeing).map(|place| Difference { operator: Some(step.operator), ..place }))
+        Ok(Difference { operator: Some(step.operator), ..first.unwrap_or(nothing) })
     }
 
     /// The first vector whose runs differ among themselves.

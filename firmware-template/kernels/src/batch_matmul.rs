@@ -1,5 +1,6 @@
 //! BATCH_MATMUL: int8, int16 and float32, either operand transposed or not, batches broadcast.
 
+use crate::arithmetic::settled;
 use crate::bytes::{Element, view, view_mut, wrong_operands};
 use crate::{Activation, Requant};
 
@@ -91,7 +92,7 @@ pub fn batch_mat_mul(p: &BatchMatMul, inputs: &[&[i8]], outputs: &mut [&mut [i8]
 pub fn batch_mat_mul_f32(p: &BatchMatMulF32, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
     let ([left, right], [output]) = (inputs, outputs) else { wrong_operands() };
     let add = |sum: f32, a: f32, b: f32| sum + a * b;
-    each(&p.at, view::<f32>(left), view::<f32>(right), view_mut::<f32>(output), add, |sum| sum);
+    each(&p.at, view::<f32>(left), view::<f32>(right), view_mut::<f32>(output), add, settled);
 }
 
 fn each<T: Copy, A: Copy + Default>(

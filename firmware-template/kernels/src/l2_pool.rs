@@ -1,5 +1,6 @@
 //! L2_POOL_2D: float32.
 
+use crate::arithmetic::settled;
 use crate::bytes::{view, view_mut, wrong_operands};
 use crate::window::Window;
 use crate::{Dims, Extent};
@@ -46,7 +47,7 @@ pub fn l2_pool(p: &L2Pool, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
         }
         let root = libm::sqrtf(sum / count as f32);
         let root = if root < p.min { p.min } else { root };
-        *place = if root > p.max { p.max } else { root };
+        *place = settled(if root > p.max { p.max } else { root });
     }
 }
 

@@ -3,6 +3,7 @@
 //! Elements are folded in the order in which they lie, which for float32 is part of the result.
 
 use crate::Requant;
+use crate::arithmetic::settled;
 use crate::bytes::{Element, view, view_mut, wrong_operands};
 
 /// A dimension, or adjacent ones that are all kept or all folded.
@@ -82,9 +83,9 @@ pub fn reduce(p: &Reduce, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
             let last = |sum| whole(sum, -32_768, 32_767) as i16;
             each(p, view::<i16>(input), view_mut::<i16>(output), 0, add, last);
         }
-        (Element::F32, Fold::Sum) => each(p, view(input), view_mut(output), 0.0, |a: f32, b: f32| a + b, |sum| sum),
+        (Element::F32, Fold::Sum) => each(p, view(input), view_mut(output), 0.0, |a: f32, b: f32| a + b, settled),
         (Element::F32, Fold::Mean) => {
-            each(p, view(input), view_mut(output), 0.0, |a: f32, b: f32| a + b, |sum| sum / count as f32);
+            each(p, view(input), view_mut(output), 0.0, |a: f32, b: f32| a + b, |sum| settled(sum / count as f32));
         }
         (Element::I8, Fold::Max) => each(p, input, output, i8::MIN, larger, |value| value),
         (Element::I8, Fold::Min) => each(p, input, output, i8::MAX, smaller, |value| value),
@@ -173,6 +174,19 @@ mod tests {
         assert_eq!(output, [101, 96]);
         reduce(&Reduce { rescale, ..of(Element::I8, Fold::Sum, false) }, &[&[127; 6]], &mut [&mut output]);
         assert_eq!(output, [127, 127]);
+    }
+
+    /// x86 and Arm make different bits of it.
+    #[test]
+    fn what_is_no_number_has_the_same_bits_everywhere() {
+        let (mut input, mut output) = ([0; 3], [0; 1]);
+        let values = [f32::INFINITY, f32::NEG_INFINITY, 0.0, 1.0, 2.0, 3.0];
+        view_mut::<f32>(words_as_i8_mut(&mut input)).copy_from_slice(&values);
+        for fold in [Fold::Sum, Fold::Mean] {
+            let p = of(Element::F32, fold, false);
+            reduce(&p, &[words_as_i8(&input)], &mut [words_as_i8_mut(&mut output)]);
+            assert_eq!(view::<f32>(words_as_i8(&output))[0].to_bits(), f32::NAN.to_bits());
+        }
     }
 
     #[test]

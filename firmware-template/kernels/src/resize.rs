@@ -4,6 +4,7 @@
 //! fixed point with 10 fraction bits. All roundings of positions are towards zero or of values that are not negative.
 
 use crate::Extent;
+use crate::arithmetic::settled;
 use crate::bytes::{view, view_mut, wrong_operands};
 
 /// RESIZE_NEAREST_NEIGHBOR. Bytes, of any type.
@@ -158,10 +159,12 @@ pub fn resize_bilinear_f32(p: &ResizeBilinearF32, inputs: &[&[i8]], outputs: &mu
                 let (a, b) = (pixel(rows.low, columns.low), pixel(rows.high, columns.low));
                 let (c, d) = (pixel(rows.low, columns.high), pixel(rows.high, columns.high));
                 for (channel, place) in place.iter_mut().enumerate() {
-                    *place = a[channel] * rows.weights[0] * columns.weights[0]
-                        + b[channel] * rows.weights[1] * columns.weights[0]
-                        + c[channel] * rows.weights[0] * columns.weights[1]
-                        + d[channel] * rows.weights[1] * columns.weights[1];
+                    *place = settled(
+                        a[channel] * rows.weights[0] * columns.weights[0]
+                            + b[channel] * rows.weights[1] * columns.weights[0]
+                            + c[channel] * rows.weights[0] * columns.weights[1]
+                            + d[channel] * rows.weights[1] * columns.weights[1],
+                    );
                 }
             }
         }

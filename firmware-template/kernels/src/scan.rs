@@ -1,5 +1,6 @@
 //! Along one axis: ARG_MAX, ARG_MIN and CUMSUM.
 
+use crate::arithmetic::settled;
 use crate::bytes::{Element, view, view_mut, wrong_operands};
 use crate::{Activation, Requant};
 
@@ -111,7 +112,7 @@ pub fn cumulative_sum_f32(p: &CumulativeSumF32, inputs: &[&[i8]], outputs: &mut 
         for element in p.axis.line(first, p.reverse) {
             let before = sum;
             sum += input[element];
-            output[element] = if p.exclusive { before } else { sum };
+            output[element] = settled(if p.exclusive { before } else { sum });
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use core::ops::Range;
 
+use crate::arithmetic::settled;
 use crate::bytes::{Element, view, view_mut, wrong_operands};
 use crate::{Activation, Dims, Extent, Requant};
 
@@ -110,7 +111,7 @@ pub fn transpose_conv_f32(p: &TransposeConvF32, inputs: &[&[i8]], outputs: &mut 
     gather(&p.at, view::<f32>(input), view::<f32>(filter), add, |index, channel, sum| {
         let sum = bias.get(channel).map_or(sum, |bias| sum + bias);
         let sum = if sum < p.min { p.min } else { sum };
-        output[index] = if sum > p.max { p.max } else { sum };
+        output[index] = settled(if sum > p.max { p.max } else { sum });
     });
 }
 

@@ -10,7 +10,7 @@ use crate::model::{TensorType, builtin};
 
 const PLAIN: &str = "leave the quantization of int32 tensors out, or use int8";
 
-/// ADD. Int8 has a kernel of its own, where operands are activations of at most four dimensions.
+/// ADD. Int8 has a kernel of its own, for operands of at most four dimensions.
 pub(super) fn add(site: &Site, activation: FusedActivation) -> Result<Lowered, Fault> {
     match site.result(0)?.dtype() {
         TensorType::Int8 => match unweighted::add(site, activation) {

@@ -283,6 +283,10 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
         "TRANSPOSE_CONV" => product::transpose_conv(site),
         "UNPACK" => join::unpack(site),
         "ZEROS_LIKE" => fill::zeros_like(site),
+        "SVDF" | "UNIDIRECTIONAL_SEQUENCE_LSTM" | "VAR_HANDLE" | "READ_VARIABLE" | "ASSIGN_VARIABLE" => {
+            let advice = "make the state an input and an output of the model";
+            Err(Fault::new("keeps state from one inference to the next".to_owned(), advice))
+        }
         _ => Err(unsupported(site.operator)),
     }
 }

@@ -136,7 +136,8 @@ impl<'a> Operand<'a> {
             TensorType::Int8 => -128..=127,
             TensorType::Uint8 => 0..=255,
             TensorType::Int16 => -32_768..=32_767,
-            _ => i64::from(i32::MIN)..=i64::from(i32::MAX),
+            // Kernels take the negative of it.
+            _ => i64::from(-i32::MAX)..=i64::from(i32::MAX),
         };
         let Some(quantization) = &self.tensor.quantization else {
             return Err(Fault::at(self.id, "has a tensor without quantization".to_owned(), INT8));
