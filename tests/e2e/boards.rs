@@ -35,6 +35,7 @@ fn microbit() {
 }
 
 #[test]
+#[ignore = "one of each kind of core is enough for the plain run; `tests/all --full` has all"]
 fn mps2_an385() {
     runs_on("mps2-an385");
 }
@@ -45,11 +46,13 @@ fn mps2_an386() {
 }
 
 #[test]
+#[ignore = "one of each kind of core is enough for the plain run; `tests/all --full` has all"]
 fn mps2_an500() {
     runs_on("mps2-an500");
 }
 
 #[test]
+#[ignore = "one of each kind of core is enough for the plain run; `tests/all --full` has all"]
 fn mps2_an505() {
     runs_on("mps2-an505");
 }
