@@ -28,10 +28,9 @@ fn mistakes_have_a_line_and_a_next_step() {
         &space,
         "target \"host\"",
         "target \"hots\"",
-        &one(
-            "line 21: there is no board `hots` -> did you mean `host`? Known here: `host`, `microbit`, `mps2-an385`, `mps2-an386`, `mps2-an500`, `mps2-an505`, `mps3-an547`; \
-             a file `manifests/boards/NAME.kdl` adds one",
-        ),
+        &one("line 21: there is no board `hots` -> did you mean `host`? Known here: `host`, `microbit`, \
+             `mps2-an385`, `mps2-an386`, `mps2-an500`, `mps2-an505`, `mps3-an547`; \
+             a file `manifests/boards/NAME.kdl` adds one"),
     );
     check(
         &space,

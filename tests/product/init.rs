@@ -51,7 +51,8 @@ fn the_owner_is_asked_of_git() {
 #[test]
 fn an_unknown_board_is_answered_with_the_known_ones() {
     let said = space().complaint(&["init", "sample.tflite", "--board", "mps2-an368", "--owner", "me"]);
-    let expected = "2: there is no board `mps2-an368`\n-> did you mean `mps2-an386`? Known here: `host`, `microbit`, `mps2-an385`, `mps2-an386`, `mps2-an500`, `mps2-an505`, `mps3-an547`; \
+    let expected = "2: there is no board `mps2-an368`\n-> did you mean `mps2-an386`? Known here: `host`, `microbit`, \
+                    `mps2-an385`, `mps2-an386`, `mps2-an500`, `mps2-an505`, `mps3-an547`; \
                     a project adds its own in `manifests/boards/NAME.kdl`";
     assert_eq!(said, expected);
 }
