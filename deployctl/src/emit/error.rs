@@ -29,6 +29,16 @@ pub enum EmitError {
         /// What is wrong.
         problem: &'static str,
     },
+    /// A kernel's parameters cannot be written as Rust.
+    #[error(
+        "op:{operator}: its parameters cannot be written: {problem}: this is a fault of deployctl, report it with the model"
+    )]
+    Parameters {
+        /// Position of the step.
+        operator: usize,
+        /// What is wrong.
+        problem: String,
+    },
     /// Steps, kernels and scratch do not go together.
     #[error(
         "{steps} steps, but {kernels} kernels and {scratch} scratch entries: this is a fault of deployctl, report it"

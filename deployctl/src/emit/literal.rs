@@ -20,8 +20,8 @@ pub(super) struct Literal {
     pub(super) types: BTreeSet<&'static str>,
 }
 
-/// The parameters of a step, `None` where it has none.
-pub(super) fn literal(call: &Call) -> Option<Literal> {
+/// The parameters of a step, `None` where it has none; or what in them has no literal.
+pub(super) fn literal(call: &Call) -> Result<Option<Literal>, String> {
     let mut writer = Writer::default();
     let value = match call {
         Call::Conv2d(p) => p.serialize(&mut writer),
@@ -30,15 +30,14 @@ pub(super) fn literal(call: &Call) -> Option<Literal> {
         Call::AveragePool2d(p) | Call::MaxPool2d(p) => p.serialize(&mut writer),
         Call::Add(p) => p.serialize(&mut writer),
         Call::Softmax(p) => p.serialize(&mut writer),
-        Call::Reshape => return None,
+        Call::Reshape => return Ok(None),
         Call::Op(op) => Op::parameters(op, &mut writer),
     };
+    let types = writer.types;
     match value {
-        Ok(Value::Struct(name, fields)) => {
-            Some(Literal { name, value: Value::Struct(name, fields), types: writer.types })
-        }
-        // Parameters are structs of numbers, flags, enums and arrays; a test holds every operator to that.
-        _ => None,
+        Ok(value @ Value::Struct(name, _)) => Ok(Some(Literal { name, value, types })),
+        Ok(value) => Err(format!("`{}` is no struct", value.flat())),
+        Err(Unwritable(problem)) => Err(problem),
     }
 }
 

@@ -18,7 +18,7 @@ const WIDTH: usize = 120;
 pub(super) fn library(model: &Model<'_>, data: &Data) -> Result<String, EmitError> {
     let functions: Vec<Function> =
         (0..model.steps.len()).map(|position| function(model, data, position)).collect::<Result<_, _>>()?;
-    let mut text = header(model, data.module(model).is_some());
+    let mut text = header(model, data.module(model).is_some(), &functions);
     text += &interface(model)?;
     text += &operators(model, &functions)?;
     text += &invoke(&functions);
@@ -32,13 +32,12 @@ pub(super) fn library(model: &Model<'_>, data: &Data) -> Result<String, EmitErro
 struct Function {
     name: String,
     text: String,
+    /// Types of the `kernels` crate that it names.
+    types: BTreeSet<&'static str>,
 }
 
-fn header(model: &Model<'_>, constants: bool) -> String {
-    let mut used = BTreeSet::new();
-    for step in model.steps {
-        used.extend(literal(&step.call).into_iter().flat_map(|literal| literal.types));
-    }
+fn header(model: &Model<'_>, constants: bool, functions: &[Function]) -> String {
+    let used: BTreeSet<&str> = functions.iter().flat_map(|function| &function.types).copied().collect();
     let used: Vec<&str> = used.into_iter().collect();
     let line = format!("use kernels::{{{}}};\n", used.join(", "));
     let types = match used.len() {
@@ -187,9 +186,10 @@ fn function(model: &Model<'_>, data: &Data, position: usize) -> Result<Function,
     let operator = &model.graph.operators[step.operator.0].name;
     let function = format!("op_{position}_{}", identifier(operator));
     let head = description(model, position);
-    let Some(parameters) = literal(&step.call) else {
+    let parameters = literal(&step.call).map_err(|problem| EmitError::Parameters { operator: position, problem })?;
+    let Some(parameters) = parameters else {
         let text = format!("{head}fn {function}(_arena: &mut Arena) {{}}\n");
-        return Ok(Function { name: function, text });
+        return Ok(Function { name: function, text, types: BTreeSet::new() });
     };
     let mut slices = Slices::default();
     let arguments = match step.call {
@@ -203,7 +203,7 @@ fn function(model: &Model<'_>, data: &Data, position: usize) -> Result<Function,
         model.kernels[position].function,
         arguments,
     );
-    Ok(Function { name: function, text })
+    Ok(Function { name: function, text, types: parameters.types })
 }
 
 /// Weights, inputs, output and scratch, one after the other.

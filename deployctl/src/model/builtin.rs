@@ -49,6 +49,8 @@ pub const DEPTHWISE_CONV_2D: i32 = 4;
 pub const FULLY_CONNECTED: i32 = 9;
 /// Code of `L2_NORMALIZATION`.
 pub const L2_NORMALIZATION: i32 = 11;
+/// Code of `L2_POOL_2D`.
+pub const L2_POOL_2D: i32 = 12;
 /// Code of `MAX_POOL_2D`.
 pub const MAX_POOL_2D: i32 = 17;
 /// Code of `MUL`.

@@ -45,6 +45,12 @@ pub enum EvaluateError {
         /// Name of the tensor.
         name: String,
     },
+    /// A step with another number of tensors than its kernel takes.
+    #[error("operator {operator} has other tensors than its kernel takes; lower the graph again")]
+    Operands {
+        /// The operator's index.
+        operator: usize,
+    },
     /// Activations that are too large to keep.
     #[error("the model's activations are more than {MAX_BYTES} bytes; use a smaller model")]
     TooLarge,
@@ -82,8 +88,7 @@ struct Values<'a> {
 }
 
 impl Values<'_> {
-    fn input(&self, step: &Step, argument: usize) -> Result<&[i8], EvaluateError> {
-        let id = step.inputs[argument];
+    fn input(&self, step: &Step, id: TensorId) -> Result<&[i8], EvaluateError> {
         let name = || self.graph.tensor(id).name.clone();
         self.tensors[id.0]
             .as_ref()
@@ -136,29 +141,25 @@ fn run(values: &Values, step: &Step) -> Result<Vec<Buffer>, EvaluateError> {
     let mut buffers: Vec<Buffer> =
         step.outputs.iter().map(|&id| Buffer::zeroed(values.graph.tensor(id).bytes())).collect();
     let mut outputs: Vec<&mut [i8]> = buffers.iter_mut().map(Buffer::bytes_mut).collect();
-    if let Call::Op(op) = &step.call {
-        let tables: Vec<Buffer> = step.tables.iter().map(|table| Buffer::of(table)).collect();
-        let inputs = (0..step.inputs.len()).map(|argument| values.input(step, argument));
-        let inputs: Vec<&[i8]> =
-            inputs.chain(tables.iter().map(|table| Ok(table.bytes()))).collect::<Result<_, _>>()?;
-        op.run(&inputs, &mut outputs);
-        return Ok(buffers);
-    }
-    let input = values.input(step, 0)?;
+    let tables: Vec<Buffer> = step.tables.iter().map(|table| Buffer::of(table)).collect();
+    let inputs = step.inputs.iter().map(|&id| values.input(step, id));
+    let inputs: Vec<&[i8]> = inputs.chain(tables.iter().map(|table| Ok(table.bytes()))).collect::<Result<_, _>>()?;
     let constants = step.weights.as_ref().map(|weights| constants(values, weights)).transpose()?.unwrap_or_default();
-    let [output] = outputs.as_mut_slice() else {
-        return Err(EvaluateError::Steps { operator: step.operator.0, name: String::new() });
-    };
-    match &step.call {
-        Call::Conv2d(p) => kernels::conv_2d(p, &constants.view(step), input, output),
-        Call::DepthwiseConv2d(p) => kernels::depthwise_conv_2d(p, &constants.view(step), input, output),
-        Call::FullyConnected(p) => kernels::fully_connected(p, &constants.view(step), input, output),
-        Call::AveragePool2d(p) => kernels::average_pool_2d(p, input, output),
-        Call::MaxPool2d(p) => kernels::max_pool_2d(p, input, output),
-        Call::Add(p) => kernels::add(p, input, values.input(step, 1)?, output),
-        Call::Softmax(p) => kernels::softmax(p, input, output),
-        Call::Reshape => output.copy_from_slice(input),
-        Call::Op(_) => {}
+    match (&step.call, inputs.as_slice(), outputs.as_mut_slice()) {
+        (Call::Op(op), inputs, outputs) => op.run(inputs, outputs),
+        (Call::Conv2d(p), [input], [output]) => kernels::conv_2d(p, &constants.view(step), input, output),
+        (Call::DepthwiseConv2d(p), [input], [output]) => {
+            kernels::depthwise_conv_2d(p, &constants.view(step), input, output);
+        }
+        (Call::FullyConnected(p), [input], [output]) => {
+            kernels::fully_connected(p, &constants.view(step), input, output);
+        }
+        (Call::AveragePool2d(p), [input], [output]) => kernels::average_pool_2d(p, input, output),
+        (Call::MaxPool2d(p), [input], [output]) => kernels::max_pool_2d(p, input, output),
+        (Call::Add(p), [a, b], [output]) => kernels::add(p, a, b, output),
+        (Call::Softmax(p), [input], [output]) => kernels::softmax(p, input, output),
+        (Call::Reshape, [input], [output]) => output.copy_from_slice(input),
+        _ => return Err(EvaluateError::Operands { operator: step.operator.0 }),
     }
     Ok(buffers)
 }

@@ -274,10 +274,6 @@ pub enum Options {
         stride: [i32; 2],
         activation: FusedActivation,
     },
-    Svdf {
-        rank: i32,
-        activation: FusedActivation,
-    },
     /// Options that are a fused activation and nothing else: MUL, SUB, DIV, `L2_NORMALIZATION`.
     Fused {
         activation: FusedActivation,

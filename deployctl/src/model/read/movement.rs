@@ -27,7 +27,15 @@ pub(super) fn options(site: &Site<'_>, code: i32) -> Result<Options, ReadError> 
                 adj_y: table.is_some_and(|table| table.adj_y()),
             })
         }
-        "L2_POOL_2D" | "TRANSPOSE_CONV" | "SVDF" => windows(site, code),
+        "TRANSPOSE_CONV" => {
+            let options = site.operator.builtin_options_as_transpose_conv_options();
+            let options = options.ok_or_else(|| site.other_options(code))?;
+            Ok(Options::TransposeConv {
+                padding: padding(site, options.padding())?,
+                stride: [options.stride_h(), options.stride_w()],
+                activation: activation(site, options.fused_activation_function())?,
+            })
+        }
         _ => Ok(Options::Other),
     }
 }
@@ -107,35 +115,6 @@ fn images(site: &Site<'_>, code: i32) -> Result<Options, ReadError> {
         "DEPTH_TO_SPACE" => {
             let table = site.present(operator.builtin_options_as_depth_to_space_options(), code)?;
             Options::Blocks { block_size: table.map_or(0, |table| table.block_size()) }
-        }
-        _ => Options::Other,
-    })
-}
-
-fn windows(site: &Site<'_>, code: i32) -> Result<Options, ReadError> {
-    let operator = &site.operator;
-    Ok(match builtin::name(code).unwrap_or_default() {
-        "L2_POOL_2D" => {
-            let options = operator.builtin_options_as_pool_2_doptions().ok_or_else(|| site.other_options(code))?;
-            Options::Pool2d {
-                padding: padding(site, options.padding())?,
-                stride: [options.stride_h(), options.stride_w()],
-                window: [options.filter_height(), options.filter_width()],
-                activation: activation(site, options.fused_activation_function())?,
-            }
-        }
-        "TRANSPOSE_CONV" => {
-            let options = operator.builtin_options_as_transpose_conv_options();
-            let options = options.ok_or_else(|| site.other_options(code))?;
-            Options::TransposeConv {
-                padding: padding(site, options.padding())?,
-                stride: [options.stride_h(), options.stride_w()],
-                activation: activation(site, options.fused_activation_function())?,
-            }
-        }
-        "SVDF" => {
-            let options = operator.builtin_options_as_svdfoptions().ok_or_else(|| site.other_options(code))?;
-            Options::Svdf { rank: options.rank(), activation: activation(site, options.fused_activation_function())? }
         }
         _ => Options::Other,
     })

@@ -109,7 +109,7 @@ fn options(site: &Site<'_>, code: i32) -> Result<Options, ReadError> {
                 keep_num_dims: options.keep_num_dims(),
             }
         }
-        builtin::AVERAGE_POOL_2D | builtin::MAX_POOL_2D => {
+        builtin::AVERAGE_POOL_2D | builtin::L2_POOL_2D | builtin::MAX_POOL_2D => {
             let options = operator.builtin_options_as_pool_2_doptions().ok_or_else(missing)?;
             Options::Pool2d {
                 padding: padding(site, options.padding())?,
