@@ -4,10 +4,11 @@ use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
 
 use camino::Utf8PathBuf;
-use deployctl::tool::{Cancel, Supervisor, supervise};
+use deployctl::tool::{Cancel, RUSTC_ARGUMENTS, Supervisor, supervise, wrap};
 
 fn main() -> ExitCode {
-    if let Some(code) = supervise(std::env::args_os()) {
+    let hidden = || wrap(std::env::args_os(), std::env::var_os(RUSTC_ARGUMENTS));
+    if let Some(code) = supervise(std::env::args_os()).or_else(hidden) {
         return ExitCode::from(code);
     }
     let (cancel, engine_cancel) = (Cancel::default(), deployctl_cache::Cancel::default());

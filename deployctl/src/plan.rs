@@ -20,7 +20,7 @@ use deployctl_cache::{FileInput, Graph, Input, StageId, TreeInput};
 use crate::builtin;
 use crate::library::Build;
 use crate::manifest::{Board, Manifest, Vectors};
-use crate::stage::{self, Crates, Runtime, VectorSource, artifact};
+use crate::stage::{self, Runtime, VectorSource, Vendored, artifact};
 use crate::tool::{Gcc, HostLinker, Qemu, Rustc};
 
 /// What a deployment is made of besides its manifest: contents of files, identities of tools.
@@ -39,10 +39,10 @@ pub struct Materials {
 pub struct TargetMaterials {
     /// The Rust toolchain.
     pub rustc: Rustc,
-    /// What links for the host; absent for Cortex-M.
-    pub linker: Option<HostLinker>,
+    /// What links for the host: its firmware, and for any target the build scripts of crates.
+    pub linker: HostLinker,
     /// Vendored firmware crates.
-    pub crates: Crates,
+    pub crates: Vendored,
     /// Kernel library sources and the compilers that they need; absent where reference kernels run.
     pub library: Option<LibraryMaterials>,
     /// The emulator, where the board's runner is one.
@@ -73,7 +73,8 @@ pub struct Plan {
     pub places: BTreeMap<String, Place>,
     /// The targets, in order.
     pub targets: Vec<Planned>,
-    kernels: BTreeMap<String, StageId>,
+    /// Stages that no deployment owns, by all that they are made of.
+    common: BTreeMap<String, StageId>,
 }
 
 /// What a stage belongs to.
@@ -197,7 +198,8 @@ impl Plan {
         let inputs = vec![graph(), steps(), weights(), chosen(), placed()];
         let emit = self.add(name, place, fields::project(manifest, board, found), inputs);
 
-        let mut inputs = vec![input("project", emit, "/")];
+        let crates = self.crates(board, found, runtime);
+        let mut inputs = vec![input("project", emit, "/"), input("crates", crates, "/")];
         if let Some(library) = &found.library {
             let kernels = self.kernels(&manifest.kernels.library.value, board, library, runtime);
             inputs.push(input("kernels", kernels, artifact::ARCHIVE));
@@ -268,17 +270,27 @@ impl Plan {
         }
     }
 
+    /// The crates, once for each set of crates, Rust target and toolchain.
+    fn crates(&mut self, board: &Board, found: &TargetMaterials, runtime: &Runtime) -> StageId {
+        let name = board.rust_target.as_deref().unwrap_or("host");
+        self.common(name, fields::crates(board, found, runtime))
+    }
+
     /// The static library, once for each library, core and compiler.
     fn kernels(&mut self, library: &str, board: &Board, found: &LibraryMaterials, runtime: &Runtime) -> StageId {
         let stage =
             stage::Kernels::new(found.sources.clone(), found.build.clone(), found.cross.clone(), runtime.clone());
-        let node = format!("{library}/{}/{}", board.core, stage.digest());
-        if let Some(known) = self.kernels.get(&node) {
+        self.common(&format!("{library}/{}", board.core), stage)
+    }
+
+    /// A stage without inputs that deployments share.
+    fn common(&mut self, name: &str, stage: impl deployctl_cache::Stage + 'static) -> StageId {
+        let identity = format!("{name} {} {:?}", stage.name(), stage.fields());
+        if let Some(known) = self.common.get(&identity) {
             return *known;
         }
-        let name = format!("{library}/{}", board.core);
-        let id = self.add(None, Some(&name), stage, vec![]);
-        self.kernels.insert(node, id);
+        let id = self.add(None, Some(name), stage, vec![]);
+        self.common.insert(identity, id);
         id
     }
 }

@@ -10,6 +10,7 @@ mod invocation;
 mod memo;
 mod search;
 mod supervise;
+mod wrap;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ pub use invocation::{Invocation, Output, Stdin};
 pub use memo::Memo;
 pub use search::{SearchPath, install_hint};
 pub use supervise::{Cancel, SUPERVISE, Supervisor, supervise};
+pub use wrap::{RUSTC_ARGUMENTS, SEPARATOR, wrap};
 
 use camino::Utf8PathBuf;
 

@@ -30,3 +30,30 @@ fn law_2_minimal_deleted_results_come_back_without_a_stage() {
     std::fs::remove_dir_all(space.path("out")).unwrap();
     assert!(space.build("").succeeded().ran().is_empty() && space.out() == out);
 }
+
+/// The firmware's crates are compiled once: a project that uses them finds them fresh. Where their sources have moved they
+/// are compiled again, which is said, and gives the same bytes.
+fn crates_are_compiled_once(target: &str) {
+    let (Some(space), Some(moved)) = (Space::built(target), Space::built(target)) else { return };
+    let bump = |space: &Space| space.edit(NAME, "version=\"0.1.0\"", "version=\"0.2.0\"").build("").succeeded();
+    let ran = bump(&space);
+    let names = ran.ran();
+    assert!(names.iter().any(|node| node.ends_with("/compile")), "{names:?}");
+    assert!(!names.iter().any(|node| node.ends_with("/crates")), "{names:?}");
+    assert!(!ran.text.contains("compiled again"), "{}", ran.text);
+
+    moved.own_sources();
+    let again = bump(&moved);
+    assert!(again.text.contains("compiled again, since its sources have moved: "), "{}", again.text);
+    assert!(space.result("app.elf") == moved.result("app.elf"), "another image");
+}
+
+#[test]
+fn law_2_minimal_crates_are_compiled_once_for_the_host() {
+    crates_are_compiled_once("host");
+}
+
+#[test]
+fn law_2_minimal_crates_are_compiled_once_for_the_board() {
+    crates_are_compiled_once("mps2-an386");
+}

@@ -68,6 +68,7 @@ fn table(space: &Space, changes: &[Change]) -> String {
             "memory",
             "emit",
             "kernels",
+            "crates",
             "compile",
             "measure",
             "gate",

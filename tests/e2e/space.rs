@@ -106,6 +106,18 @@ impl Space {
         Home::new(self.root.join("home")).sources()
     }
 
+    /// Sources of its own: copies, in another folder than those of the user's home.
+    pub(crate) fn own_sources(&self) -> &Self {
+        let shared = self.sources().canonicalize_utf8().unwrap();
+        std::fs::remove_file(self.sources()).unwrap();
+        for (path, bytes) in files(&shared) {
+            let to = self.sources().join(path);
+            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+            std::fs::write(to, bytes).unwrap();
+        }
+        self
+    }
+
     fn project(&self) -> Utf8PathBuf {
         let place = self.env.borrow().get("TEST_PROJECT").cloned();
         self.root.join(place.unwrap_or_else(|| "project".to_owned()))

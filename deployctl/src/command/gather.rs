@@ -15,7 +15,7 @@ use crate::library::{Build, revision};
 use crate::lockfile::{self, Group, Lockfile};
 use crate::manifest::{Board, Library, Manifest, Runner, Target, Vectors};
 use crate::plan::{LibraryMaterials, Materials, TargetMaterials};
-use crate::stage::Crates;
+use crate::stage::Vendored;
 use crate::tool::{Gcc, HostLinker, Qemu, Rustc, ToolError, Toolbox};
 
 /// Name of the firmware crates in `deploy.lock`.
@@ -119,11 +119,8 @@ impl Gathering<'_> {
         let triple = board.rust_target.as_deref();
         Ok(TargetMaterials {
             rustc: self.rustcs.get(board.rust_target.clone(), || self.tool(|tools| Rustc::find(&tools, triple)))?,
-            linker: match triple {
-                Some(_) => None,
-                None => Some(self.linker.get((), || self.tool(|tools| HostLinker::find(&tools)))?),
-            },
-            crates: Crates { digest: crates.digest, vendor: crates.root },
+            linker: self.linker.get((), || self.tool(|tools| HostLinker::find(&tools)))?,
+            crates: Vendored { digest: crates.digest, vendor: crates.root },
             library,
             qemu: emulated.then(|| self.qemu.get((), || self.tool(|tools| Qemu::find(&tools)))).transpose()?,
         })

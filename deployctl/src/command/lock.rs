@@ -30,8 +30,8 @@ pub(super) fn used(manifest: &Manifest, materials: &Materials) -> Group {
             group.insert(lockfile::Kind::Tool, format!("{name}{suffix}"), Pin::new(identity, version));
         };
         tool("rustc", digest(&found.rustc), found.rustc.version.lines().next().unwrap_or_default());
-        if let Some(linker) = &found.linker {
-            tool("linker", digest(linker), &linker.version);
+        if board.rust_target.is_none() {
+            tool("linker", digest(&found.linker), &found.linker.version);
         }
         if let Some(qemu) = &found.qemu {
             tool("qemu", digest(qemu), &qemu.version);

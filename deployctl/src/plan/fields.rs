@@ -48,11 +48,21 @@ pub(super) fn project(manifest: &Manifest, board: &Board, found: &TargetMaterial
     }
 }
 
+pub(super) fn crates(board: &Board, found: &TargetMaterials, runtime: &Runtime) -> stage::Crates {
+    stage::Crates::new(
+        board.rust_target.clone(),
+        found.rustc.clone(),
+        found.linker.clone(),
+        found.crates.clone(),
+        runtime.clone(),
+    )
+}
+
 pub(super) fn compile(board: &Board, found: &TargetMaterials, runtime: &Runtime) -> stage::Compile {
     stage::Compile {
         rust_target: board.rust_target.clone(),
         rustc: found.rustc.clone(),
-        linker: found.linker.clone(),
+        linker: board.rust_target.is_none().then(|| found.linker.clone()),
         crates: found.crates.clone(),
         links_library: found.library.is_some(),
         runtime: runtime.clone(),

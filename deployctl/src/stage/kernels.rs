@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
-use deployctl_cache::{BoxError, Digest, Fields, Job, Stage, TreeInput};
+use deployctl_cache::{BoxError, Fields, Job, Stage, TreeInput};
 use serde::Serialize;
 
 use super::{Runtime, artifact};
@@ -41,11 +41,6 @@ impl Kernels {
             .map(|file| (file.path[SHIM_FOLDER.len()..].to_owned(), String::from_utf8_lossy(file.bytes).into_owned()));
         let shim = shim.filter(|(name, _)| name.starts_with("shim.")).collect();
         Self { sources, shim, build, compiler, runtime }
-    }
-
-    /// Identity of the result: equal stages need not be planned twice.
-    pub fn digest(&self) -> Digest {
-        Digest::of(serde_json::to_string(self).unwrap_or_default().as_bytes())
     }
 }
 

@@ -3,7 +3,9 @@
 
 mod audit;
 mod bringup;
+mod cargo;
 mod compile;
+mod crates;
 mod difference;
 mod dossier;
 mod emit;
@@ -23,7 +25,9 @@ mod sample;
 mod sizes;
 
 pub use audit::Audit;
-pub use compile::{Compile, Crates};
+pub use cargo::Vendored;
+pub use compile::Compile;
+pub use crates::Crates;
 pub use dossier::{Deployment, Named, Subject, Target as TargetName};
 pub use emit::{Emit, Project, ProjectLibrary, Template};
 pub use expect::{Expect, VectorSource};
@@ -68,6 +72,8 @@ pub mod artifact {
     pub const PROJECT: &str = "firmware/";
     /// [`super::Emission`].
     pub const EMISSION: &str = "emission.json";
+    /// What Cargo compiled of crates that are not the firmware's own, as its target folder.
+    pub const TARGET: &str = "target/";
     /// The kernel library.
     pub const ARCHIVE: &str = "libcmsis_nn.a";
     /// Production firmware.

@@ -14,7 +14,7 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use rustix::io::FdFlags;
 use rustix::process::{Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions};
 
@@ -62,6 +62,11 @@ impl Supervisor {
     /// For library users and unit tests whose program is not deployctl.
     pub fn absent(cancel: Cancel) -> Self {
         Self { program: None, cancel }
+    }
+
+    /// The program that is also [`super::wrap`]'s, if there is one.
+    pub fn helper(&self) -> Option<&Utf8Path> {
+        self.program.as_deref()
     }
 
     /// Starts `tool` in a group of its own; `prepare` sets what both kinds of start share.
