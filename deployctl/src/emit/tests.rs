@@ -219,13 +219,24 @@ fn model<'a>(sample: &'a Sample, graph: &'a Graph, kernels: &'a [Entry<'a>]) -> 
 }
 
 fn board() -> Board {
-    let region = |name: &str, kind, address| Region { name: name.to_owned(), kind, address, size: Bytes(4_194_304) };
+    let region = |name: &str, kind, address| Region {
+        name: name.to_owned(),
+        kind,
+        address,
+        size: Bytes(4_194_304),
+        memory: None,
+        used: true,
+        off_at_reset: false,
+        wait_states: None,
+    };
     Board {
         name: "mps2-an386".to_owned(),
         core: "cortex-m4f".to_owned(),
         rust_target: Some("thumbv7em-none-eabihf".to_owned()),
         memory: vec![region("CODE", RegionKind::Flash, 0), region("RAM", RegionKind::Ram, 0x2000_0000)],
+        boot_block: None,
         machine: Some("mps2-an386".to_owned()),
+        chip: None,
     }
 }
 

@@ -149,6 +149,8 @@ pub struct Difference {
 pub struct Footprint {
     /// Why there is none.
     pub blocked: Option<String>,
+    /// Whether that is because it does not fit the board's memory.
+    pub does_not_fit: bool,
     /// Flash of the app: every loaded byte that lies in flash, `.data`'s initial values included. Absent on the host.
     pub flash_bytes: Option<u64>,
     /// Of that, the model's constants: filters, biases, requantization factors.

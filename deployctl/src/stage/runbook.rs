@@ -33,6 +33,10 @@ pub struct Runbook {
     pub rust_target: Option<String>,
     /// Memory regions of the board.
     pub regions: Vec<manifest::Region>,
+    /// Why the board does not start this firmware, where that is known.
+    pub not_bootable: Option<String>,
+    /// Why cycles on the board are no time of the product's, where that is so.
+    pub cycles_only: Option<String>,
     /// Whether the firmware contains a C library, so that building it needs the cross compiler.
     pub links_library: bool,
     /// Declared outputs, for their labels.
@@ -57,7 +61,7 @@ impl Stage for Runbook {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn fields(&self) -> Fields {
@@ -135,13 +139,19 @@ impl Runbook {
         values["manifest"] = json!(self.manifest);
         values["host"] = json!(host);
         values["machine"] = match &self.runner {
-            Runner::Host => json!(null),
+            Runner::Host | Runner::Probe { .. } => json!(null),
             Runner::Qemu { machine, .. } => json!(machine),
         };
         values["instructions_per_tick"] = match &self.runner {
-            Runner::Host => json!(null),
+            Runner::Host | Runner::Probe { .. } => json!(null),
             Runner::Qemu { instructions_per_tick, .. } => json!(instructions_per_tick.to_string()),
         };
+        values["chip"] = match &self.runner {
+            Runner::Probe { chip } => json!(chip),
+            Runner::Host | Runner::Qemu { .. } => json!(null),
+        };
+        values["not_bootable"] = json!(self.not_bootable);
+        values["cycles_only"] = json!(self.cycles_only);
         values["rust_target"] = json!(self.rust_target);
         values["regions"] = json!(self.regions);
         values["links_library"] = json!(self.links_library);
@@ -223,6 +233,8 @@ mod tests {
             runner,
             rust_target: (!host).then(|| "thumbv7em-none-eabihf".into()),
             regions: vec![],
+            not_bootable: None,
+            cycles_only: None,
             links_library: !host,
             outputs: vec![],
             build_command: "cargo build --release --locked --offline".into(),

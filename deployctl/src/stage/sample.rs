@@ -127,6 +127,7 @@ pub(super) fn papers(output: &str) -> Papers {
             distinct_outputs: 1,
         },
         footprint: Footprint {
+            does_not_fit: false,
             flash_bytes: Some(36_048),
             weights_bytes: 19_088,
             ram_bytes: Some(1_084),

@@ -78,7 +78,7 @@ fn the_built_in_boards_and_libraries_load() {
     assert!(names.is_superset(&["host", "mps2-an386"].into()));
     let board = Board::load("mps2-an386", &catalog).unwrap().unwrap();
     assert!(board.features.dsp && !board.features.mve);
-    assert_eq!((board.core.as_str(), board.clock_hz), ("cortex-m4f", Some(25_000_000)));
+    assert_eq!((board.core.as_str(), board.clock.map(|clock| clock.hz)), ("cortex-m4f", Some(25_000_000)));
     let regions: Vec<_> = board.memory.iter().map(|region| (region.name.as_str(), region.address)).collect();
     assert_eq!(regions, [("FLASH", 0), ("RAM", 0x2000_0000)]);
     assert_eq!(board.runner, Runner::Qemu { machine: "mps2-an386".to_owned(), instructions_per_tick: PerTick(40_000) });
