@@ -48,7 +48,8 @@ fn list(catalog: &Catalog, around: &Surroundings) -> Result<(), Error> {
 
 /// Name, core, flash, RAM, how far it goes.
 fn row(board: &Board) -> [String; 5] {
-    let room = |kind, name: &str| board.used(kind).map_or_else(String::new, |used| format!("{} {name}", size(used.size.0)));
+    let room =
+        |kind, name: &str| board.used(kind).map_or_else(String::new, |used| format!("{} {name}", size(used.size.0)));
     let core = if board.runner == Runner::Host { "–".to_owned() } else { board.core.clone() };
     let (flash, ram) = (room(RegionKind::Flash, "flash"), room(RegionKind::Ram, "RAM"));
     [board.name.clone(), core, flash, ram, board.reach()]

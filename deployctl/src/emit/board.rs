@@ -45,6 +45,7 @@ SECTIONS
     LONG(0x000001ff)
     LONG(0x00000000)
     LONG(0xab123579)
+    . = ALIGN(16);
   } > FLASH
 } INSERT AFTER .vector_table;
 _stext = ADDR(.start_block) + SIZEOF(.start_block);

@@ -326,6 +326,22 @@ fn a_project_is_the_template_with_its_own_model_and_board() {
 }
 
 #[test]
+fn a_memory_map_has_the_region_in_use_and_the_boot_block() {
+    let mut board = board();
+    let unused = Region { name: "DTCM".to_owned(), used: false, ..board.memory[1].clone() };
+    board.memory[1].name = "AXISRAM".to_owned();
+    board.memory.insert(1, unused);
+    board.boot_block = Some(crate::manifest::BootBlock::Rp2350ImageDefinition);
+    let map = super::board::memory_map(&board).expect("plain names").expect("a board has one");
+    let aliases: Vec<&str> = map.lines().filter(|line| line.starts_with("REGION_ALIAS")).collect();
+    assert_eq!(aliases, ["REGION_ALIAS(\"FLASH\", CODE);", "REGION_ALIAS(\"RAM\", AXISRAM);"]);
+    let words: Vec<&str> = map.lines().filter_map(|line| line.trim().strip_prefix("LONG(")).collect();
+    assert_eq!(words, ["0xffffded3)", "0x10210142)", "0x000001ff)", "0x00000000)", "0xab123579)"]);
+    board.boot_block = Some(crate::manifest::BootBlock::Rp2040SecondStage);
+    assert!(!super::board::memory_map(&board).expect("plain names").expect("one").contains("SECTIONS"));
+}
+
+#[test]
 fn names_from_outside_cannot_break_generated_files() {
     let (sample, graph) = sample();
     let kernels = entries(&sample);

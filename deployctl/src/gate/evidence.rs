@@ -187,7 +187,7 @@ pub struct Measurement {
     pub blocked: Option<String>,
     /// Whether that is the firmware's own failure (a fault, a damaged guard), not the lack of firmware.
     pub target_failed: bool,
-    /// How the target was run: `host`, or `qemu mps2-an386`.
+    /// How the target was run, or would have to be: `host`, `qemu mps2-an386`, `probe STM32F446RETx`.
     pub runner: String,
     /// Whether an emulator stood in for hardware.
     pub emulated: bool,

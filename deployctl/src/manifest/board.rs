@@ -214,7 +214,8 @@ fn check_fpu(core: &Node<'_>, fpu: Option<&str>, flags: &[String], target: Optio
     let named = flags.iter().find_map(|flag| flag.strip_prefix("-mfpu="));
     match (fpu, named) {
         (None, _) if target.is_some_and(|target| target.ends_with("hf")) => {
-            let help = format!("write `core … fpu=\"{}\"`, or take a Rust target without `hf`", named.unwrap_or(FPUS[0].0));
+            let help =
+                format!("write `core … fpu=\"{}\"`, or take a Rust target without `hf`", named.unwrap_or(FPUS[0].0));
             core.refuse("`rust-target` passes numbers in a floating-point unit, and `core` has none", "no `fpu`", help);
         }
         (Some(fpu), Some(named)) if fpu != named => {

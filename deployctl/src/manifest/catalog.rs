@@ -8,9 +8,9 @@ use std::sync::OnceLock;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::error::Errors;
+use super::hardware::Board;
 use super::parse;
 use super::syntax::Syntax;
-use super::hardware::Board;
 use super::types::Library;
 use crate::builtin;
 

@@ -143,9 +143,9 @@ impl Clock {
         let (text, full) = (self.text(), self.full_hz.map(frequency));
         match (self.to_hz, full) {
             (Some(_), Some(full)) => {
-                Some(format!("nobody knows the clock better than {text}, and {full} are not set up by this version"))
+                Some(format!("the clock is somewhere from {text}, and {full} are not set up by this version"))
             }
-            (Some(_), None) => Some(format!("nobody knows the clock better than {text}")),
+            (Some(_), None) => Some(format!("the clock is somewhere from {text}")),
             (None, Some(full)) if self.full_hz > Some(self.hz) => {
                 Some(format!("firmware runs at {text}, and {full} are not set up by this version"))
             }
@@ -259,7 +259,23 @@ impl Board {
     /// Why a build measures nothing on this board; `None` where it does.
     pub fn unmeasured(&self) -> Option<String> {
         let Runner::Probe { .. } = &self.runner else { return None };
-        Some("not measured: this version has no probe support; the runbook says what to do by hand".to_owned())
+        let boots = self.not_bootable().map(|_| ", and the board would not start this firmware").unwrap_or_default();
+        Some(format!("not measured: this version has no probe support{boots}; the runbook says what to do by hand"))
+    }
+
+    /// What whoever reads a report about this board must know, in sentences without their full stops.
+    pub fn cautions(&self) -> Vec<String> {
+        let Runner::Probe { .. } = &self.runner else { return Vec::new() };
+        let missing = format!(
+            "nothing was measured: this version builds for `{}` and has no probe support, so evidence from the target is \
+             missing; the runbook says what can be seen by hand",
+            self.name
+        );
+        let boots = self.not_bootable().map(|reason| format!("not bootable: {reason}"));
+        let cycles = self
+            .cycles_only()
+            .map(|reason| format!("cycles only: {reason}; what the board counts is no time of the product's"));
+        [Some(missing), boots, cycles].into_iter().flatten().collect()
     }
 
     /// Why the board does not start this version's firmware; `None` where nothing is known against it.
@@ -295,6 +311,6 @@ mod tests {
         let slow = clock(None, Some(128_000_000)).cycles_only().unwrap();
         assert_eq!(slow, "firmware runs at 64 MHz, and 128 MHz are not set up by this version");
         let vague = clock(Some(96_000_000), Some(150_000_000)).cycles_only().unwrap();
-        assert!(vague.starts_with("nobody knows the clock better than 64 MHz to 96 MHz, and 150 MHz"), "{vague}");
+        assert!(vague.starts_with("the clock is somewhere from 64 MHz to 96 MHz, and 150 MHz"), "{vague}");
     }
 }

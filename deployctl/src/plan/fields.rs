@@ -132,6 +132,7 @@ pub(super) fn subject(manifest: &Manifest, board: &Board, materials: &Materials,
             &materials.model.digest().to_string(),
         ),
         tools,
+        cautions: board.cautions(),
     }
 }
 

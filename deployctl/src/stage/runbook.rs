@@ -113,6 +113,7 @@ impl Runbook {
         values["interface"] = json!(bringup::Ports::of(graph));
         values["peaks"] = json!(self.peaks(&dossier));
         values["roster"] = json!(Roster::of(&papers.audit));
+        values["build_digest"] = json!(papers.emission.digest);
         values["fullest"] = json!(papers.planned.plan.as_ref().map(|plan| roster::span(&plan.fullest())));
         values["image_sizes"] = json!(papers.footprint.flash_bytes.is_some() && papers.footprint.ram_bytes.is_some());
         self.describe(&mut values);
@@ -214,6 +215,7 @@ fn telling_parts(command: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gate::evidence::Measurement;
     use crate::manifest::PerTick;
     use crate::stage::sample;
 
@@ -322,6 +324,36 @@ mod tests {
         assert_eq!(parts[..4], words);
         assert_eq!(parts[4..], ["< bringup.session"]);
         assert_eq!(telling_parts(&runbook(Runner::Host).run_command), ["./harness.elf", "< bringup.session"]);
+    }
+
+    fn probe() -> Runner {
+        Runner::Probe { chip: "STM32F446RETx".into() }
+    }
+
+    #[test]
+    fn behind_a_probe_evidence_is_missing_and_the_way_to_it_is_there() {
+        let mut papers = sample::papers("x");
+        papers.measurement = Measurement { blocked: Some("not measured".into()), ..Measurement::default() };
+        let text = rendered(probe(), &papers, "");
+        for words in [
+            "**Evidence from the target is missing.**",
+            "$ probe-rs run --chip STM32F446RETx harness.elf\n",
+            "boot 1 d1ce *…",
+            "$ probe-rs run --chip STM32F446RETx app.elf\n",
+        ] {
+            assert!(text.contains(words), "`{words}` is not in\n{text}");
+        }
+        for words in ["qemu", "bringup.transcript", "not start this firmware", "no time of the product's"] {
+            assert!(!text.contains(words), "`{words}` is in\n{text}");
+        }
+        let stuck = Runbook {
+            not_bootable: Some("no second stage".into()),
+            cycles_only: Some("slow".into()),
+            ..runbook(probe())
+        };
+        let text = stuck.render(&papers, &sample::graph("x"), "", &[]).unwrap();
+        assert!(text.contains("does not start this firmware:** no second stage. Nothing below"), "{text}");
+        assert!(text.contains("no time of the product's: slow."), "{text}");
     }
 
     #[test]

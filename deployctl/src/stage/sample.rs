@@ -49,6 +49,7 @@ pub(super) fn subject() -> Subject {
         },
         model: named("model sample.tflite", "50b2"),
         tools: vec![named("rustc", "rustc 1.95.0"), named("emulator", "QEMU 7.2")],
+        cautions: vec![],
     }
 }
 
