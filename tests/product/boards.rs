@@ -35,6 +35,17 @@ fn the_list_says_how_far_each_board_goes() {
     assert_eq!(one("mps2-an386")["memory"][1]["address"], 0x2000_0000);
 }
 
+/// The page has a row for each, with the same words.
+#[test]
+fn the_reference_has_every_board() {
+    let page = std::fs::read_to_string(crate::space::repository().join("docs/reference/boards.md")).unwrap();
+    for event in Space::new().run(&["--json", "boards"]).exits(0).events() {
+        let (Some(name), Some(reach)) = (event["name"].as_str(), event["reach"].as_str()) else { continue };
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+        assert!(row.is_some_and(|row| row.replace('*', "").contains(reach)), "`{name}`, {reach}: {row:?}");
+    }
+}
+
 #[test]
 fn one_board_is_shown_with_everything_that_its_file_says() {
     let space = Space::new();

@@ -8,6 +8,7 @@ use super::decode::{Grammar, Node, Times};
 use super::hardware::{Memory, Region, RegionKind};
 use super::types::Bytes;
 use super::units;
+use super::value::Value;
 
 pub(super) const MEMORY: Grammar =
     Grammar { children: &[("flash", Times::Often), ("ram", Times::Often)], ..Grammar::NOTHING };
@@ -126,6 +127,10 @@ fn in_use<'a>(nodes: &[Node<'a>], kind: RegionKind) -> Vec<(Node<'a>, bool)> {
         [(first, _), ..] if chosen == 0 => {
             let help = format!("write `use=\"{what}\"` on the region that firmware's {what} shall lie in");
             first.refuse(format!("none of the `{}` regions is in use", first.name()), "one of them", help);
+            // One mistake is enough: its name is not another one.
+            for (node, used) in &mut found {
+                *used = node.arguments().first().and_then(Value::name).as_deref() == Some(wanted(kind));
+            }
         }
         _ => {}
     }

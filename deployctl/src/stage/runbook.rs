@@ -337,7 +337,7 @@ mod tests {
         let text = rendered(probe(), &papers, "");
         for words in [
             "**Evidence from the target is missing.**",
-            "$ probe-rs run --chip STM32F446RETx harness.elf\n",
+            "$ probe-rs run --chip STM32F446RETx harness.elf | tee my.transcript\n",
             "boot 1 d1ce *…",
             "$ probe-rs run --chip STM32F446RETx app.elf\n",
         ] {
