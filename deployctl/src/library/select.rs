@@ -5,7 +5,9 @@
 //! it passes it on to; where a variant would refuse, read beyond the input or give other values than LiteRT, another one is
 //! taken; and where all would, the step is [`Unfit`].
 
-use kernels::{Add, Conv2d, DepthwiseConv2d, Dims, Extent, FullyConnected, Pool2d};
+use kernels::{
+    Add, Conv2d, ConvolveI16, DepthwiseConv2d, Dims, Extent, FullyConnected, Layer, Op, Pool2d, PoolFunction, PoolI16,
+};
 
 use super::variant::Variant;
 use super::{Features, InstructionPath, Kernel};
@@ -43,9 +45,29 @@ pub fn select(step: &Step, features: Features) -> Result<Kernel, Unfit> {
         }
         Call::Softmax(_) => Variant::Softmax,
         Call::Reshape => return Ok(no_code()),
-        Call::Op(_) => return unfit("the library has no function for this operator"),
+        Call::Op(op) => return unfit(of_common_form(op)),
     };
     Ok(variant.kernel(features))
+}
+
+/// Why no function of the library runs an operator of the common form: it has none, or none is bound.
+fn of_common_form(op: &Op) -> String {
+    let unbound = match op {
+        Op::ConvolveI16(ConvolveI16 { at, .. }) => match at.layer {
+            Layer::Conv2d => "arm_convolve_s16",
+            Layer::DepthwiseConv2d => "arm_depthwise_conv_s16",
+            Layer::FullyConnected => "arm_fully_connected_s16",
+        },
+        Op::PoolI16(PoolI16 { function: PoolFunction::Max, .. }) => "arm_max_pool_s16",
+        Op::PoolI16(_) => "arm_avgpool_s16",
+        Op::SoftmaxI16(_) => "arm_softmax_s16",
+        Op::SoftmaxI8I16(_) => "arm_softmax_s8_s16",
+        Op::ConvolveF32(_) | Op::PoolF32(_) | Op::SoftmaxF32(_) => {
+            return "the library computes in integers, not in float32".to_owned();
+        }
+        _ => return "the library has no function for this operator".to_owned(),
+    };
+    format!("`{unbound}` is not bound yet")
 }
 
 /// The reference kernel that runs `step`.
