@@ -14,7 +14,8 @@ use crate::model::TensorType::{Float32, Int8, Int16, Int32, Int64};
 use crate::model::graph::FusedActivation;
 
 const ONE: Extent = Extent { h: 1, w: 1 };
-const HYBRID: &str = "quantize activations as well as weights, or neither: LiteRT Micro runs no mixture of the two";
+const HYBRID: &str = "convert to float32 for both, or to int8 or int16 activations with int8 weights: LiteRT Micro has \
+                      kernels for these";
 /// Larger shifts would leave nothing to round for a 64-bit accumulator.
 const MAX_WIDE_SHIFT: i32 = 14;
 
@@ -92,8 +93,8 @@ fn tensors<'a>(site: &Site<'a>) -> Result<Tensors<'a>, Fault> {
     input.one_of(&[Float32, Int8, Int16])?;
     output.same_type(&input)?;
     let expected = if input.dtype() == Float32 { Float32 } else { Int8 };
-    if filter.dtype() != expected {
-        let (found, activations) = (filter.dtype().name(), input.dtype().name());
+    if filter.stored() != expected {
+        let (found, activations) = (filter.stored().name(), input.dtype().name());
         let reason = format!("has weights of type {found} with activations of type {activations}");
         return Err(Fault::at(filter.id, reason, HYBRID));
     }

@@ -107,6 +107,12 @@ pub(super) fn fully_connected(site: &Site, activation: FusedActivation, format: 
     let batches = elements(&output) / units;
     agree(batches.checked_mul(depth) == Some(elements(&input)), filter.id, shape)?;
     let bias = site.bias(units)?;
+    let stored = site.graph.tensor(filter.id).unpacked_from;
+    if let (Some(stored), scales @ 2..) = (stored, filter.scales.len()) {
+        let reason =
+            format!("has {} weights with {scales} scales, for which LiteRT Micro has no kernel", stored.name());
+        return Err(Fault::at(filter.id, reason, "quantize this layer's weights per tensor, or to int8"));
+    }
     let factors = if filter.scales.len() > 1 {
         filter.symmetric()?;
         per_channel(&input, &filter, &output, units)?
