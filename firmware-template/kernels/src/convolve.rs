@@ -170,7 +170,7 @@ mod tests {
     use super::{Convolution, ConvolveF32, ConvolveI16, Layer, convolve_f32, convolve_i16};
     use crate::bytes::{Element, view, view_mut, words_as_i8, words_as_i8_mut};
     use crate::testing::{Random, at};
-    use crate::{Activation, Dims, Extent, Requant};
+    use crate::{Activation, Conv2d, DepthwiseConv2d, Dims, Extent, Requant};
 
     const ONE: Extent = Extent { h: 1, w: 1 };
     const ANY: Activation = Activation { min: -32_768, max: 32_767 };
@@ -232,67 +232,86 @@ mod tests {
         assert_eq!(run(Element::I32, 0, 2, -1), 1, "1/4 is rounded to 1/2 and then to 1");
     }
 
-    /// Grouped, padded, dilated and depthwise shapes against the definition.
+    fn grouped(p: &Conv2d) -> Convolution {
+        let Conv2d { input, filter, output, stride, padding, dilation, .. } = *p;
+        Convolution {
+            layer: Layer::Conv2d,
+            input,
+            output,
+            taps: Extent { h: filter.h, w: filter.w },
+            stride,
+            padding,
+            dilation,
+            depth: filter.c,
+            group: output.c / (input.c / filter.c),
+            channel_step: filter.h * filter.w * filter.c,
+            tap_step: filter.c,
+        }
+    }
+
+    fn depthwise(p: &DepthwiseConv2d) -> Convolution {
+        let DepthwiseConv2d { input, filter, output, depth_multiplier, stride, padding, dilation, .. } = *p;
+        Convolution {
+            layer: Layer::DepthwiseConv2d,
+            input,
+            output,
+            taps: Extent { h: filter.h, w: filter.w },
+            stride,
+            padding,
+            dilation,
+            depth: 1,
+            group: depth_multiplier,
+            channel_step: 1,
+            tap_step: output.c,
+        }
+    }
+
+    /// The sum of an output element by its definition: filters are OHWI, or 1HWO where a channel meets one input channel.
+    fn sum(p: &Convolution, index: usize, input: &[i16], filter: &[i8]) -> i64 {
+        let [n, y, x, c] = at(p.output, index);
+        let mut sum = 0;
+        for tap in 0..p.taps.h * p.taps.w {
+            let row = (y * p.stride.h + tap / p.taps.w * p.dilation.h).wrapping_sub(p.padding.h);
+            let column = (x * p.stride.w + tap % p.taps.w * p.dilation.w).wrapping_sub(p.padding.w);
+            if row >= p.input.h || column >= p.input.w {
+                continue;
+            }
+            for d in 0..p.depth {
+                let from = ((n * p.input.h + row) * p.input.w + column) * p.input.c + c / p.group * p.depth + d;
+                let weight = match p.layer {
+                    Layer::DepthwiseConv2d => tap * p.output.c + c,
+                    _ => (c * p.taps.h * p.taps.w + tap) * p.depth + d,
+                };
+                sum += i64::from(input[from]) * i64::from(filter[weight]);
+            }
+        }
+        sum
+    }
+
+    /// Grouped, padded, dilated and depthwise shapes.
     #[test]
     fn random_shapes_agree_with_the_definition() {
+        const FACTOR: Requant = Requant { multiplier: 1_500_000_000, shift: -10 };
         let mut random = Random::new(8);
         for round in 0..300 {
-            let depthwise = round % 2 == 0;
-            let (shape, taps, output) = if depthwise {
-                let (p, _) = random.depthwise_conv_2d();
-                let depth_multiplier = p.depth_multiplier;
-                let at = (p.input, p.stride, p.padding, p.dilation);
-                ((at, 1, depth_multiplier, 1, p.output.c), Extent { h: p.filter.h, w: p.filter.w }, p.output)
-            } else {
-                let (p, _) = random.conv_2d();
-                let at = (p.input, p.stride, p.padding, p.dilation);
-                let (filter, group) = (p.filter, p.output.c / (p.input.c / p.filter.c));
-                let steps = (at, filter.c, group, filter.h * filter.w * filter.c, filter.c);
-                (steps, Extent { h: filter.h, w: filter.w }, p.output)
-            };
-            let ((input, stride, padding, dilation), depth, group, channel_step, tap_step) = shape;
-            let layer = if depthwise { Layer::DepthwiseConv2d } else { Layer::Conv2d };
-            let p = Convolution {
-                layer,
-                input,
-                output,
-                taps,
-                stride,
-                padding,
-                dilation,
-                depth,
-                group,
-                channel_step,
-                tap_step,
-            };
-            let mut weights = std::vec![0; taps.h * taps.w * depth * output.c];
-            random.fill(&mut weights);
-            let values: Vec<i16> = (0..input.len()).map(|_| random.between(-32_768, 32_767) as i16).collect();
-            let mut words = std::vec![0; input.len().div_ceil(4)];
-            view_mut::<i16>(words_as_i8_mut(&mut words))[..input.len()].copy_from_slice(&values);
-            let mut factor = [0];
-            view_mut::<i32>(words_as_i8_mut(&mut factor)).copy_from_slice(&[1_500_000_000, -10]);
+            let at =
+                if round % 2 == 0 { grouped(&random.conv_2d().0) } else { depthwise(&random.depthwise_conv_2d().0) };
+            let (inputs, outputs) = (at.input.len(), at.output.len());
+            let mut filter = std::vec![0; at.taps.h * at.taps.w * at.depth * at.output.c];
+            random.fill(&mut filter);
+            let values: Vec<i16> = (0..inputs).map(|_| random.between(-32_768, 32_767) as i16).collect();
+            let mut input = std::vec![0; inputs.div_ceil(4)];
+            view_mut::<i16>(words_as_i8_mut(&mut input))[..inputs].copy_from_slice(&values);
+            let (mut factor, mut output) = ([0], std::vec![0; outputs.div_ceil(4)]);
+            view_mut::<i32>(words_as_i8_mut(&mut factor)).copy_from_slice(&[FACTOR.multiplier, FACTOR.shift]);
             let (multiplier, shift) = words_as_i8(&factor).split_at(4);
-            let mut result = std::vec![0; output.len().div_ceil(4)];
-            let kernel = ConvolveI16 { at: p, bias: None, filter_offset: 0, activation: ANY };
-            let inputs = [&words_as_i8(&words)[..input.len() * 2], &weights, multiplier, shift];
-            convolve_i16(&kernel, &inputs, &mut [&mut words_as_i8_mut(&mut result)[..output.len() * 2]]);
-            for index in 0..output.len() {
-                let [n, y, x, c] = at(output, index);
-                let mut sum = 0_i64;
-                for tap in 0..taps.h * taps.w {
-                    let row = (y * stride.h + tap / taps.w * dilation.h).wrapping_sub(padding.h);
-                    let column = (x * stride.w + tap % taps.w * dilation.w).wrapping_sub(padding.w);
-                    for d in 0..if row < input.h && column < input.w { depth } else { 0 } {
-                        let from = ((n * input.h + row) * input.w + column) * input.c + c / group * depth + d;
-                        let weight =
-                            if depthwise { tap * output.c + c } else { (c * taps.h * taps.w + tap) * depth + d };
-                        sum += i64::from(values[from]) * i64::from(weights[weight]);
-                    }
-                }
-                let scaled = Requant { multiplier: 1_500_000_000, shift: -10 }.apply_wide(sum);
-                let found = view::<i16>(&words_as_i8(&result)[..output.len() * 2])[index];
-                assert_eq!(i32::from(found), ANY.bound(scaled), "round {round}, {p:?}, element {index}");
+            let operands = [&words_as_i8(&input)[..inputs * 2], &filter, multiplier, shift];
+            let p = ConvolveI16 { at, bias: None, filter_offset: 0, activation: ANY };
+            convolve_i16(&p, &operands, &mut [&mut words_as_i8_mut(&mut output)[..outputs * 2]]);
+            let output = view::<i16>(words_as_i8(&output));
+            for (index, &found) in output[..outputs].iter().enumerate() {
+                let expected = ANY.bound(FACTOR.apply_wide(sum(&at, index, &values, &filter)));
+                assert_eq!(i32::from(found), expected, "round {round}, {at:?}, element {index}");
             }
         }
     }
