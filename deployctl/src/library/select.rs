@@ -6,7 +6,8 @@
 //! taken; and where all would, the step is [`Unfit`].
 
 use kernels::{
-    Add, Conv2d, ConvolveI16, DepthwiseConv2d, Dims, Extent, FullyConnected, Layer, Op, Pool2d, PoolFunction, PoolI16,
+    Add, Combination, Combine, Conv2d, ConvolveI16, DepthwiseConv2d, Dims, Element, Extent, FullyConnected, Layer,
+    Multiply, Op, Pool2d, PoolFunction, PoolI16,
 };
 
 use super::variant::Variant;
@@ -45,29 +46,9 @@ pub fn select(step: &Step, features: Features) -> Result<Kernel, Unfit> {
         }
         Call::Softmax(_) => Variant::Softmax,
         Call::Reshape => return Ok(no_code()),
-        Call::Op(op) => return unfit(of_common_form(op)),
+        Call::Op(op) => common_form(op)?,
     };
     Ok(variant.kernel(features))
-}
-
-/// Why no function of the library runs an operator of the common form: it has none, or none is bound.
-fn of_common_form(op: &Op) -> String {
-    let unbound = match op {
-        Op::ConvolveI16(ConvolveI16 { at, .. }) => match at.layer {
-            Layer::Conv2d => "arm_convolve_s16",
-            Layer::DepthwiseConv2d => "arm_depthwise_conv_s16",
-            Layer::FullyConnected => "arm_fully_connected_s16",
-        },
-        Op::PoolI16(PoolI16 { function: PoolFunction::Max, .. }) => "arm_max_pool_s16",
-        Op::PoolI16(_) => "arm_avgpool_s16",
-        Op::SoftmaxI16(_) => "arm_softmax_s16",
-        Op::SoftmaxI8I16(_) => "arm_softmax_s8_s16",
-        Op::ConvolveF32(_) | Op::PoolF32(_) | Op::SoftmaxF32(_) => {
-            return "the library computes in integers, not in float32".to_owned();
-        }
-        _ => return "the library has no function for this operator".to_owned(),
-    };
-    format!("`{unbound}` is not bound yet")
 }
 
 /// The reference kernel that runs `step`.
@@ -180,12 +161,50 @@ fn pool(p: &Pool2d, variant: Variant) -> Result<Variant, Unfit> {
 
 fn add(p: &Add) -> Result<Variant, Unfit> {
     if p.a.dims != p.output || p.b.dims != p.output {
-        return unfit("the library does not broadcast operands of ADD");
+        return unfit("the library does not broadcast operands");
     }
     if !(16..=30).contains(&p.left_shift) {
         return unfit(format!("a left shift of {} loses signs in the library's DSP code", p.left_shift));
     }
     Ok(Variant::Add)
+}
+
+fn common_form(op: &Op) -> Result<Variant, Unfit> {
+    let (variant, at) = match op {
+        Op::Combine(Combine { combination: Combination::Sum, element: Element::I16, at, .. }) => {
+            (Variant::AddInt16, at)
+        }
+        Op::Multiply(Multiply { element: Element::I8, at, .. }) => (Variant::Multiply, at),
+        Op::Multiply(p) if [p.a_offset, p.b_offset, p.output_offset] != [0; 3] => {
+            return unfit("the library takes int16 zero points for 0");
+        }
+        Op::Multiply(Multiply { at, .. }) => (Variant::MultiplyInt16, at),
+        _ => return unfit(missing(op)),
+    };
+    if at.repeats() {
+        return unfit("the library does not broadcast operands");
+    }
+    Ok(variant)
+}
+
+/// What keeps an operator from the library: it has no function for it, or that is not bound.
+fn missing(op: &Op) -> String {
+    let unbound = match op {
+        Op::ConvolveI16(ConvolveI16 { at, .. }) => match at.layer {
+            Layer::Conv2d => "arm_convolve_s16",
+            Layer::DepthwiseConv2d => "arm_depthwise_conv_s16",
+            Layer::FullyConnected => "arm_fully_connected_s16",
+        },
+        Op::PoolI16(PoolI16 { function: PoolFunction::Max, .. }) => "arm_max_pool_s16",
+        Op::PoolI16(_) => "arm_avgpool_s16",
+        Op::SoftmaxI16(_) => "arm_softmax_s16",
+        Op::SoftmaxI8I16(_) => "arm_softmax_s8_s16",
+        Op::ConvolveF32(_) | Op::PoolF32(_) | Op::SoftmaxF32(_) => {
+            return "the library computes in integers, not in float32".to_owned();
+        }
+        _ => return "the library has no function for this operator".to_owned(),
+    };
+    format!("`{unbound}` is not bound yet")
 }
 
 const ONE: Extent = Extent { h: 1, w: 1 };
