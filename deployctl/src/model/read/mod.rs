@@ -7,6 +7,7 @@ mod error;
 mod movement;
 mod operator;
 mod order;
+mod packed;
 mod tensor;
 mod weights;
 
