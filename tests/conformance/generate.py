@@ -51,7 +51,8 @@ def make(name):
             ENTRIES[graph.pick(entries)](graph)
     else:
         ENTRIES[entry](graph)
-    return graph.file(), [graph.vector() for _ in range(archive.VECTORS)]
+    vectors = archive.SEQUENCE if graph.keeps_state() else archive.VECTORS
+    return graph.file(), [graph.vector() for _ in range(vectors)]
 
 
 def names(count, prefix):

@@ -258,6 +258,9 @@ class Graph:
         last = [t for t in written if t.index not in read]
         return last + [t for t in written if t.index in read and self.chance(0.15)]
 
+    def keeps_state(self):
+        return any(t.variable for t in self.tensors)
+
     def vector(self):
         """Bytes of one set of inputs."""
         return [self.values(t.shape, t.type, *t.draw).tobytes() for t in self.inputs]

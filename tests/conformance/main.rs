@@ -1,4 +1,4 @@
-//! Generated models against LiteRT Micro: every operator's output, over two invocations.
+//! Generated models against LiteRT Micro: every operator's output, over two invocations, six where there is state.
 //!
 //! `generate.py` makes the models and runs LiteRT Micro; no Python is needed for the committed archives.
 

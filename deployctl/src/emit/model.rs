@@ -21,6 +21,7 @@ pub(super) fn library(model: &Model<'_>, data: &Data) -> Result<String, EmitErro
     let mut text = header(model, data.module(model).is_some(), &functions);
     text += &interface(model)?;
     text += &operators(model, &functions)?;
+    text += &reset(model)?;
     text += &invoke(&functions);
     for function in &functions {
         text += &function.text;
@@ -115,6 +116,23 @@ fn operators(model: &Model<'_>, functions: &[Function]) -> Result<String, EmitEr
     }
     let head = format!("pub static OPERATORS: [OperatorInfo<Arena>; {}]", infos.len());
     Ok(format!("\n/// Operators, in execution order.\n{}", item(0, &head, &Value::Array(infos))))
+}
+
+/// The function that gives every variable its first value; empty where there is none.
+fn reset(model: &Model<'_>) -> Result<String, EmitError> {
+    let variables: Vec<TensorId> =
+        model.tensors.keys().copied().filter(|&id| model.graph.tensor(id).variable).collect();
+    let head = "\n/// Puts the state that is kept between inferences to its beginning: before the first one, and whenever a new sequence\n\
+                /// begins.";
+    if variables.is_empty() {
+        return Ok(format!("{head} This model has no state.\npub fn reset(_arena: &mut Arena) {{}}\n"));
+    }
+    let mut text = format!("{head}\npub fn reset(arena: &mut Arena) {{\n");
+    for id in variables {
+        let (place, value) = (place(model, 0, id)?, model.graph.tensor(id).initial());
+        let _ = writeln!(text, "    arena.0[{}].fill({value}); // {}", range(&place), comment(&name(model, id)));
+    }
+    Ok(text + "}\n")
 }
 
 fn invoke(functions: &[Function]) -> String {

@@ -55,7 +55,7 @@ pub struct Tensor {
     /// runs `shape`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signature: Vec<i32>,
-    /// Keeps its contents from one inference to the next, starting at zero.
+    /// State: keeps its contents from one inference to the next, starting with [`Tensor::initial`] in every byte.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub variable: bool,
     /// Affine quantization, where the file states one.
@@ -68,6 +68,16 @@ impl Tensor {
     /// Number of elements.
     pub fn elements(&self) -> usize {
         self.shape.iter().product()
+    }
+
+    /// The byte that every byte of a variable holds before the first inference: the zero point for int8, else zero, as
+    /// LiteRT Micro's `ResetVariableTensors` writes it.
+    pub fn initial(&self) -> i8 {
+        let zero_point = self.quantization.as_ref().and_then(|quantization| quantization.zero_points.first());
+        match (self.dtype, zero_point) {
+            (TensorType::Int8, Some(&zero_point)) => i8::try_from(zero_point).unwrap_or_default(),
+            _ => 0,
+        }
     }
 
     /// Size in bytes (2-bit and 4-bit elements are packed).
@@ -272,6 +282,10 @@ pub enum Options {
     TransposeConv {
         padding: Padding,
         stride: [i32; 2],
+        activation: FusedActivation,
+    },
+    Svdf {
+        rank: i32,
         activation: FusedActivation,
     },
     /// Options that are a fused activation and nothing else: MUL, SUB, DIV, `L2_NORMALIZATION`.

@@ -66,6 +66,7 @@ fn answer<'l, L: Platform>(
         Command::Hello { digest } => return Err(Failure::WrongImage { want: digest }),
         _ if !*greeted => return Err(Failure::Protocol("a session begins with `hello`")),
         Command::Poison { seed } => bench.poison(seed),
+        Command::Continue => bench.proceed()?,
         Command::Input { index, offset, hex } => bench.place(index, offset, hex)?,
         Command::Step => bench.step(replies)?,
         Command::Invoke => bench.invoke(replies)?,

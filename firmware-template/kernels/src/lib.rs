@@ -40,6 +40,7 @@ mod scaled;
 mod scan;
 mod shape;
 mod softmax;
+mod svdf;
 mod table;
 #[cfg(test)]
 mod testing;
@@ -63,6 +64,7 @@ pub use reduce::{Along, Fold, SumScale};
 pub use scaled::{Combination, Side};
 pub use scan::Axis;
 pub use softmax::softmax;
+pub use svdf::SvdfSizes;
 pub use table::{Curve, Elu, HardSwish, reciprocal_square_root};
 pub use transpose_conv::Scatter;
 pub use unary::UnaryFunction;

@@ -74,6 +74,7 @@ mod list {
         ArgExtreme, CumulativeSum, CumulativeSumF32, arg_extreme, cumulative_sum, cumulative_sum_f32,
     };
     pub use crate::shape::{BroadcastArgs, Shape, broadcast_args, shape};
+    pub use crate::svdf::{Svdf, SvdfF32, svdf, svdf_f32};
     pub use crate::table::{Lookup, lookup};
     pub use crate::transpose_conv::{TransposeConv, TransposeConvF32, transpose_conv, transpose_conv_f32};
     pub use crate::unary::{LeakyReluF32, LogicalNot, Unary, leaky_relu_f32, logical_not, unary};
@@ -132,6 +133,8 @@ operators! {
     Sigmoid => sigmoid,
     SpaceToBatch => space_to_batch,
     Split => split,
+    Svdf => svdf,
+    SvdfF32 => svdf_f32,
     TransposeConv => transpose_conv,
     TransposeConvF32 => transpose_conv_f32,
     Unary => unary,

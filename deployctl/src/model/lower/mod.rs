@@ -31,6 +31,7 @@ mod rows;
 mod scaled;
 mod shape;
 mod site;
+mod svdf;
 mod table;
 mod unary;
 mod unweighted;
@@ -49,7 +50,8 @@ pub struct Step {
     /// Constant data that is in no tensor, computed here; the kernel takes it after its inputs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tables: Vec<Vec<i8>>,
-    /// The activations that the kernel writes.
+    /// The activations that the kernel writes, and the variables that it changes: what those hold before is part of what it
+    /// reads.
     pub outputs: Vec<TensorId>,
     /// Constant data, for operators with weights.
     pub weights: Option<StepWeights>,
@@ -283,7 +285,8 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
         "TRANSPOSE_CONV" => product::transpose_conv(site),
         "UNPACK" => join::unpack(site),
         "ZEROS_LIKE" => fill::zeros_like(site),
-        "SVDF" | "UNIDIRECTIONAL_SEQUENCE_LSTM" | "VAR_HANDLE" | "READ_VARIABLE" | "ASSIGN_VARIABLE" => {
+        "SVDF" => svdf::svdf(site),
+        "UNIDIRECTIONAL_SEQUENCE_LSTM" | "VAR_HANDLE" | "READ_VARIABLE" | "ASSIGN_VARIABLE" => {
             let advice = "make the state an input and an output of the model";
             Err(Fault::new("keeps state from one inference to the next".to_owned(), advice))
         }

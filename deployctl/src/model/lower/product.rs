@@ -223,7 +223,7 @@ fn range(wide: bool) -> Activation {
 }
 
 /// The fused activation as bounds on real numbers.
-fn bounds(function: FusedActivation, output: &Operand) -> Result<[f32; 2], Fault> {
+pub(super) fn bounds(function: FusedActivation, output: &Operand) -> Result<[f32; 2], Fault> {
     match function {
         FusedActivation::None => Ok([f32::MIN, f32::MAX]),
         FusedActivation::Relu => Ok([0.0, f32::MAX]),

@@ -36,6 +36,11 @@ pub(super) fn options(site: &Site<'_>, code: i32) -> Result<Options, ReadError> 
                 activation: activation(site, options.fused_activation_function())?,
             })
         }
+        "SVDF" => {
+            let options = site.operator.builtin_options_as_svdfoptions().ok_or_else(|| site.other_options(code))?;
+            let activation = activation(site, options.fused_activation_function())?;
+            Ok(Options::Svdf { rank: options.rank(), activation })
+        }
         _ => Ok(Options::Other),
     }
 }
