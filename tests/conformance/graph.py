@@ -256,10 +256,12 @@ class Graph:
         read = {t.index for _, inputs, _ in self.operators for t in inputs if t is not None}
         written = [t for _, _, outputs in self.operators for t in outputs]
         last = [t for t in written if t.index not in read]
+        # A model has an output.
+        last = last or written[-1:]
         return last + [t for t in written if t.index in read and self.chance(0.15)]
 
     def keeps_state(self):
-        return any(t.variable for t in self.tensors)
+        return any(t.variable or t.type == Type.RESOURCE for t in self.tensors)
 
     def vector(self):
         """Bytes of one set of inputs."""

@@ -175,10 +175,13 @@ def svdf(g, type):
     if type == F32:
         times, kept, state = g.weights([filters, memory], F32), None, F32
     else:
-        state = g.pick([I16, I16, I8])
+        state = g.pick([I16, I8])
         times = g.weights([filters, memory], state, scale=g.scale(-16, -12))
         reach = math.sqrt(width) * 74 * 74 / (15000 if state == I16 else 60)
         kept = g.quantization(state, scale=_f32(x.scale * features.scale * reach))
+        if state == I8 and kept.zero[0]:
+            # LiteRT Micro saturates before it adds the zero point, and then wraps: let there be nothing to saturate.
+            kept = Quantization([_f32(x.scale * features.scale * width * 255 * 128 / 90)], [g.whole(-30, 30)])
     b = g.weights([units], F32) if type == F32 and g.chance(0.98) else None
     if kept and g.chance(0.98):
         scale = _f32(kept.scale[0] * times.scale)

@@ -283,6 +283,7 @@ fn description(model: &Model<'_>, position: usize) -> String {
     let step: &Step = &model.steps[position];
     let operator = &model.graph.operators[step.operator.0].name;
     let by = match step.call {
+        Call::Reshape if step.outputs.is_empty() => "nothing to do, the variable has its place".to_owned(),
         Call::Reshape => "nothing to do, both tensors have the same place".to_owned(),
         _ => comment(model.kernels[position].symbol),
     };

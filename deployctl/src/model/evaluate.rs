@@ -195,6 +195,7 @@ fn run(values: &Values, step: &Step) -> Result<Vec<Buffer>, EvaluateError> {
         (Call::MaxPool2d(p), [input], [output]) => kernels::max_pool_2d(p, input, output),
         (Call::Add(p), [a, b], [output]) => kernels::add(p, a, b, output),
         (Call::Softmax(p), [input], [output]) => kernels::softmax(p, input, output),
+        (Call::Reshape, [], []) => {}
         (Call::Reshape, [input], [output]) => output.copy_from_slice(input),
         _ => return Err(EvaluateError::Operands { operator: step.operator.0 }),
     }

@@ -19,7 +19,7 @@ pub struct OperatorId(pub usize);
 /// A single-subgraph model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Graph {
-    /// All tensors of the model file, used or not.
+    /// All tensors of the model file, used or not; behind them the resource variables, of which a file has only names.
     pub tensors: Vec<Tensor>,
     /// Operators in execution order.
     pub operators: Vec<Operator>,
@@ -283,6 +283,15 @@ pub enum Options {
         padding: Padding,
         stride: [i32; 2],
         activation: FusedActivation,
+    },
+    /// Of `VAR_HANDLE`.
+    VarHandle {
+        container: String,
+        shared_name: String,
+    },
+    /// Of `READ_VARIABLE` and `ASSIGN_VARIABLE`: the variable that the handle stands for.
+    Variable {
+        cell: TensorId,
     },
     Svdf {
         rank: i32,

@@ -199,7 +199,8 @@ mod tests {
             texts(script).into_iter().filter(|line| !line.starts_with("input ")).map(str::to_owned).collect()
         };
         let (first, second) = (["poison 1", "step", "continue", "step"], ["poison 2", "invoke", "continue", "invoke"]);
-        let expected = [&["hello 00ff"], &first[..], &second, &["poison 3", "step", "poison 4", "invoke", "bye"]].concat();
+        let expected =
+            [&["hello 00ff"], &first[..], &second, &["poison 3", "step", "poison 4", "invoke", "bye"]].concat();
         assert_eq!(verbs(&session.script()), expected);
         assert_eq!(verbs(&session.dump_script(1, 5))[1..], ["poison 1", "invoke", "continue", "dump 5", "bye"]);
         assert_eq!(verbs(&session.dump_script(2, 5))[1..], ["poison 1", "dump 5", "bye"]);

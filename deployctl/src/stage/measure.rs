@@ -15,7 +15,7 @@ use crate::error::{Error, Kind};
 use crate::gate::evidence::{Difference, Expectation, Measurement};
 use crate::manifest;
 use crate::model::lower::{Refusal, Step};
-use crate::model::{self, Graph};
+use crate::model::{self, Graph, TensorId};
 use crate::runner::{self, Command, Observation, RunnerError, Session, app, host, qemu};
 use crate::tool::Qemu;
 
@@ -224,7 +224,8 @@ impl<'a> Bench<'a> {
         let mut rest = signed(&found);
         let mut first = None;
         // Tensors that agree when they are asked for again are nondeterminism; element 0 then stands for the whole.
-        let nothing = difference_at(&self.graph, &self.steps, vector, step.outputs[0], 0, &[], &[]);
+        let whole = step.outputs.first().or(self.graph.outputs.first()).copied().unwrap_or(TensorId(0));
+        let nothing = difference_at(&self.graph, &self.steps, vector, whole, 0, &[], &[]);
         for (&tensor, expected) in step.outputs.iter().zip(&expected) {
             let tail = rest.split_off(rest.len().min(expected.len()));
             let expected = signed(expected);

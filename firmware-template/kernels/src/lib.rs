@@ -44,6 +44,7 @@ mod svdf;
 mod table;
 #[cfg(test)]
 mod testing;
+mod transfer;
 mod transpose_conv;
 mod unary;
 mod window;

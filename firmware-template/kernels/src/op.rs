@@ -76,6 +76,7 @@ mod list {
     pub use crate::shape::{BroadcastArgs, Shape, broadcast_args, shape};
     pub use crate::svdf::{Svdf, SvdfF32, svdf, svdf_f32};
     pub use crate::table::{Lookup, lookup};
+    pub use crate::transfer::{Transfer, transfer};
     pub use crate::transpose_conv::{TransposeConv, TransposeConvF32, transpose_conv, transpose_conv_f32};
     pub use crate::unary::{LeakyReluF32, LogicalNot, Unary, leaky_relu_f32, logical_not, unary};
 }
@@ -135,6 +136,7 @@ operators! {
     Split => split,
     Svdf => svdf,
     SvdfF32 => svdf_f32,
+    Transfer => transfer,
     TransposeConv => transpose_conv,
     TransposeConvF32 => transpose_conv_f32,
     Unary => unary,

@@ -48,7 +48,7 @@ pub struct Svdf {
 pub struct SvdfF32 {
     /// Sizes.
     pub sizes: SvdfSizes,
-    /// Smallest output value; minus infinity where there is none.
+    /// Smallest output value, which also stands for what is no number; minus infinity where there is none.
     pub min: f32,
     /// Largest output value; infinity where there is none.
     pub max: f32,
@@ -106,8 +106,8 @@ pub fn svdf_f32(p: &SvdfF32, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
         product,
         |a, b| a + b,
         |sum: f32| {
-            let sum = if sum < p.min { p.min } else { sum };
-            settled(if sum > p.max { p.max } else { sum })
+            let sum = if p.max < sum { p.max } else { sum };
+            settled(if p.min < sum || p.min == f32::NEG_INFINITY { sum } else { p.min })
         },
     );
 }
@@ -158,7 +158,7 @@ fn respond<S: Copy, Y, A: Copy + Default>(
 mod tests {
     use super::{Svdf, SvdfF32, SvdfSizes, svdf, svdf_f32};
     use crate::arithmetic::settled;
-use crate::bytes::{Element, view, view_mut, words_as_i8, words_as_i8_mut};
+    use crate::bytes::{Element, view, view_mut, words_as_i8, words_as_i8_mut};
     use crate::{Activation, Requant};
 
     const SIZES: SvdfSizes = SvdfSizes { batches: 1, depth: 2, units: 1, rank: 2, memory: 2 };

@@ -73,7 +73,7 @@ impl Case {
                 source: "4 vectors of `a.npz`".into(),
                 seeded: false,
                 steps: 1,
-            vectors: vec![],
+                vectors: vec![],
                 recorded: Some(Recorded { compared: 4, equal: 4, first_difference: None }),
                 distinct_outputs: 4,
             },

@@ -32,12 +32,13 @@ impl<'a> Site<'a> {
     /// The variable at `position` of the inputs: state that the operator reads and writes.
     pub(super) fn state(&self, position: usize) -> Result<Operand<'a>, Fault> {
         let id = self.operator.inputs.get(position).copied().flatten();
-        let id = id.ok_or_else(|| Fault::new(format!("has no input {position}"), EXPORT))?;
-        let tensor = self.graph.tensor(id);
-        if !tensor.variable || tensor.constant.is_some() {
-            let reason = format!("has an input {position} that is no variable");
-            return Err(Fault::at(id, reason, EXPORT));
-        }
+        self.variable(id.ok_or_else(|| Fault::new(format!("has no input {position}"), EXPORT))?)
+    }
+
+    /// A variable.
+    pub(super) fn variable(&self, id: TensorId) -> Result<Operand<'a>, Fault> {
+        let tensor = self.graph.tensors.get(id.0).filter(|tensor| tensor.variable && tensor.constant.is_none());
+        let tensor = tensor.ok_or_else(|| Fault::new("has a state that is no variable".to_owned(), EXPORT))?;
         settled(id, tensor)?;
         Ok(Operand { id, tensor })
     }

@@ -49,7 +49,11 @@ fn sizes(tensors: &Tensors, rank: i32) -> Result<SvdfSizes, Fault> {
     let Tensors { input, feature, time, bias, state, output } = tensors;
     let two = |operand: &Operand| match *operand.shape() {
         [a, b] => Ok((a, b)),
-        _ => Err(Fault::at(operand.id, format!("has a tensor of shape {:?}, not two dimensions", operand.shape()), EXPORT)),
+        _ => Err(Fault::at(
+            operand.id,
+            format!("has a tensor of shape {:?}, not two dimensions", operand.shape()),
+            EXPORT,
+        )),
     };
     let ((batches, depth), (filters, width), (_, memory)) = (two(input)?, two(feature)?, two(time)?);
     let whole = usize::try_from(rank).ok().filter(|rank| *rank > 0 && filters.is_multiple_of(*rank));

@@ -8,6 +8,7 @@ mod movement;
 mod operator;
 mod order;
 mod tensor;
+mod variable;
 mod weights;
 
 use tflite_flatbuffers::flatbuffers::{Follow, Vector};
@@ -42,7 +43,7 @@ pub fn read(bytes: &[u8]) -> Result<Read, ReadError> {
     }
     let subgraph = only_subgraph(&model)?;
     let mut tensors = tensor::tensors(&subgraph)?;
-    let operators = operator::operators(&model, &subgraph, tensors.len())?;
+    let mut operators = operator::operators(&model, &subgraph, tensors.len())?;
     let inputs = indices(subgraph.inputs(), "model.subgraphs[0].inputs", tensors.len())?;
     let outputs = indices(subgraph.outputs(), "model.subgraphs[0].outputs", tensors.len())?;
     for (field, list) in [("inputs", &inputs), ("outputs", &outputs)] {
@@ -51,6 +52,7 @@ pub fn read(bytes: &[u8]) -> Result<Read, ReadError> {
         }
     }
     let weights = weights::collect(bytes, &model, &subgraph, &operators, &outputs, &mut tensors)?;
+    variable::resolve(&mut tensors, &mut operators);
     let graph = Graph { tensors, operators, inputs, outputs };
     order::check(&graph)?;
     Ok(Read { graph, weights })

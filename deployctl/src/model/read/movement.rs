@@ -36,6 +36,12 @@ pub(super) fn options(site: &Site<'_>, code: i32) -> Result<Options, ReadError> 
                 activation: activation(site, options.fused_activation_function())?,
             })
         }
+        "VAR_HANDLE" => {
+            let table =
+                site.operator.builtin_options_as_var_handle_options().ok_or_else(|| site.other_options(code))?;
+            let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+            Ok(Options::VarHandle { container: text(table.container()), shared_name: text(table.shared_name()) })
+        }
         "SVDF" => {
             let options = site.operator.builtin_options_as_svdfoptions().ok_or_else(|| site.other_options(code))?;
             let activation = activation(site, options.fused_activation_function())?;

@@ -1,0 +1,26 @@
+"""Operators that keep state by way of variables. (SVDF is in `weighted.py`.)"""
+from graph import Type
+from registry import BOOL, F32, I8, I16, I32, entry
+
+TYPES = (I8, I16, F32, I32, BOOL)
+
+
+@entry("variable", *TYPES)
+def variable(g, type):
+    """One or two variables that are read before, after or without being assigned an activation or a constant."""
+    x = g.operand(type)
+    for name in ["a", "b"][: g.whole(1, 2)]:
+        kept = g.add(x.shape, type, x.quant)
+        handles = [g.add([1], Type.RESOURCE) for _ in range(g.whole(1, 2))]
+        for handle in handles:
+            g.op("VAR_HANDLE", [], [handle], "VarHandleOptions", container="", sharedName=f"{name}{x.index}")
+        value = g.constant(g.values(x.shape, type), type, x.quant) if g.chance(0.2) else x
+        assign = lambda: g.op("ASSIGN_VARIABLE", [handles[-1], value], [], "AssignVariableOptions")  # noqa: E731
+        first = g.chance(0.3)
+        if first:
+            assign()
+        g.op("READ_VARIABLE", [handles[0]], [kept], "ReadVariableOptions")
+        if type in (F32, I32) and g.chance(0.5):
+            value = g.op("ADD", [x, kept], [g.like(x)], "AddOptions")
+        if not first or g.chance(0.3):
+            assign()
