@@ -2,7 +2,7 @@
 
 use kernels::{Add, Softmax};
 
-use crate::check::{int, product, require, success};
+use crate::check::{product, require, success};
 use crate::shim::{shim_elementwise_add_s8, shim_softmax_s8};
 
 /// Operands of the same shape: `arm_elementwise_add_s8`.
@@ -13,26 +13,7 @@ pub fn add(p: &Add, a: &[i8], b: &[i8], output: &mut [i8]) {
         product(len, &[dims.n, dims.h, dims.w, dims.c]);
     }
     // SAFETY: all three slices hold as many elements as the shape (checked above), and the library touches that many.
-    success(unsafe {
-        shim_elementwise_add_s8(
-            a.as_ptr(),
-            p.a.offset,
-            p.a.requant.multiplier,
-            p.a.requant.shift,
-            b.as_ptr(),
-            p.b.offset,
-            p.b.requant.multiplier,
-            p.b.requant.shift,
-            p.left_shift,
-            output.as_mut_ptr(),
-            p.output_offset,
-            p.requant.multiplier,
-            p.requant.shift,
-            p.activation.min,
-            p.activation.max,
-            int(dims.len()),
-        )
-    });
+    success(unsafe { shim_elementwise_add_s8(p, a.as_ptr(), b.as_ptr(), output.as_mut_ptr()) });
 }
 
 /// `arm_softmax_s8`.
@@ -41,15 +22,5 @@ pub fn softmax(p: &Softmax, input: &[i8], output: &mut [i8]) {
     product(output.len(), &[p.rows, p.depth]);
     require((0..=30).contains(&p.requant.shift) && p.depth > 0);
     // SAFETY: both slices hold `rows` rows of `depth` elements (checked above), and the library touches that many.
-    success(unsafe {
-        shim_softmax_s8(
-            input.as_ptr(),
-            int(p.rows),
-            int(p.depth),
-            p.requant.multiplier,
-            p.requant.shift,
-            p.diff_min,
-            output.as_mut_ptr(),
-        )
-    });
+    success(unsafe { shim_softmax_s8(p, input.as_ptr(), output.as_mut_ptr()) });
 }
