@@ -84,7 +84,10 @@ impl Arena<'_> {
     fn reset(&mut self) {
         for (&id, range) in &self.plan.tensors {
             let tensor = self.model.graph.tensor(id);
-            if tensor.variable {
+            if let Some(first) = self.model.graph.first_value(id) {
+                let first = as_i8(&self.model.weights[first.offset..][..first.len]);
+                self.bytes[range.clone()].copy_from_slice(first);
+            } else if tensor.variable {
                 self.bytes[range.clone()].fill(tensor.initial());
             }
         }

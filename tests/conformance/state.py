@@ -24,3 +24,19 @@ def variable(g, type):
             value = g.op("ADD", [x, kept], [g.like(x)], "AddOptions")
         if not first or g.chance(0.3):
             assign()
+
+
+@entry("call_once", *TYPES)
+def call_once(g, type):
+    """A function gives a variable its first value; it is read and perhaps assigned."""
+    x = g.operand(type)
+    once, name = g.function(), f"c{x.index}"
+    there, handle = once.add([1], Type.RESOURCE), g.add([1], Type.RESOURCE)
+    first = once.constant(once.values(x.shape, type), type, x.quant)
+    once.op("VAR_HANDLE", [], [there], "VarHandleOptions", container="", sharedName=name)
+    once.op("ASSIGN_VARIABLE", [there, first], [], "AssignVariableOptions")
+    g.op("CALL_ONCE", [], [], "CallOnceOptions", initSubgraphIndex=len(g.functions))
+    g.op("VAR_HANDLE", [], [handle], "VarHandleOptions", container="", sharedName=name)
+    g.op("READ_VARIABLE", [handle], [g.like(x)], "ReadVariableOptions")
+    if g.chance(0.7):
+        g.op("ASSIGN_VARIABLE", [handle, x], [], "AssignVariableOptions")

@@ -21,7 +21,7 @@ pub(super) fn library(model: &Model<'_>, data: &Data) -> Result<String, EmitErro
     let mut text = header(model, data.module(model).is_some(), &functions);
     text += &interface(model)?;
     text += &operators(model, &functions)?;
-    text += &reset(model)?;
+    text += &reset(model, data)?;
     text += &invoke(&functions);
     for function in &functions {
         text += &function.text;
@@ -119,7 +119,7 @@ fn operators(model: &Model<'_>, functions: &[Function]) -> Result<String, EmitEr
 }
 
 /// The function that gives every variable its first value; empty where there is none.
-fn reset(model: &Model<'_>) -> Result<String, EmitError> {
+fn reset(model: &Model<'_>, data: &Data) -> Result<String, EmitError> {
     let variables: Vec<TensorId> =
         model.tensors.keys().copied().filter(|&id| model.graph.tensor(id).variable).collect();
     let head = "\n/// Puts the state that is kept between inferences to its beginning: before the first one, and whenever a new sequence\n\
@@ -130,7 +130,11 @@ fn reset(model: &Model<'_>) -> Result<String, EmitError> {
     let mut text = format!("{head}\npub fn reset(arena: &mut Arena) {{\n");
     for id in variables {
         let (place, value) = (place(model, 0, id)?, model.graph.tensor(id).initial());
-        let _ = writeln!(text, "    arena.0[{}].fill({value}); // {}", range(&place), comment(&name(model, id)));
+        let write = match data.first(id) {
+            Some(first) => format!("copy_from_slice({first})"),
+            None => format!("fill({value})"),
+        };
+        let _ = writeln!(text, "    arena.0[{}].{write}; // {}", range(&place), comment(&name(model, id)));
     }
     Ok(text + "}\n")
 }

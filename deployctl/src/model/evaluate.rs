@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use kernels::{Weights, as_i8};
 
+use super::graph::Constant;
 use super::lower::{Call, Step, StepWeights};
 use super::{Graph, Tensor, TensorId};
 
@@ -126,11 +127,13 @@ impl Values<'_> {
 
     /// The bytes of a constant.
     fn constant(&self, id: TensorId) -> Result<&[u8], EvaluateError> {
-        let tensor = self.graph.tensor(id);
-        tensor
-            .constant
-            .and_then(|constant| self.weights.get(constant.offset..)?.get(..constant.len))
-            .ok_or_else(|| EvaluateError::Weights { name: tensor.name.clone() })
+        self.bytes(id, self.graph.tensor(id).constant.unwrap_or(Constant { offset: usize::MAX, len: 0 }))
+    }
+
+    /// Bytes of the blob, for a tensor.
+    fn bytes(&self, id: TensorId, place: Constant) -> Result<&[u8], EvaluateError> {
+        let bytes = self.weights.get(place.offset..).and_then(|rest| rest.get(..place.len));
+        bytes.ok_or_else(|| EvaluateError::Weights { name: self.graph.tensor(id).name.clone() })
     }
 }
 
@@ -164,9 +167,12 @@ fn admit<'a>(
         }
     }
     for id in variables(graph, steps) {
-        let tensor = graph.tensor(id);
-        let kept = state.0.get(&id).cloned();
-        values.tensors[id.0] = kept.or_else(|| Some(Buffer::of(&vec![tensor.initial(); tensor.bytes()])));
+        let (tensor, kept) = (graph.tensor(id), state.0.get(&id).cloned());
+        values.tensors[id.0] = Some(match (kept, graph.first_value(id)) {
+            (Some(kept), _) => kept,
+            (None, Some(place)) => Buffer::of(as_i8(values.bytes(id, place)?)),
+            (None, None) => Buffer::of(&vec![tensor.initial(); tensor.bytes()]),
+        });
     }
     Ok(values)
 }

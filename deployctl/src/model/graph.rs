@@ -35,6 +35,15 @@ impl Graph {
         &self.tensors[id.0]
     }
 
+    /// What `CALL_ONCE` gives the variable `id` as its first value; [`Tensor::initial`] where there is nothing.
+    pub fn first_value(&self, id: TensorId) -> Option<Constant> {
+        let values = self.operators.iter().rev().filter_map(|operator| match &operator.options {
+            Options::CallOnce { values, .. } => Some(values),
+            _ => None,
+        });
+        values.flat_map(|values| values.iter().rev()).find(|value| value.cell == id).map(|value| value.constant)
+    }
+
     /// Operators with their positions, in execution order.
     pub fn operators(&self) -> impl Iterator<Item = (OperatorId, &Operator)> {
         self.operators.iter().enumerate().map(|(index, operator)| (OperatorId(index), operator))
@@ -284,6 +293,11 @@ pub enum Options {
         stride: [i32; 2],
         activation: FusedActivation,
     },
+    CallOnce {
+        function: i32,
+        /// First values of variables. Empty where the operator does not come before all others on those variables.
+        values: Vec<FirstValue>,
+    },
     /// Of `VAR_HANDLE`.
     VarHandle {
         container: String,
@@ -305,6 +319,15 @@ pub enum Options {
         alpha: f32,
     },
     Other,
+}
+
+/// What a variable holds before the first inference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstValue {
+    /// The variable.
+    pub cell: TensorId,
+    /// Its bytes, as many as it has.
+    pub constant: Constant,
 }
 
 /// LiteRT's padding scheme. Pairs above are (height, width).

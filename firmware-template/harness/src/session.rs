@@ -212,6 +212,23 @@ mod tests {
     }
 
     #[test]
+    fn a_run_may_continue_the_last_one() {
+        let continued = |kind: &str| {
+            let mut lines = run(kind, 1, 7);
+            lines[0] = "continue".to_string();
+            lines
+        };
+        let (code, answers) = play(&session(&[run("step", 5, 7), continued("step"), continued("invoke")]));
+        assert_eq!(code, 0);
+        assert_eq!(answers.iter().filter(|line| *line == "step 5" || *line == "invoke 5").count(), 3);
+        for before in [Vec::new(), run("dump 0", 1, 7)] {
+            let (code, answers) = play(&session(&[before, continued("step")]));
+            let error = "error protocol `continue` without a whole run before it";
+            assert_eq!((code, answers.last().unwrap().as_str()), (1, error));
+        }
+    }
+
+    #[test]
     fn a_dump_is_an_operators_whole_tensor() {
         let last = OPERATORS.len() - 1;
         let (code, answers) = play(&session(&[run(&format!("dump {last}"), 1, 3)]));

@@ -215,6 +215,7 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
         "BATCH_TO_SPACE_ND" => pad::batch_to_space(site),
         "BROADCAST_ARGS" => shape::broadcast_args(site),
         "BROADCAST_TO" => rearrange::broadcast_to(site),
+        "CALL_ONCE" => variable::call_once(site),
         "CAST" => convert::cast(site),
         "CEIL" => unary::of(site, UnaryFunction::Ceil),
         "CONCATENATION" => join::concatenation(site),

@@ -15,6 +15,17 @@ pub(super) fn handle(site: &Site) -> Result<Lowered, Fault> {
     Ok(Lowered::plain(Call::Reshape, Vec::new(), Vec::new()))
 }
 
+/// `CALL_ONCE`: the first values of variables, which `reset` writes.
+pub(super) fn call_once(site: &Site) -> Result<Lowered, Fault> {
+    site.counts(0..=0, 0)?;
+    match &site.operator.options {
+        Options::CallOnce { values, .. } if !values.is_empty() => {
+            Ok(Lowered::plain(Call::Reshape, Vec::new(), Vec::new()))
+        }
+        _ => Err(Fault::new("comes after operators on the variables that it initializes".to_owned(), FIXED)),
+    }
+}
+
 /// `READ_VARIABLE`.
 pub(super) fn read(site: &Site) -> Result<Lowered, Fault> {
     site.counts(1..=1, 1)?;

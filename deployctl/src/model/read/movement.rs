@@ -36,6 +36,10 @@ pub(super) fn options(site: &Site<'_>, code: i32) -> Result<Options, ReadError> 
                 activation: activation(site, options.fused_activation_function())?,
             })
         }
+        "CALL_ONCE" => {
+            let table = site.operator.builtin_options_as_call_once_options().ok_or_else(|| site.other_options(code))?;
+            Ok(Options::CallOnce { function: table.init_subgraph_index(), values: Vec::new() })
+        }
         "VAR_HANDLE" => {
             let table =
                 site.operator.builtin_options_as_var_handle_options().ok_or_else(|| site.other_options(code))?;
