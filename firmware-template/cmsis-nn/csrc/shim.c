@@ -209,25 +209,54 @@ POOL(shim_max_pool_s8)
     return arm_max_pool_s8(&ctx, &params, &input_dims, input, &filter_dims, &output_dims, output);
 }
 
+#define ADDED_BY(function)                                                                                              \
+    function(a,                                                                                                         \
+             b,                                                                                                         \
+             p->a.offset,                                                                                               \
+             p->a.requant.multiplier,                                                                                   \
+             p->a.requant.shift,                                                                                        \
+             p->b.offset,                                                                                               \
+             p->b.requant.multiplier,                                                                                   \
+             p->b.requant.shift,                                                                                        \
+             p->left_shift,                                                                                             \
+             output,                                                                                                    \
+             p->output_offset,                                                                                          \
+             p->requant.multiplier,                                                                                     \
+             p->requant.shift,                                                                                          \
+             p->activation.min,                                                                                         \
+             p->activation.max,                                                                                         \
+             (int32_t)(p->output.n * p->output.h * p->output.w * p->output.c))
+#define MULTIPLIED_BY(function)                                                                                         \
+    function(a,                                                                                                         \
+             b,                                                                                                         \
+             p->a_offset,                                                                                               \
+             p->b_offset,                                                                                               \
+             output,                                                                                                    \
+             p->output_offset,                                                                                          \
+             p->requant.multiplier,                                                                                     \
+             p->requant.shift,                                                                                          \
+             p->activation.min,                                                                                         \
+             p->activation.max,                                                                                         \
+             (int32_t)p->len)
+
 int32_t shim_elementwise_add_s8(const shim_add *p, const int8_t *a, const int8_t *b, int8_t *output)
 {
-    const shim_dims *d = &p->output;
-    return arm_elementwise_add_s8(a,
-                                  b,
-                                  p->a.offset,
-                                  p->a.requant.multiplier,
-                                  p->a.requant.shift,
-                                  p->b.offset,
-                                  p->b.requant.multiplier,
-                                  p->b.requant.shift,
-                                  p->left_shift,
-                                  output,
-                                  p->output_offset,
-                                  p->requant.multiplier,
-                                  p->requant.shift,
-                                  p->activation.min,
-                                  p->activation.max,
-                                  (int32_t)(d->n * d->h * d->w * d->c));
+    return ADDED_BY(arm_elementwise_add_s8);
+}
+
+int32_t shim_elementwise_add_s16(const shim_add *p, const int16_t *a, const int16_t *b, int16_t *output)
+{
+    return ADDED_BY(arm_elementwise_add_s16);
+}
+
+int32_t shim_elementwise_mul_s8(const shim_product *p, const int8_t *a, const int8_t *b, int8_t *output)
+{
+    return MULTIPLIED_BY(arm_elementwise_mul_s8);
+}
+
+int32_t shim_elementwise_mul_s16(const shim_product *p, const int16_t *a, const int16_t *b, int16_t *output)
+{
+    return MULTIPLIED_BY(arm_elementwise_mul_s16);
 }
 
 int32_t shim_softmax_s8(const shim_softmax *p, const int8_t *input, int8_t *output)

@@ -93,6 +93,16 @@ typedef struct
     shim_activation activation;
 } shim_add;
 
+/* MUL of operands of one shape: built by src/elementwise.rs. */
+typedef struct
+{
+    size_t len;
+    int32_t a_offset, b_offset;
+    shim_requant requant;
+    int32_t output_offset;
+    shim_activation activation;
+} shim_product;
+
 typedef struct
 {
     size_t rows, depth;
@@ -128,6 +138,9 @@ FULLY_CONNECTED(shim_fully_connected_per_channel_s8);
 POOL(shim_avgpool_s8);
 POOL(shim_max_pool_s8);
 int32_t shim_elementwise_add_s8(const shim_add *p, const int8_t *a, const int8_t *b, int8_t *output);
+int32_t shim_elementwise_add_s16(const shim_add *p, const int16_t *a, const int16_t *b, int16_t *output);
+int32_t shim_elementwise_mul_s8(const shim_product *p, const int8_t *a, const int8_t *b, int8_t *output);
+int32_t shim_elementwise_mul_s16(const shim_product *p, const int16_t *a, const int16_t *b, int16_t *output);
 int32_t shim_softmax_s8(const shim_softmax *p, const int8_t *input, int8_t *output);
 
 #endif

@@ -1,6 +1,6 @@
 //! The functions of `csrc/shim.h`. Parameters are those of the `kernels` crate, whose structs have C's layout.
 
-use kernels::{Add, Conv2d, DepthwiseConv2d, FullyConnected, Pool2d, Softmax, Weights};
+use kernels::{Activation, Add, Conv2d, DepthwiseConv2d, FullyConnected, Pool2d, Requant, Softmax, Weights};
 
 /// Memory that a function may use while it runs.
 #[repr(C)]
@@ -38,6 +38,17 @@ impl Constants {
             shifts: w.shifts.as_ptr(),
         }
     }
+}
+
+/// MUL of operands of one shape.
+#[repr(C)]
+pub(crate) struct Product {
+    pub(crate) len: usize,
+    pub(crate) a_offset: i32,
+    pub(crate) b_offset: i32,
+    pub(crate) requant: Requant,
+    pub(crate) output_offset: i32,
+    pub(crate) activation: Activation,
 }
 
 unsafe extern "C" {
@@ -107,5 +118,8 @@ unsafe extern "C" {
     pub(crate) fn shim_avgpool_s8(p: *const Pool2d, input: *const i8, output: *mut i8, scratch: Scratch) -> i32;
     pub(crate) fn shim_max_pool_s8(p: *const Pool2d, input: *const i8, output: *mut i8, scratch: Scratch) -> i32;
     pub(crate) fn shim_elementwise_add_s8(p: *const Add, a: *const i8, b: *const i8, output: *mut i8) -> i32;
+    pub(crate) fn shim_elementwise_add_s16(p: *const Add, a: *const i16, b: *const i16, output: *mut i16) -> i32;
+    pub(crate) fn shim_elementwise_mul_s8(p: *const Product, a: *const i8, b: *const i8, output: *mut i8) -> i32;
+    pub(crate) fn shim_elementwise_mul_s16(p: *const Product, a: *const i16, b: *const i16, output: *mut i16) -> i32;
     pub(crate) fn shim_softmax_s8(p: *const Softmax, input: *const i8, output: *mut i8) -> i32;
 }
