@@ -27,7 +27,7 @@ bindings! {
     [clippy::pedantic] "../../firmware-template/cmsis-nn/src/check.rs" check
     [unsafe_code, unreachable_pub, clippy::pedantic] "../../firmware-template/cmsis-nn/src/conv.rs" conv
     [unsafe_code, unreachable_pub, clippy::pedantic] "../../firmware-template/cmsis-nn/src/depthwise_conv.rs" depthwise_conv
-    [unsafe_code, unreachable_pub] "../../firmware-template/cmsis-nn/src/elementwise.rs" elementwise
+    [unsafe_code, unreachable_pub, clippy::pedantic] "../../firmware-template/cmsis-nn/src/elementwise.rs" elementwise
     [unsafe_code, unreachable_pub, clippy::pedantic] "../../firmware-template/cmsis-nn/src/fully_connected.rs" fully_connected
     [unsafe_code, unreachable_pub, clippy::pedantic] "../../firmware-template/cmsis-nn/src/pool.rs" pool
     [unsafe_code] "../../firmware-template/cmsis-nn/src/shim.rs" shim
