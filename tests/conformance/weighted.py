@@ -175,10 +175,13 @@ def svdf(g, type):
     if type == F32:
         times, kept, state = g.weights([filters, memory], F32), None, F32
     else:
-        state = I16
-        times = g.weights([filters, memory], I16, scale=g.scale(-16, -12))
-        reach = math.sqrt(width) * 74 * 74 / 15000
-        kept = g.quantization(I16, scale=_f32(x.scale * features.scale * reach))
+        state = g.pick([I16, I8])
+        times = g.weights([filters, memory], state, scale=g.scale(-16, -12))
+        reach = math.sqrt(width) * 74 * 74 / (15000 if state == I16 else 60)
+        kept = g.quantization(state, scale=_f32(x.scale * features.scale * reach))
+        if state == I8 and kept.zero[0]:
+            # LiteRT Micro saturates before it adds the zero point, and then wraps: let there be nothing to saturate.
+            kept = Quantization([_f32(x.scale * features.scale * width * 255 * 128 / 90)], [g.whole(-30, 30)])
     b = g.weights([units], F32) if type == F32 and g.chance(0.98) else None
     if kept and g.chance(0.98):
         scale = _f32(kept.scale[0] * times.scale)
@@ -186,7 +189,7 @@ def svdf(g, type):
     variable = g.add([batches, memory * filters], state, kept, variable=True)
     quant = None
     if kept:
-        quant = g.quantization(I8, scale=_f32(kept.scale[0] * times.scale * math.sqrt(memory * rank) * 10000 * 8000 / 45))
+        quant = g.quantization(I8, scale=_f32(kept.scale[0] * times.scale * math.sqrt(memory * rank) * (10000 * 8000 if state == I16 else 3000) / 45))
     y = g.output([batches, units], type, quant)
     g.op("SVDF", [x, features, times, b, variable], [y], "SVDFOptions", rank=rank, fusedActivationFunction=g.pick([NONE, RELU]))
 

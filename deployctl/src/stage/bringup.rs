@@ -225,6 +225,7 @@ mod tests {
             blocked: None,
             source: "1 vector".into(),
             seeded: false,
+            steps: 1,
             vectors: vec![ExpectedVector { label, operators: vec![], outputs: vec![outputs] }],
             recorded: None,
             distinct_outputs: 1,

@@ -116,6 +116,7 @@ pub(super) fn papers(output: &str) -> Papers {
             blocked: None,
             source: "2 seeded inputs (seed 1)".into(),
             seeded: true,
+            steps: 1,
             vectors: vec![
                 ExpectedVector {
                     label: Some(0),

@@ -76,7 +76,9 @@ mod list {
     };
     pub use crate::shape::{BroadcastArgs, Shape, broadcast_args, shape};
     pub use crate::softmax::{SoftmaxF32, SoftmaxI8I16, SoftmaxI16, softmax_f32, softmax_i8_i16, softmax_i16};
+    pub use crate::svdf::{Svdf, SvdfF32, svdf, svdf_f32};
     pub use crate::table::{Lookup, lookup};
+    pub use crate::transfer::{Transfer, transfer};
     pub use crate::transpose_conv::{TransposeConv, TransposeConvF32, transpose_conv, transpose_conv_f32};
     pub use crate::unary::{LeakyReluF32, LogicalNot, Unary, leaky_relu_f32, logical_not, unary};
 }
@@ -140,6 +142,9 @@ operators! {
     SoftmaxI8I16 => softmax_i8_i16,
     SpaceToBatch => space_to_batch,
     Split => split,
+    Svdf => svdf,
+    SvdfF32 => svdf_f32,
+    Transfer => transfer,
     TransposeConv => transpose_conv,
     TransposeConvF32 => transpose_conv_f32,
     Unary => unary,

@@ -37,8 +37,10 @@ mod scaled;
 mod shape;
 mod site;
 mod softmax;
+mod svdf;
 mod table;
 mod unary;
+mod variable;
 mod weighted;
 mod window;
 
@@ -54,7 +56,8 @@ pub struct Step {
     /// Constant data that is in no tensor, computed here; the kernel takes it after its inputs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tables: Vec<Vec<i8>>,
-    /// The activations that the kernel writes.
+    /// The activations that the kernel writes, and the variables that it changes: what those hold before is part of what it
+    /// reads.
     pub outputs: Vec<TensorId>,
     /// Constant data, for operators with weights.
     pub weights: Option<StepWeights>,
@@ -72,7 +75,7 @@ pub enum Call {
     MaxPool2d(Pool2d),
     Add(Add),
     Softmax(Softmax),
-    /// Input and output are the same bytes; the memory plan gives both one place.
+    /// No code. Input and output, where it has any, are the same bytes; the memory plan gives both one place.
     Reshape,
     /// An operator of the common form.
     Op(Op),
@@ -215,10 +218,12 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
         "ADD_N" => arithmetic::add_n(site),
         "ARG_MAX" => reduce::arg_extreme(site, true),
         "ARG_MIN" => reduce::arg_extreme(site, false),
+        "ASSIGN_VARIABLE" => variable::assign(site),
         "BATCH_MATMUL" => product::batch_matmul(site),
         "BATCH_TO_SPACE_ND" => pad::batch_to_space(site),
         "BROADCAST_ARGS" => shape::broadcast_args(site),
         "BROADCAST_TO" => rearrange::broadcast_to(site),
+        "CALL_ONCE" => variable::call_once(site),
         "CAST" => convert::cast(site),
         "CEIL" => unary::of(site, UnaryFunction::Ceil),
         "CONCATENATION" => join::concatenation(site),
@@ -262,6 +267,7 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
         "PAD" | "PADV2" => pad::pad(site),
         "PRELU" => activation::prelu(site),
         "QUANTIZE" => convert::quantize(site),
+        "READ_VARIABLE" => variable::read(site),
         "REDUCE_ALL" => reduce::reduce(site, Fold::All),
         "REDUCE_MAX" => reduce::reduce(site, Fold::Max),
         "REDUCE_MIN" => reduce::reduce(site, Fold::Min),
@@ -286,12 +292,14 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
         "STRIDED_SLICE" => rearrange::strided_slice(site),
         "SUB" => arithmetic::sub(site),
         "SUM" => reduce::reduce(site, Fold::Sum),
+        "SVDF" => svdf::svdf(site),
         "TANH" => activation::tanh(site),
         "TRANSPOSE" => rearrange::transpose(site),
         "TRANSPOSE_CONV" => product::transpose_conv(site),
         "UNPACK" => join::unpack(site),
+        "VAR_HANDLE" => variable::handle(site),
         "ZEROS_LIKE" => fill::zeros_like(site),
-        "SVDF" | "UNIDIRECTIONAL_SEQUENCE_LSTM" | "VAR_HANDLE" | "READ_VARIABLE" | "ASSIGN_VARIABLE" => {
+        "UNIDIRECTIONAL_SEQUENCE_LSTM" => {
             let advice = "make the state an input and an output of the model";
             Err(Fault::new("keeps state from one inference to the next".to_owned(), advice))
         }

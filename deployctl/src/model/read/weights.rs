@@ -1,5 +1,7 @@
 //! Constants: which tensors have data in the file, and a blob that holds what operators read of it.
 
+use std::collections::BTreeMap;
+
 use tflite_flatbuffers as format;
 
 use super::{ReadError, elements, packed};
@@ -74,6 +76,50 @@ pub(super) fn collect(
         tensor.constant = Some(Constant { offset, len });
     }
     Ok(blob)
+}
+
+/// The data of one tensor, where it is a constant.
+pub(super) fn constant<'a>(
+    file: &'a [u8],
+    model: &format::Model<'a>,
+    subgraph: &format::SubGraph<'a>,
+    index: usize,
+    tensor: &Tensor,
+) -> Result<Option<&'a [u8]>, ReadError> {
+    let buffers: Vec<_> = elements(model.buffers()).collect();
+    let Some(found) = elements(subgraph.tensors()).nth(index) else { return Ok(None) };
+    let Some((_, data)) = buffer_of(file, &buffers, index, &found)? else { return Ok(None) };
+    Ok(Some(&data[..length(index, tensor, data)?]))
+}
+
+/// The blob of constants, while it grows.
+pub(super) struct Blob<'a> {
+    bytes: &'a mut Vec<u8>,
+    /// Where the data of a buffer, named by its own place in memory and its length, has been copied to.
+    copied: BTreeMap<(*const u8, usize), Constant>,
+    /// Bytes that may still come.
+    room: usize,
+}
+
+impl<'a> Blob<'a> {
+    /// `file` bounds what may be added: its buffers, each once, are not more than that.
+    pub(super) fn new(bytes: &'a mut Vec<u8>, file: &[u8]) -> Self {
+        Self { bytes, copied: BTreeMap::new(), room: file.len() }
+    }
+
+    /// Appends a constant, where there is room.
+    pub(super) fn append(&mut self, data: &[u8]) -> Option<Constant> {
+        let key = (data.as_ptr(), data.len());
+        if let Some(&constant) = self.copied.get(&key) {
+            return Some(constant);
+        }
+        self.room = self.room.checked_sub(data.len())?;
+        let constant = Constant { offset: self.bytes.len(), len: data.len() };
+        self.bytes.extend_from_slice(data);
+        self.bytes.resize(self.bytes.len().next_multiple_of(ALIGNMENT), 0);
+        self.copied.insert(key, constant);
+        Some(constant)
+    }
 }
 
 /// Bytes of the constant, which the buffer must have.
