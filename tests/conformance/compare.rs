@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use deployctl::model::{Graph, Operator, Read, State, Step, TensorId, TensorType, evaluate_from, lower, read};
+use deployctl::model::{
+    Graph, Operator, Read, State, Step, Tensor, TensorId, TensorType, evaluate_from, lower, read,
+};
 
 use crate::archive::Case;
 
@@ -112,7 +114,8 @@ fn kind(graph: &Graph, operator: &Operator) -> String {
     let weights = operator.inputs.get(1).copied().flatten();
     let weights = weights.filter(|&id| matches!(graph.tensor(id).dtype, TensorType::Int8 | TensorType::Int4));
     let ids = first.into_iter().chain(weights).chain(operator.outputs.first().copied());
-    let types = ids.map(|id| graph.tensor(id).dtype.name());
+    let stored = |tensor: &Tensor| tensor.unpacked_from.unwrap_or(tensor.dtype).name();
+    let types = ids.map(|id| stored(graph.tensor(id)));
     let mut names: Vec<&str> = Vec::new();
     for name in types {
         if !names.contains(&name) {

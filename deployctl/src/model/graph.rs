@@ -67,6 +67,9 @@ pub struct Tensor {
     /// State: keeps its contents from one inference to the next, starting with [`Tensor::initial`] in every byte.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub variable: bool,
+    /// The type in the file, of weights that are unpacked to `dtype` when the model is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unpacked_from: Option<TensorType>,
     /// Affine quantization, where the file states one.
     pub quantization: Option<Quantization>,
     /// Where the constant's bytes lie in the weights blob.

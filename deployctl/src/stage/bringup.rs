@@ -215,6 +215,7 @@ mod tests {
             constant: None,
             signature: vec![],
             variable: false,
+            unpacked_from: None,
         };
         Graph { tensors: vec![tensor], operators: vec![], inputs: vec![], outputs: vec![TensorId(0)] }
     }

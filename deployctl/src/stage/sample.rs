@@ -61,6 +61,7 @@ pub(super) fn graph(output: &str) -> Graph {
         constant: None,
         signature: vec![],
         variable: false,
+        unpacked_from: None,
     };
     Graph {
         tensors: vec![tensor("features"), tensor(output)],

@@ -4,7 +4,9 @@
 //! requantization factors. The host reference executes steps, the memory planner reads their tensors, and the emitter
 //! writes them out as constants; there is no second place where such a number is computed.
 
-use kernels::{Add, Comparison, Conv2d, DepthwiseConv2d, Fold, FullyConnected, Op, Pool2d, Softmax, UnaryFunction};
+use kernels::{
+    Add, Comparison, Conv2d, DepthwiseConv2d, Fold, FullyConnected, Op, Pool2d, PoolFunction, Softmax, UnaryFunction,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{Graph, Operator, OperatorId, Options, TensorId, builtin};
@@ -12,16 +14,19 @@ use site::Site;
 use weighted::Convolution;
 
 mod activation;
+mod add;
 mod arithmetic;
 mod axes;
 mod broadcast;
 mod compare;
 mod convert;
+mod convolve;
 mod fill;
 mod gather;
 mod join;
 mod operand;
 mod pad;
+mod pool;
 mod product;
 mod quantize;
 mod rearrange;
@@ -31,10 +36,10 @@ mod rows;
 mod scaled;
 mod shape;
 mod site;
+mod softmax;
 mod svdf;
 mod table;
 mod unary;
-mod unweighted;
 mod variable;
 mod weighted;
 mod window;
@@ -189,13 +194,16 @@ fn dispatch(site: &Site) -> Result<Lowered, Fault> {
         Options::FullyConnected { activation, weights_format, keep_num_dims: _ } => {
             weighted::fully_connected(site, activation, weights_format)
         }
-        Options::Pool2d { .. } if site.operator.name == "L2_POOL_2D" => product::l2_pool(site),
-        Options::Pool2d { padding, stride, window, activation } => {
-            let call = if site.operator.code == builtin::MAX_POOL_2D { Call::MaxPool2d } else { Call::AveragePool2d };
-            unweighted::pool_2d(site, call, padding, stride, window, activation)
-        }
+        Options::Pool2d { .. } => pool::pool_2d(
+            site,
+            match site.operator.code {
+                builtin::MAX_POOL_2D => PoolFunction::Max,
+                builtin::L2_POOL_2D => PoolFunction::L2,
+                _ => PoolFunction::Average,
+            },
+        ),
         Options::Add { activation, pot_scale_int16: _ } => arithmetic::add(site, activation),
-        Options::Softmax { beta } => unweighted::softmax(site, beta),
+        Options::Softmax { beta } => softmax::softmax(site, beta),
         _ => by_code(site),
     }
 }

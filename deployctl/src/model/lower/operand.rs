@@ -88,6 +88,11 @@ impl<'a> Operand<'a> {
         self.tensor.dtype
     }
 
+    /// The type in the file, where weights are unpacked.
+    pub(super) fn stored(&self) -> TensorType {
+        self.tensor.unpacked_from.unwrap_or(self.tensor.dtype)
+    }
+
     pub(super) fn is_constant(&self) -> bool {
         self.tensor.constant.is_some()
     }

@@ -83,7 +83,7 @@ fn float32(tensors: &Tensors, sizes: SvdfSizes, activation: FusedActivation) -> 
     for operand in [input, feature, time, state].into_iter().chain(bias) {
         operand.same_type(output)?;
     }
-    let (min, max) = match (activation, product::bounds(activation, output)?) {
+    let (min, max) = match (activation, product::real_bounds(activation, output)?) {
         (FusedActivation::None, _) => (f32::NEG_INFINITY, f32::INFINITY),
         (FusedActivation::Relu, _) => (0.0, f32::INFINITY),
         (_, [min, max]) => (min, max),

@@ -8,6 +8,7 @@ mod movement;
 mod once;
 mod operator;
 mod order;
+mod packed;
 mod tensor;
 mod variable;
 mod weights;
