@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
-use crate::library::Features;
+use crate::library::{Defect, Features};
 use crate::model::TensorType;
 
 /// A value with the byte range of the manifest text it came from.
@@ -142,6 +142,8 @@ pub struct Kernels {
     pub library: Spanned<String>,
     /// The library's file, checked.
     pub source: Library,
+    /// Published defects of kernel libraries.
+    pub defects: Vec<Defect>,
     /// Policy.
     pub policy: Policy,
     /// Most share of MACs on reference kernels under `require`; zero if not stated.

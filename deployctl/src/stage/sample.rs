@@ -86,6 +86,7 @@ pub(super) fn papers(output: &str) -> Papers {
         }),
         reason: (library != "cmsis-nn").then(|| format!("`{output}` is quantized per channel")),
         advice: None,
+        finding: None,
     };
     let bytes = |value: f64| Some(Quantity { value, unit: Unit::Bytes });
     Papers {
