@@ -15,7 +15,7 @@ use deployctl::library::{Build, revision};
 
 macro_rules! functions {
     ($($index:literal $name:literal)*) => {
-        const NAMES: [&str; 12] = [$($name),*];
+        const NAMES: [&str; 16] = [$($name),*];
         $(
             std::arch::global_asm!(
                 concat!(".globl ", $name),
@@ -28,7 +28,7 @@ macro_rules! functions {
 }
 
 /// Where the library's functions are, in the order of their names.
-static PLACES: [AtomicPtr<c_void>; 12] = [const { AtomicPtr::new(std::ptr::null_mut()) }; 12];
+static PLACES: [AtomicPtr<c_void>; 16] = [const { AtomicPtr::new(std::ptr::null_mut()) }; 16];
 
 functions! {
     0 "shim_convolve_s8"
@@ -39,10 +39,14 @@ functions! {
     5 "shim_depthwise_conv_3x3_s8"
     6 "shim_depthwise_conv_s8_opt"
     7 "shim_fully_connected_s8"
-    8 "shim_avgpool_s8"
-    9 "shim_max_pool_s8"
-    10 "shim_elementwise_add_s8"
-    11 "shim_softmax_s8"
+    8 "shim_fully_connected_per_channel_s8"
+    9 "shim_avgpool_s8"
+    10 "shim_max_pool_s8"
+    11 "shim_elementwise_add_s8"
+    12 "shim_elementwise_add_s16"
+    13 "shim_elementwise_mul_s8"
+    14 "shim_elementwise_mul_s16"
+    15 "shim_softmax_s8"
 }
 
 unsafe extern "C" {

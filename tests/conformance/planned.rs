@@ -4,7 +4,7 @@ use deployctl::library::{Features, Kernel, reference, scratch_bytes, select};
 use deployctl::memory::{MemoryPlan, plan};
 use deployctl::model::lower::{Call, Step};
 use deployctl::model::{Graph, Read, TensorId};
-use kernels::{Weights, as_i8, words_as_i8, words_as_i8_mut};
+use kernels::{Op, Weights, as_i8, words_as_i8, words_as_i8_mut};
 
 use crate::compare::Executor;
 use crate::{conv, depthwise_conv, elementwise, fully_connected, pool};
@@ -100,7 +100,14 @@ impl Arena<'_> {
         let mut scratch = Aligned::of(&self.bytes[range]);
         match (&step.call, outputs.as_mut_slice()) {
             (Call::Op(op), outputs) => {
-                op.run(&inputs, &mut outputs.iter_mut().map(Aligned::bytes_mut).collect::<Vec<_>>());
+                let mut outputs: Vec<&mut [i8]> = outputs.iter_mut().map(Aligned::bytes_mut).collect();
+                match (op, kernel.entry.as_str()) {
+                    (Op::Combine(p), "cmsis_nn::add_s16") => elementwise::add_s16(p, &inputs, &mut outputs),
+                    (Op::Multiply(p), "cmsis_nn::multiply") => elementwise::multiply(p, &inputs, &mut outputs),
+                    (Op::Multiply(p), "cmsis_nn::multiply_s16") => elementwise::multiply_s16(p, &inputs, &mut outputs),
+                    (op, entry) if entry.starts_with("kernels::") => op.run(&inputs, &mut outputs),
+                    (op, entry) => panic!("no call of `{entry}` for {op:?}"),
+                }
             }
             (_, [output]) => self.call(step, kernel, &inputs, output.bytes_mut(), scratch.bytes_mut()),
             _ => panic!("{kernel:?} has one output"),

@@ -5,7 +5,9 @@
 //! it passes it on to; where a variant would refuse, read beyond the input or give other values than LiteRT, another one is
 //! taken; and where all would, the step is [`Unfit`].
 
-use kernels::{Add, Conv2d, DepthwiseConv2d, Dims, Extent, FullyConnected, Pool2d};
+use kernels::{
+    Add, Combination, Combine, Conv2d, DepthwiseConv2d, Dims, Element, Extent, FullyConnected, Multiply, Op, Pool2d,
+};
 
 use super::variant::Variant;
 use super::{Features, InstructionPath, Kernel};
@@ -43,7 +45,7 @@ pub fn select(step: &Step, features: Features) -> Result<Kernel, Unfit> {
         }
         Call::Softmax(_) => Variant::Softmax,
         Call::Reshape => return Ok(no_code()),
-        Call::Op(_) => return unfit("the library has no function for this operator"),
+        Call::Op(op) => common_form(op)?,
     };
     Ok(variant.kernel(features))
 }
@@ -158,12 +160,30 @@ fn pool(p: &Pool2d, variant: Variant) -> Result<Variant, Unfit> {
 
 fn add(p: &Add) -> Result<Variant, Unfit> {
     if p.a.dims != p.output || p.b.dims != p.output {
-        return unfit("the library does not broadcast operands of ADD");
+        return unfit("the library does not broadcast operands");
     }
     if !(16..=30).contains(&p.left_shift) {
         return unfit(format!("a left shift of {} loses signs in the library's DSP code", p.left_shift));
     }
     Ok(Variant::Add)
+}
+
+fn common_form(op: &Op) -> Result<Variant, Unfit> {
+    let (variant, at) = match op {
+        Op::Combine(Combine { combination: Combination::Sum, element: Element::I16, at, .. }) => {
+            (Variant::AddInt16, at)
+        }
+        Op::Multiply(Multiply { element: Element::I8, at, .. }) => (Variant::Multiply, at),
+        Op::Multiply(p) if [p.a_offset, p.b_offset, p.output_offset] != [0; 3] => {
+            return unfit("the library takes int16 zero points for 0");
+        }
+        Op::Multiply(Multiply { at, .. }) => (Variant::MultiplyInt16, at),
+        _ => return unfit("the library has no function for this operator"),
+    };
+    if at.repeats() {
+        return unfit("the library does not broadcast operands");
+    }
+    Ok(variant)
 }
 
 const ONE: Extent = Extent { h: 1, w: 1 };

@@ -20,11 +20,14 @@ pub(super) enum Variant {
     AveragePool,
     MaxPool,
     Add,
+    AddInt16,
+    Multiply,
+    MultiplyInt16,
     Softmax,
 }
 
 impl Variant {
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::Conv,
         Self::ConvOneRow,
         Self::ConvOneTap,
@@ -37,6 +40,9 @@ impl Variant {
         Self::AveragePool,
         Self::MaxPool,
         Self::Add,
+        Self::AddInt16,
+        Self::Multiply,
+        Self::MultiplyInt16,
         Self::Softmax,
     ];
 
@@ -67,6 +73,9 @@ impl Variant {
             Self::AveragePool => "arm_avgpool_s8",
             Self::MaxPool => "arm_max_pool_s8",
             Self::Add => "arm_elementwise_add_s8",
+            Self::AddInt16 => "arm_elementwise_add_s16",
+            Self::Multiply => "arm_elementwise_mul_s8",
+            Self::MultiplyInt16 => "arm_elementwise_mul_s16",
             Self::Softmax => "arm_softmax_s8",
         }
     }
@@ -85,6 +94,9 @@ impl Variant {
             Self::AveragePool => "cmsis_nn::average_pool_2d",
             Self::MaxPool => "cmsis_nn::max_pool_2d",
             Self::Add => "cmsis_nn::add",
+            Self::AddInt16 => "cmsis_nn::add_s16",
+            Self::Multiply => "cmsis_nn::multiply",
+            Self::MultiplyInt16 => "cmsis_nn::multiply_s16",
             Self::Softmax => "cmsis_nn::softmax",
         }
     }
@@ -94,8 +106,8 @@ impl Variant {
         match self {
             // Has DSP code only, which a core with MVE runs as well.
             Self::DepthwiseThreeByThree if features.dsp => InstructionPath::Dsp,
-            // Bytes are compared one by one without MVE.
-            Self::MaxPool if !features.mve => InstructionPath::Scalar,
+            // Bytes are compared, and 16-bit sums made, one by one without MVE.
+            Self::MaxPool | Self::AddInt16 if !features.mve => InstructionPath::Scalar,
             // `Depthwise`: no loop over taps or channels has code for an extension. (A depth multiplier of a multiple of
             // four requantizes four channels at once with MVE, but accumulates one by one.) `Softmax`: the vector code is
             // switched off for GCC up to 12.2, which it crashes, and that is Debian's.

@@ -1,12 +1,12 @@
 /*
- * CMSIS-NN with flat arguments: one function for each of the library's functions that firmware calls.
+ * CMSIS-NN with the parameters of the reference kernels: one function for each of the library's that firmware calls.
  *
  * The library's own headers are included, so the C compiler checks each call, and what differs between versions of the
  * library is in this file only. CMSIS_NN_REVISION is the $Revision of arm_nnfunctions.h as a number (V.12.5.1 is 120501):
  * build.rs reads it from the header, and a library's KDL file or `cmsis-nn.sources` may define it instead.
  *
- * Shapes come in LiteRT's order. `scratch` is checked against the size that the library asks for; all else about slices
- * and geometry is checked by the Rust side. Every function returns the library's status, zero for success.
+ * Shapes come in LiteRT's order. Scratch is checked against the size that the library asks for; all else about slices
+ * and geometry, and that counts have 31 bits, is checked by the Rust side. Every function returns the library's status, zero for success.
  */
 #include "shim.h"
 
@@ -18,276 +18,255 @@
 #error "this shim was written for $Revision V.12.5.x of arm_nnfunctions.h; see the versions of the library's KDL file"
 #endif
 
-/* Scratch must hold 32-bit words. */
-static int fits(const int8_t *scratch, int32_t scratch_len, int32_t needed)
+static cmsis_nn_dims dims(const shim_dims *d)
 {
-    return needed <= 0 || (scratch_len >= needed && ((uintptr_t)scratch & 3u) == 0);
+    const cmsis_nn_dims out = {(int32_t)d->n, (int32_t)d->h, (int32_t)d->w, (int32_t)d->c};
+    return out;
+}
+
+static cmsis_nn_dims row(size_t n, size_t c)
+{
+    const cmsis_nn_dims out = {(int32_t)n, 1, 1, (int32_t)c};
+    return out;
+}
+
+static cmsis_nn_tile tile(const shim_extent *e)
+{
+    const cmsis_nn_tile out = {(int32_t)e->w, (int32_t)e->h};
+    return out;
+}
+
+static cmsis_nn_activation activation(const shim_activation *a)
+{
+    const cmsis_nn_activation out = {a->min, a->max};
+    return out;
 }
 
 /* The library does not write multipliers and shifts, but its type does not say so. */
-static cmsis_nn_per_channel_quant_params per_channel(const int32_t *multipliers, const int32_t *shifts)
+static cmsis_nn_per_channel_quant_params per_channel(const shim_constants *w)
 {
-    cmsis_nn_per_channel_quant_params quant = {(int32_t *)multipliers, (int32_t *)shifts};
-    return quant;
+    const cmsis_nn_per_channel_quant_params out = {(int32_t *)w->multipliers, (int32_t *)w->shifts};
+    return out;
 }
 
-#define CONTEXT cmsis_nn_context ctx = {scratch, scratch_len}
-#define DIMS(name, n, h, w, c) const cmsis_nn_dims name = {n, h, w, c}
-#define CONV_PARAMS(stride_h, stride_w, padding_h, padding_w, dilation_h, dilation_w)                                   \
-    const cmsis_nn_conv_params params = {input_offset,                                                                  \
-                                         output_offset,                                                                 \
-                                         {stride_w, stride_h},                                                          \
-                                         {padding_w, padding_h},                                                        \
-                                         {dilation_w, dilation_h},                                                      \
-                                         {activation_min, activation_max}}
-#define DEPTHWISE_PARAMS(depth_multiplier, dilation_h, dilation_w)                                                      \
-    const cmsis_nn_dw_conv_params params = {input_offset,                                                               \
-                                            output_offset,                                                              \
-                                            depth_multiplier,                                                           \
-                                            {stride_w, stride_h},                                                       \
-                                            {padding_w, padding_h},                                                     \
-                                            {dilation_w, dilation_h},                                                   \
-                                            {activation_min, activation_max}}
-
-int32_t shim_convolve_s8(SCRATCH, INPUT_DIMS, FILTER, OUTPUT_DIMS, STRIDE, PADDING, DILATION, QUANTIZED, WEIGHTS, TENSORS)
+static cmsis_nn_context context(shim_scratch scratch)
 {
-    DIMS(input_dims, input_n, input_h, input_w, input_c);
-    DIMS(filter_dims, output_c, filter_h, filter_w, input_c);
-    DIMS(output_dims, input_n, output_h, output_w, output_c);
-    DIMS(bias_dims, 1, 1, 1, output_c);
-    if (!fits(scratch, scratch_len, arm_convolve_s8_get_buffer_size(&input_dims, &filter_dims)))
+    const cmsis_nn_context out = {scratch.start, (int32_t)scratch.len};
+    return out;
+}
+
+/* Scratch must hold 32-bit words. */
+static int fits(shim_scratch scratch, int32_t needed)
+{
+    return needed <= 0 || (scratch.len >= (size_t)needed && ((uintptr_t)scratch.start & 3u) == 0);
+}
+
+/* The declarations that all convolutions of a kind begin with; `params` has the kind's own type. */
+#define TENSORS                                                                                                         \
+    const cmsis_nn_dims input_dims = dims(&p->input);                                                                   \
+    const cmsis_nn_dims filter_dims = dims(&p->filter);                                                                 \
+    const cmsis_nn_dims output_dims = dims(&p->output);                                                                 \
+    const cmsis_nn_dims bias_dims = row(1, p->output.c);                                                                \
+    const cmsis_nn_per_channel_quant_params quant = per_channel(w);                                                     \
+    const cmsis_nn_context ctx = context(scratch)
+#define CONV_TENSORS                                                                                                    \
+    TENSORS;                                                                                                            \
+    const cmsis_nn_conv_params params = {p->input_offset,                                                               \
+                                         p->output_offset,                                                              \
+                                         tile(&p->stride),                                                              \
+                                         tile(&p->padding),                                                             \
+                                         tile(&p->dilation),                                                            \
+                                         activation(&p->activation)}
+#define DEPTHWISE_TENSORS                                                                                               \
+    TENSORS;                                                                                                            \
+    const cmsis_nn_dw_conv_params params = {p->input_offset,                                                            \
+                                            p->output_offset,                                                           \
+                                            (int32_t)p->depth_multiplier,                                               \
+                                            tile(&p->stride),                                                           \
+                                            tile(&p->padding),                                                          \
+                                            tile(&p->dilation),                                                         \
+                                            activation(&p->activation)}
+/* The call that all of them end with. */
+#define CONVOLVED_BY(function)                                                                                          \
+    function(                                                                                                           \
+        &ctx, &params, &quant, &input_dims, input, &filter_dims, w->filter, &bias_dims, w->bias, &output_dims, output)
+
+CONV(shim_convolve_s8)
+{
+    CONV_TENSORS;
+    if (!fits(scratch, arm_convolve_s8_get_buffer_size(&input_dims, &filter_dims)))
     {
         return ARM_CMSIS_NN_ARG_ERROR;
     }
-    CONTEXT;
-    CONV_PARAMS(stride_h, stride_w, padding_h, padding_w, dilation_h, dilation_w);
-    const cmsis_nn_per_channel_quant_params quant = per_channel(multipliers, shifts);
-    return arm_convolve_s8(
-        &ctx, &params, &quant, &input_dims, input, &filter_dims, filter, &bias_dims, bias, &output_dims, output);
+    return CONVOLVED_BY(arm_convolve_s8);
 }
 
-int32_t shim_convolve_1_x_n_s8(SCRATCH,
-                               int32_t input_n,
-                               int32_t input_w,
-                               int32_t input_c,
-                               int32_t filter_w,
-                               int32_t output_w,
-                               int32_t output_c,
-                               int32_t stride_w,
-                               int32_t padding_w,
-                               QUANTIZED,
-                               WEIGHTS,
-                               TENSORS)
+CONV(shim_convolve_1_x_n_s8)
 {
-    DIMS(input_dims, input_n, 1, input_w, input_c);
-    DIMS(filter_dims, output_c, 1, filter_w, input_c);
-    DIMS(output_dims, input_n, 1, output_w, output_c);
-    DIMS(bias_dims, 1, 1, 1, output_c);
-    if (!fits(scratch, scratch_len, arm_convolve_1_x_n_s8_get_buffer_size(&input_dims, &filter_dims)))
+    CONV_TENSORS;
+    if (!fits(scratch, arm_convolve_1_x_n_s8_get_buffer_size(&input_dims, &filter_dims)))
     {
         return ARM_CMSIS_NN_ARG_ERROR;
     }
-    CONTEXT;
-    CONV_PARAMS(1, stride_w, 0, padding_w, 1, 1);
-    const cmsis_nn_per_channel_quant_params quant = per_channel(multipliers, shifts);
-    return arm_convolve_1_x_n_s8(
-        &ctx, &params, &quant, &input_dims, input, &filter_dims, filter, &bias_dims, bias, &output_dims, output);
+    return CONVOLVED_BY(arm_convolve_1_x_n_s8);
 }
 
-int32_t shim_convolve_1x1_s8(INPUT_DIMS, OUTPUT_DIMS, STRIDE, QUANTIZED, WEIGHTS, TENSORS)
+CONV(shim_convolve_1x1_s8)
 {
-    const cmsis_nn_context ctx = {0, 0};
-    DIMS(input_dims, input_n, input_h, input_w, input_c);
-    DIMS(filter_dims, output_c, 1, 1, input_c);
-    DIMS(output_dims, input_n, output_h, output_w, output_c);
-    DIMS(bias_dims, 1, 1, 1, output_c);
-    CONV_PARAMS(stride_h, stride_w, 0, 0, 1, 1);
-    const cmsis_nn_per_channel_quant_params quant = per_channel(multipliers, shifts);
-    return arm_convolve_1x1_s8(
-        &ctx, &params, &quant, &input_dims, input, &filter_dims, filter, &bias_dims, bias, &output_dims, output);
+    CONV_TENSORS;
+    return CONVOLVED_BY(arm_convolve_1x1_s8);
 }
 
-int32_t shim_convolve_1x1_s8_fast(int32_t pixels, int32_t input_c, int32_t output_c, QUANTIZED, WEIGHTS, TENSORS)
+CONV(shim_convolve_1x1_s8_fast)
 {
-    const cmsis_nn_context ctx = {0, 0};
-    DIMS(input_dims, pixels, 1, 1, input_c);
-    DIMS(filter_dims, output_c, 1, 1, input_c);
-    DIMS(output_dims, pixels, 1, 1, output_c);
-    DIMS(bias_dims, 1, 1, 1, output_c);
-    CONV_PARAMS(1, 1, 0, 0, 1, 1);
-    const cmsis_nn_per_channel_quant_params quant = per_channel(multipliers, shifts);
-    return arm_convolve_1x1_s8_fast(
-        &ctx, &params, &quant, &input_dims, input, &filter_dims, filter, &bias_dims, bias, &output_dims, output);
+    CONV_TENSORS;
+    return CONVOLVED_BY(arm_convolve_1x1_s8_fast);
 }
 
-int32_t shim_depthwise_conv_s8(INPUT_DIMS,
-                               FILTER,
-                               OUTPUT_DIMS,
-                               int32_t depth_multiplier,
-                               STRIDE,
-                               PADDING,
-                               DILATION,
-                               QUANTIZED,
-                               WEIGHTS,
-                               TENSORS)
+DEPTHWISE_CONV(shim_depthwise_conv_s8)
 {
-    const cmsis_nn_context ctx = {0, 0};
-    DIMS(input_dims, input_n, input_h, input_w, input_c);
-    DIMS(filter_dims, 1, filter_h, filter_w, output_c);
-    DIMS(output_dims, input_n, output_h, output_w, output_c);
-    DIMS(bias_dims, 1, 1, 1, output_c);
-    DEPTHWISE_PARAMS(depth_multiplier, dilation_h, dilation_w);
-    const cmsis_nn_per_channel_quant_params quant = per_channel(multipliers, shifts);
-    return arm_depthwise_conv_s8(
-        &ctx, &params, &quant, &input_dims, input, &filter_dims, filter, &bias_dims, bias, &output_dims, output);
+    DEPTHWISE_TENSORS;
+    return CONVOLVED_BY(arm_depthwise_conv_s8);
 }
 
-int32_t shim_depthwise_conv_3x3_s8(
-    int32_t input_h, int32_t input_w, int32_t channels, OUTPUT_PLANE, STRIDE, PADDING, QUANTIZED, WEIGHTS, TENSORS)
+DEPTHWISE_CONV(shim_depthwise_conv_3x3_s8)
 {
-    const cmsis_nn_context ctx = {0, 0};
-    DIMS(input_dims, 1, input_h, input_w, channels);
-    DIMS(filter_dims, 1, 3, 3, channels);
-    DIMS(output_dims, 1, output_h, output_w, channels);
-    DIMS(bias_dims, 1, 1, 1, channels);
-    DEPTHWISE_PARAMS(1, 1, 1);
-    const cmsis_nn_per_channel_quant_params quant = per_channel(multipliers, shifts);
-    return arm_depthwise_conv_3x3_s8(
-        &ctx, &params, &quant, &input_dims, input, &filter_dims, filter, &bias_dims, bias, &output_dims, output);
+    DEPTHWISE_TENSORS;
+    return CONVOLVED_BY(arm_depthwise_conv_3x3_s8);
 }
 
-int32_t shim_depthwise_conv_s8_opt(SCRATCH,
-                                   int32_t input_h,
-                                   int32_t input_w,
-                                   int32_t channels,
-                                   FILTER,
-                                   OUTPUT_PLANE,
-                                   STRIDE,
-                                   PADDING,
-                                   QUANTIZED,
-                                   WEIGHTS,
-                                   TENSORS)
+DEPTHWISE_CONV(shim_depthwise_conv_s8_opt)
 {
-    DIMS(input_dims, 1, input_h, input_w, channels);
-    DIMS(filter_dims, 1, filter_h, filter_w, channels);
-    DIMS(output_dims, 1, output_h, output_w, channels);
-    DIMS(bias_dims, 1, 1, 1, channels);
-    if (!fits(scratch, scratch_len, arm_depthwise_conv_s8_opt_get_buffer_size(&input_dims, &filter_dims)))
+    DEPTHWISE_TENSORS;
+    if (!fits(scratch, arm_depthwise_conv_s8_opt_get_buffer_size(&input_dims, &filter_dims)))
     {
         return ARM_CMSIS_NN_ARG_ERROR;
     }
-    CONTEXT;
-    DEPTHWISE_PARAMS(1, 1, 1);
-    const cmsis_nn_per_channel_quant_params quant = per_channel(multipliers, shifts);
-    return arm_depthwise_conv_s8_opt(
-        &ctx, &params, &quant, &input_dims, input, &filter_dims, filter, &bias_dims, bias, &output_dims, output);
+    return CONVOLVED_BY(arm_depthwise_conv_s8_opt);
 }
 
-int32_t shim_fully_connected_s8(SCRATCH,
-                                int32_t batches,
-                                int32_t depth,
-                                int32_t units,
-                                QUANTIZED,
-                                const int8_t *filter,
-                                const int32_t *bias,
-                                int32_t multiplier,
-                                int32_t shift,
-                                TENSORS)
+FULLY_CONNECTED(shim_fully_connected_s8)
 {
-    DIMS(input_dims, batches, 1, 1, depth);
-    DIMS(filter_dims, depth, 1, 1, units);
-    DIMS(output_dims, batches, 1, 1, units);
-    DIMS(bias_dims, 1, 1, 1, units);
+    const cmsis_nn_dims input_dims = row(p->batches, p->depth);
+    const cmsis_nn_dims filter_dims = row(p->depth, p->units);
+    const cmsis_nn_dims output_dims = row(p->batches, p->units);
+    const cmsis_nn_dims bias_dims = row(1, p->units);
     const int32_t needed = arm_fully_connected_s8_get_buffer_size(&filter_dims);
-    if (!fits(scratch, scratch_len, needed))
+    if (!fits(scratch, needed))
     {
         return ARM_CMSIS_NN_ARG_ERROR;
     }
-    CONTEXT;
+    const cmsis_nn_context ctx = context(scratch);
     if (needed > 0)
     {
         /* The vector extension's kernel reads the sum of each filter row from the scratch buffer. */
-        const arm_cmsis_nn_status status = arm_vector_sum_s8((int32_t *)ctx.buf, depth, units, filter);
+        const arm_cmsis_nn_status status =
+            arm_vector_sum_s8((int32_t *)ctx.buf, filter_dims.n, filter_dims.c, w->filter);
         if (status != ARM_CMSIS_NN_SUCCESS)
         {
             return status;
         }
     }
-    const cmsis_nn_fc_params params = {input_offset, 0, output_offset, {activation_min, activation_max}};
-    const cmsis_nn_per_tensor_quant_params quant = {multiplier, shift};
-    return arm_fully_connected_s8(
-        &ctx, &params, &quant, &input_dims, input, &filter_dims, filter, &bias_dims, bias, &output_dims, output);
+    const cmsis_nn_fc_params params = {p->input_offset, 0, p->output_offset, activation(&p->activation)};
+    const cmsis_nn_per_tensor_quant_params quant = {w->multipliers[0], w->shifts[0]};
+    return CONVOLVED_BY(arm_fully_connected_s8);
 }
 
-int32_t shim_avgpool_s8(SCRATCH, POOL_ARGUMENTS)
+/* The batches are pixels, the units channels. */
+FULLY_CONNECTED(shim_fully_connected_per_channel_s8)
 {
-    DIMS(input_dims, input_n, input_h, input_w, channels);
-    DIMS(filter_dims, 1, filter_h, filter_w, 1);
-    DIMS(output_dims, input_n, output_h, output_w, channels);
-    if (!fits(scratch, scratch_len, arm_avgpool_s8_get_buffer_size(output_w, channels)))
+    const cmsis_nn_dims input_dims = row(p->batches, p->depth);
+    const cmsis_nn_dims filter_dims = row(p->units, p->depth);
+    const cmsis_nn_dims output_dims = row(p->batches, p->units);
+    const cmsis_nn_dims bias_dims = row(1, p->units);
+    const cmsis_nn_per_channel_quant_params quant = per_channel(w);
+    const cmsis_nn_context ctx = context(scratch);
+    const cmsis_nn_conv_params params = {
+        p->input_offset, p->output_offset, {1, 1}, {0, 0}, {1, 1}, activation(&p->activation)};
+    return CONVOLVED_BY(arm_convolve_1x1_s8_fast);
+}
+
+#define POOL_TENSORS                                                                                                    \
+    const cmsis_nn_dims input_dims = dims(&p->input);                                                                   \
+    const cmsis_nn_dims filter_dims = {1, (int32_t)p->window.h, (int32_t)p->window.w, 1};                               \
+    const cmsis_nn_dims output_dims = dims(&p->output);                                                                 \
+    const cmsis_nn_context ctx = context(scratch);                                                                      \
+    const cmsis_nn_pool_params params = {tile(&p->stride), tile(&p->padding), activation(&p->activation)}
+
+POOL(shim_avgpool_s8)
+{
+    POOL_TENSORS;
+    if (!fits(scratch, arm_avgpool_s8_get_buffer_size(output_dims.w, output_dims.c)))
     {
         return ARM_CMSIS_NN_ARG_ERROR;
     }
-    CONTEXT;
-    const cmsis_nn_pool_params params = {
-        {stride_w, stride_h}, {padding_w, padding_h}, {activation_min, activation_max}};
     return arm_avgpool_s8(&ctx, &params, &input_dims, input, &filter_dims, &output_dims, output);
 }
 
-int32_t shim_max_pool_s8(POOL_ARGUMENTS)
+POOL(shim_max_pool_s8)
 {
-    const cmsis_nn_context ctx = {0, 0};
-    DIMS(input_dims, input_n, input_h, input_w, channels);
-    DIMS(filter_dims, 1, filter_h, filter_w, 1);
-    DIMS(output_dims, input_n, output_h, output_w, channels);
-    const cmsis_nn_pool_params params = {
-        {stride_w, stride_h}, {padding_w, padding_h}, {activation_min, activation_max}};
+    POOL_TENSORS;
     return arm_max_pool_s8(&ctx, &params, &input_dims, input, &filter_dims, &output_dims, output);
 }
 
-int32_t shim_elementwise_add_s8(const int8_t *a,
-                                int32_t a_offset,
-                                int32_t a_multiplier,
-                                int32_t a_shift,
-                                const int8_t *b,
-                                int32_t b_offset,
-                                int32_t b_multiplier,
-                                int32_t b_shift,
-                                int32_t left_shift,
-                                int8_t *output,
-                                int32_t output_offset,
-                                int32_t output_multiplier,
-                                int32_t output_shift,
-                                int32_t activation_min,
-                                int32_t activation_max,
-                                int32_t len)
+#define ADDED_BY(function)                                                                                              \
+    function(a,                                                                                                         \
+             b,                                                                                                         \
+             p->a.offset,                                                                                               \
+             p->a.requant.multiplier,                                                                                   \
+             p->a.requant.shift,                                                                                        \
+             p->b.offset,                                                                                               \
+             p->b.requant.multiplier,                                                                                   \
+             p->b.requant.shift,                                                                                        \
+             p->left_shift,                                                                                             \
+             output,                                                                                                    \
+             p->output_offset,                                                                                          \
+             p->requant.multiplier,                                                                                     \
+             p->requant.shift,                                                                                          \
+             p->activation.min,                                                                                         \
+             p->activation.max,                                                                                         \
+             (int32_t)(p->output.n * p->output.h * p->output.w * p->output.c))
+#define MULTIPLIED_BY(function)                                                                                         \
+    function(a,                                                                                                         \
+             b,                                                                                                         \
+             p->a_offset,                                                                                               \
+             p->b_offset,                                                                                               \
+             output,                                                                                                    \
+             p->output_offset,                                                                                          \
+             p->requant.multiplier,                                                                                     \
+             p->requant.shift,                                                                                          \
+             p->activation.min,                                                                                         \
+             p->activation.max,                                                                                         \
+             (int32_t)p->len)
+
+int32_t shim_elementwise_add_s8(const shim_add *p, const int8_t *a, const int8_t *b, int8_t *output)
 {
-    return arm_elementwise_add_s8(a,
-                                  b,
-                                  a_offset,
-                                  a_multiplier,
-                                  a_shift,
-                                  b_offset,
-                                  b_multiplier,
-                                  b_shift,
-                                  left_shift,
-                                  output,
-                                  output_offset,
-                                  output_multiplier,
-                                  output_shift,
-                                  activation_min,
-                                  activation_max,
-                                  len);
+    return ADDED_BY(arm_elementwise_add_s8);
 }
 
-int32_t shim_softmax_s8(const int8_t *input,
-                        int32_t rows,
-                        int32_t depth,
-                        int32_t multiplier,
-                        int32_t shift,
-                        int32_t diff_min,
-                        int8_t *output)
+int32_t shim_elementwise_add_s16(const shim_add *p, const int16_t *a, const int16_t *b, int16_t *output)
 {
-    arm_softmax_s8(input, rows, depth, multiplier, shift, diff_min, output);
+    return ADDED_BY(arm_elementwise_add_s16);
+}
+
+int32_t shim_elementwise_mul_s8(const shim_product *p, const int8_t *a, const int8_t *b, int8_t *output)
+{
+    return MULTIPLIED_BY(arm_elementwise_mul_s8);
+}
+
+int32_t shim_elementwise_mul_s16(const shim_product *p, const int16_t *a, const int16_t *b, int16_t *output)
+{
+    return MULTIPLIED_BY(arm_elementwise_mul_s16);
+}
+
+int32_t shim_softmax_s8(const shim_softmax *p, const int8_t *input, int8_t *output)
+{
+    arm_softmax_s8(input,
+                   (int32_t)p->rows,
+                   (int32_t)p->depth,
+                   p->requant.multiplier,
+                   p->requant.shift,
+                   p->diff_min,
+                   output);
     return ARM_CMSIS_NN_SUCCESS;
 }

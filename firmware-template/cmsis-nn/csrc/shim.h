@@ -1,100 +1,146 @@
 /*
- * The flat functions of shim.c, as Rust declares them in src/shim.rs. Knows no CMSIS-NN types.
- *
- * Groups of arguments that always come together are spelled once, in the order in which Rust passes them.
+ * The functions of shim.c and the parameters that they take, as Rust declares them: the functions in src/shim.rs, the
+ * parameters in the `kernels` crate, whose structs have C's layout and the same fields in the same order. Knows no CMSIS-NN
+ * types.
  */
 #ifndef DEPLOYCTL_CMSIS_NN_SHIM_H
 #define DEPLOYCTL_CMSIS_NN_SHIM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
-#define SCRATCH int8_t *scratch, int32_t scratch_len
-#define INPUT_DIMS int32_t input_n, int32_t input_h, int32_t input_w, int32_t input_c
-#define FILTER int32_t filter_h, int32_t filter_w
-#define OUTPUT_PLANE int32_t output_h, int32_t output_w
-#define OUTPUT_DIMS OUTPUT_PLANE, int32_t output_c
-#define STRIDE int32_t stride_h, int32_t stride_w
-#define PADDING int32_t padding_h, int32_t padding_w
-#define DILATION int32_t dilation_h, int32_t dilation_w
-#define QUANTIZED int32_t input_offset, int32_t output_offset, int32_t activation_min, int32_t activation_max
-#define WEIGHTS const int8_t *filter, const int32_t *bias, const int32_t *multipliers, const int32_t *shifts
-#define TENSORS const int8_t *input, int8_t *output
-#define POOL_ARGUMENTS                                                                                                  \
-    int32_t input_n, int32_t input_h, int32_t input_w, int32_t channels, FILTER, OUTPUT_PLANE, STRIDE, PADDING,         \
-        int32_t activation_min, int32_t activation_max, TENSORS
+typedef struct
+{
+    size_t n, h, w, c;
+} shim_dims;
 
-int32_t shim_convolve_s8(SCRATCH, INPUT_DIMS, FILTER, OUTPUT_DIMS, STRIDE, PADDING, DILATION, QUANTIZED, WEIGHTS, TENSORS);
-int32_t shim_convolve_1_x_n_s8(SCRATCH,
-                               int32_t input_n,
-                               int32_t input_w,
-                               int32_t input_c,
-                               int32_t filter_w,
-                               int32_t output_w,
-                               int32_t output_c,
-                               int32_t stride_w,
-                               int32_t padding_w,
-                               QUANTIZED,
-                               WEIGHTS,
-                               TENSORS);
-int32_t shim_convolve_1x1_s8(INPUT_DIMS, OUTPUT_DIMS, STRIDE, QUANTIZED, WEIGHTS, TENSORS);
-int32_t shim_convolve_1x1_s8_fast(int32_t pixels, int32_t input_c, int32_t output_c, QUANTIZED, WEIGHTS, TENSORS);
-int32_t shim_depthwise_conv_s8(INPUT_DIMS,
-                               FILTER,
-                               OUTPUT_DIMS,
-                               int32_t depth_multiplier,
-                               STRIDE,
-                               PADDING,
-                               DILATION,
-                               QUANTIZED,
-                               WEIGHTS,
-                               TENSORS);
-int32_t shim_depthwise_conv_3x3_s8(
-    int32_t input_h, int32_t input_w, int32_t channels, OUTPUT_PLANE, STRIDE, PADDING, QUANTIZED, WEIGHTS, TENSORS);
-int32_t shim_depthwise_conv_s8_opt(SCRATCH,
-                                   int32_t input_h,
-                                   int32_t input_w,
-                                   int32_t channels,
-                                   FILTER,
-                                   OUTPUT_PLANE,
-                                   STRIDE,
-                                   PADDING,
-                                   QUANTIZED,
-                                   WEIGHTS,
-                                   TENSORS);
-int32_t shim_fully_connected_s8(SCRATCH,
-                                int32_t batches,
-                                int32_t depth,
-                                int32_t units,
-                                QUANTIZED,
-                                const int8_t *filter,
-                                const int32_t *bias,
-                                int32_t multiplier,
-                                int32_t shift,
-                                TENSORS);
-int32_t shim_avgpool_s8(SCRATCH, POOL_ARGUMENTS);
-int32_t shim_max_pool_s8(POOL_ARGUMENTS);
-int32_t shim_elementwise_add_s8(const int8_t *a,
-                                int32_t a_offset,
-                                int32_t a_multiplier,
-                                int32_t a_shift,
-                                const int8_t *b,
-                                int32_t b_offset,
-                                int32_t b_multiplier,
-                                int32_t b_shift,
-                                int32_t left_shift,
-                                int8_t *output,
-                                int32_t output_offset,
-                                int32_t output_multiplier,
-                                int32_t output_shift,
-                                int32_t activation_min,
-                                int32_t activation_max,
-                                int32_t len);
-int32_t shim_softmax_s8(const int8_t *input,
-                        int32_t rows,
-                        int32_t depth,
-                        int32_t multiplier,
-                        int32_t shift,
-                        int32_t diff_min,
-                        int8_t *output);
+typedef struct
+{
+    size_t h, w;
+} shim_extent;
+
+typedef struct
+{
+    int32_t min, max;
+} shim_activation;
+
+typedef struct
+{
+    int32_t multiplier, shift;
+} shim_requant;
+
+/* A library's context: memory that a function may use while it runs. */
+typedef struct
+{
+    int8_t *start;
+    size_t len;
+} shim_scratch;
+
+/* Constants of an operator with weights; bias may be null. */
+typedef struct
+{
+    const int8_t *filter;
+    const int32_t *bias;
+    const int32_t *multipliers;
+    const int32_t *shifts;
+} shim_constants;
+
+typedef struct
+{
+    shim_dims input, filter, output;
+    shim_extent stride, padding, dilation;
+    int32_t input_offset, output_offset;
+    shim_activation activation;
+} shim_conv_2d;
+
+typedef struct
+{
+    shim_dims input, filter, output;
+    size_t depth_multiplier;
+    shim_extent stride, padding, dilation;
+    int32_t input_offset, output_offset;
+    shim_activation activation;
+} shim_depthwise_conv_2d;
+
+typedef struct
+{
+    size_t batches, depth, units;
+    int32_t input_offset, filter_offset, output_offset;
+    shim_activation activation;
+} shim_fully_connected;
+
+typedef struct
+{
+    shim_dims input, output;
+    shim_extent window, stride, padding;
+    shim_activation activation;
+} shim_pool_2d;
+
+typedef struct
+{
+    shim_dims dims;
+    int32_t offset;
+    shim_requant requant;
+} shim_add_operand;
+
+typedef struct
+{
+    shim_add_operand a, b;
+    shim_dims output;
+    int32_t left_shift;
+    shim_requant requant;
+    int32_t output_offset;
+    shim_activation activation;
+} shim_add;
+
+/* MUL of operands of one shape: built by src/elementwise.rs. */
+typedef struct
+{
+    size_t len;
+    int32_t a_offset, b_offset;
+    shim_requant requant;
+    int32_t output_offset;
+    shim_activation activation;
+} shim_product;
+
+typedef struct
+{
+    size_t rows, depth;
+    shim_requant requant;
+    int32_t diff_min;
+} shim_softmax;
+
+#define CONV(name)                                                                                                      \
+    int32_t name(const shim_conv_2d *p, const shim_constants *w, const int8_t *input, int8_t *output, shim_scratch scratch)
+#define DEPTHWISE_CONV(name)                                                                                            \
+    int32_t name(const shim_depthwise_conv_2d *p,                                                                       \
+                 const shim_constants *w,                                                                               \
+                 const int8_t *input,                                                                                   \
+                 int8_t *output,                                                                                        \
+                 shim_scratch scratch)
+#define FULLY_CONNECTED(name)                                                                                           \
+    int32_t name(const shim_fully_connected *p,                                                                         \
+                 const shim_constants *w,                                                                               \
+                 const int8_t *input,                                                                                   \
+                 int8_t *output,                                                                                        \
+                 shim_scratch scratch)
+#define POOL(name) int32_t name(const shim_pool_2d *p, const int8_t *input, int8_t *output, shim_scratch scratch)
+
+CONV(shim_convolve_s8);
+CONV(shim_convolve_1_x_n_s8);
+CONV(shim_convolve_1x1_s8);
+CONV(shim_convolve_1x1_s8_fast);
+DEPTHWISE_CONV(shim_depthwise_conv_s8);
+DEPTHWISE_CONV(shim_depthwise_conv_3x3_s8);
+DEPTHWISE_CONV(shim_depthwise_conv_s8_opt);
+FULLY_CONNECTED(shim_fully_connected_s8);
+FULLY_CONNECTED(shim_fully_connected_per_channel_s8);
+POOL(shim_avgpool_s8);
+POOL(shim_max_pool_s8);
+int32_t shim_elementwise_add_s8(const shim_add *p, const int8_t *a, const int8_t *b, int8_t *output);
+int32_t shim_elementwise_add_s16(const shim_add *p, const int16_t *a, const int16_t *b, int16_t *output);
+int32_t shim_elementwise_mul_s8(const shim_product *p, const int8_t *a, const int8_t *b, int8_t *output);
+int32_t shim_elementwise_mul_s16(const shim_product *p, const int16_t *a, const int16_t *b, int16_t *output);
+int32_t shim_softmax_s8(const shim_softmax *p, const int8_t *input, int8_t *output);
 
 #endif

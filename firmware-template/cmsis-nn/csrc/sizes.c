@@ -129,6 +129,9 @@ static const struct
     {"arm_avgpool_s8", average_pool},
     {"arm_max_pool_s8", nothing},
     {"arm_elementwise_add_s8", nothing},
+    {"arm_elementwise_add_s16", nothing},
+    {"arm_elementwise_mul_s8", nothing},
+    {"arm_elementwise_mul_s16", nothing},
     {"arm_softmax_s8", nothing},
     {"none", nothing},
 };

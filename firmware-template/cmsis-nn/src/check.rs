@@ -20,10 +20,14 @@ fn refuse() -> ! {
     panic!("CMSIS-NN: arguments do not fit the kernel")
 }
 
-/// A size or a count as the library takes it.
-pub(crate) fn int(value: usize) -> i32 {
-    require(value <= i32::MAX as usize);
-    value as i32
+/// Requires that the library can count in 31 bits.
+pub(crate) fn counts(values: &[usize]) {
+    require(values.iter().all(|&value| value <= i32::MAX as usize));
+}
+
+/// Requires that the library can count heights and widths.
+pub(crate) fn extents(values: &[Extent]) {
+    values.iter().for_each(|value| counts(&[value.h, value.w]));
 }
 
 /// Requires that a slice holds a tensor of `dims`, and that the library can count its elements.
@@ -33,6 +37,7 @@ pub(crate) fn holds(slice: &[i8], dims: Dims) {
 
 /// Requires that the product of `factors` is at most `len`.
 pub(crate) fn product(len: usize, factors: &[usize]) {
+    counts(factors);
     let elements = factors.iter().try_fold(1_usize, |product, &factor| product.checked_mul(factor));
     require(elements.is_some_and(|elements| elements <= len && elements <= i32::MAX as usize));
 }
@@ -52,9 +57,4 @@ pub(crate) fn windows_touch(input: Dims, window: Extent, stride: Extent, padding
     };
     touches(input.h, window.h, stride.h, padding.h, output.h);
     touches(input.w, window.w, stride.w, padding.w, output.w);
-}
-
-/// The bias as C takes it, null where there is none.
-pub(crate) fn bias(w: &Weights) -> *const i32 {
-    w.bias.map_or(core::ptr::null(), <[i32]>::as_ptr)
 }

@@ -2,8 +2,8 @@
 
 use kernels::{DepthwiseConv2d, Extent, Weights};
 
-use crate::check::{bias, holds, int, require, success, weights, windows_touch};
-use crate::shim::{shim_depthwise_conv_3x3_s8, shim_depthwise_conv_s8, shim_depthwise_conv_s8_opt};
+use crate::check::{extents, holds, require, success, weights, windows_touch};
+use crate::shim::{Constants, Scratch, shim_depthwise_conv_3x3_s8, shim_depthwise_conv_s8, shim_depthwise_conv_s8_opt};
 
 /// Any depthwise convolution: `arm_depthwise_conv_s8`.
 pub fn depthwise_conv_2d(p: &DepthwiseConv2d, w: &Weights, input: &[i8], output: &mut [i8]) {
@@ -11,34 +11,7 @@ pub fn depthwise_conv_2d(p: &DepthwiseConv2d, w: &Weights, input: &[i8], output:
     // SAFETY: the slices hold what the shapes say, and input and output channels belong together (both checked above);
     // the library cuts each window to the taps that lie inside the input.
     success(unsafe {
-        shim_depthwise_conv_s8(
-            int(p.input.n),
-            int(p.input.h),
-            int(p.input.w),
-            int(p.input.c),
-            int(p.filter.h),
-            int(p.filter.w),
-            int(p.output.h),
-            int(p.output.w),
-            int(p.output.c),
-            int(p.depth_multiplier),
-            int(p.stride.h),
-            int(p.stride.w),
-            int(p.padding.h),
-            int(p.padding.w),
-            int(p.dilation.h),
-            int(p.dilation.w),
-            p.input_offset,
-            p.output_offset,
-            p.activation.min,
-            p.activation.max,
-            w.filter.as_ptr(),
-            bias(w),
-            w.multipliers.as_ptr(),
-            w.shifts.as_ptr(),
-            input.as_ptr(),
-            output.as_mut_ptr(),
-        )
+        shim_depthwise_conv_s8(p, &Constants::of(w), input.as_ptr(), output.as_mut_ptr(), Scratch::NONE)
     });
 }
 
@@ -55,27 +28,7 @@ pub fn depthwise_conv_2d_3x3(p: &DepthwiseConv2d, w: &Weights, input: &[i8], out
     // columns it takes the first only where the window starts inside the input, the last only where it ends inside, and
     // the middle one always, which is inside (checked above; the first position's is, with a padding of at most one).
     success(unsafe {
-        shim_depthwise_conv_3x3_s8(
-            int(p.input.h),
-            int(p.input.w),
-            int(p.input.c),
-            int(p.output.h),
-            int(p.output.w),
-            int(p.stride.h),
-            int(p.stride.w),
-            int(p.padding.h),
-            int(p.padding.w),
-            p.input_offset,
-            p.output_offset,
-            p.activation.min,
-            p.activation.max,
-            w.filter.as_ptr(),
-            bias(w),
-            w.multipliers.as_ptr(),
-            w.shifts.as_ptr(),
-            input.as_ptr(),
-            output.as_mut_ptr(),
-        )
+        shim_depthwise_conv_3x3_s8(p, &Constants::of(w), input.as_ptr(), output.as_mut_ptr(), Scratch::NONE)
     });
 }
 
@@ -90,31 +43,7 @@ pub fn depthwise_conv_2d_opt(p: &DepthwiseConv2d, w: &Weights, input: &[i8], out
     // their row and column with the input's, and fills the scratch buffer, whose size the shim compares with the one that
     // the library needs, with one window, of which no more rows lie outside the input than it has (checked above).
     success(unsafe {
-        shim_depthwise_conv_s8_opt(
-            scratch.as_mut_ptr(),
-            int(scratch.len()),
-            int(p.input.h),
-            int(p.input.w),
-            int(p.input.c),
-            int(p.filter.h),
-            int(p.filter.w),
-            int(p.output.h),
-            int(p.output.w),
-            int(p.stride.h),
-            int(p.stride.w),
-            int(p.padding.h),
-            int(p.padding.w),
-            p.input_offset,
-            p.output_offset,
-            p.activation.min,
-            p.activation.max,
-            w.filter.as_ptr(),
-            bias(w),
-            w.multipliers.as_ptr(),
-            w.shifts.as_ptr(),
-            input.as_ptr(),
-            output.as_mut_ptr(),
-        )
+        shim_depthwise_conv_s8_opt(p, &Constants::of(w), input.as_ptr(), output.as_mut_ptr(), Scratch::of(scratch))
     });
 }
 
@@ -127,6 +56,7 @@ fn tensors(p: &DepthwiseConv2d, w: &Weights, input: &[i8], output: &[i8]) {
     holds(input, p.input);
     holds(output, p.output);
     weights(w, p.filter, p.output.c);
+    extents(&[p.stride, p.padding, p.dilation]);
     require(p.filter.c == p.output.c && p.input.n == p.output.n && p.filter.n == 1);
     require(p.input.c.checked_mul(p.depth_multiplier) == Some(p.output.c) && p.dilation.h > 0 && p.dilation.w > 0);
 }

@@ -1,4 +1,4 @@
-//! CMSIS-NN's int8 kernels with the argument types of the reference kernels.
+//! CMSIS-NN's kernels with the argument types of the reference kernels.
 //!
 //! One function for each exact variant of the library, so that firmware links what it calls and nothing else. Which variant
 //! fits an operator on a core is decided on the host; this crate does not choose. Some variants take `scratch`: memory
@@ -66,6 +66,6 @@ mod shim;
 
 pub use conv::{conv_2d, conv_2d_1_x_n, conv_2d_1x1, conv_2d_1x1_fast};
 pub use depthwise_conv::{depthwise_conv_2d, depthwise_conv_2d_3x3, depthwise_conv_2d_opt};
-pub use elementwise::{add, softmax};
+pub use elementwise::{add, add_s16, multiply, multiply_s16, softmax};
 pub use fully_connected::{fully_connected, fully_connected_per_channel};
 pub use pool::{average_pool_2d, max_pool_2d};

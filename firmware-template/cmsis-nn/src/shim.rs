@@ -1,258 +1,125 @@
-//! The functions of `csrc/shim.h`, argument for argument.
+//! The functions of `csrc/shim.h`. Parameters are those of the `kernels` crate, whose structs have C's layout.
+
+use kernels::{Activation, Add, Conv2d, DepthwiseConv2d, FullyConnected, Pool2d, Requant, Softmax, Weights};
+
+/// Memory that a function may use while it runs.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Scratch {
+    start: *mut i8,
+    len: usize,
+}
+
+impl Scratch {
+    /// For functions that use none.
+    pub(crate) const NONE: Self = Self { start: core::ptr::null_mut(), len: 0 };
+
+    pub(crate) fn of(slice: &mut [i8]) -> Self {
+        Self { start: slice.as_mut_ptr(), len: slice.len() }
+    }
+}
+
+/// Constants of an operator with weights; the bias may be null.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Constants {
+    filter: *const i8,
+    bias: *const i32,
+    multipliers: *const i32,
+    shifts: *const i32,
+}
+
+impl Constants {
+    pub(crate) fn of(w: &Weights) -> Self {
+        Self {
+            filter: w.filter.as_ptr(),
+            bias: w.bias.map_or(core::ptr::null(), <[i32]>::as_ptr),
+            multipliers: w.multipliers.as_ptr(),
+            shifts: w.shifts.as_ptr(),
+        }
+    }
+}
+
+/// MUL of operands of one shape.
+#[repr(C)]
+pub(crate) struct Product {
+    pub(crate) len: usize,
+    pub(crate) a_offset: i32,
+    pub(crate) b_offset: i32,
+    pub(crate) requant: Requant,
+    pub(crate) output_offset: i32,
+    pub(crate) activation: Activation,
+}
 
 unsafe extern "C" {
     pub(crate) fn shim_convolve_s8(
-        scratch: *mut i8,
-        scratch_len: i32,
-        input_n: i32,
-        input_h: i32,
-        input_w: i32,
-        input_c: i32,
-        filter_h: i32,
-        filter_w: i32,
-        output_h: i32,
-        output_w: i32,
-        output_c: i32,
-        stride_h: i32,
-        stride_w: i32,
-        padding_h: i32,
-        padding_w: i32,
-        dilation_h: i32,
-        dilation_w: i32,
-        input_offset: i32,
-        output_offset: i32,
-        activation_min: i32,
-        activation_max: i32,
-        filter: *const i8,
-        bias: *const i32,
-        multipliers: *const i32,
-        shifts: *const i32,
+        p: *const Conv2d,
+        w: *const Constants,
         input: *const i8,
         output: *mut i8,
+        scratch: Scratch,
     ) -> i32;
-
     pub(crate) fn shim_convolve_1_x_n_s8(
-        scratch: *mut i8,
-        scratch_len: i32,
-        input_n: i32,
-        input_w: i32,
-        input_c: i32,
-        filter_w: i32,
-        output_w: i32,
-        output_c: i32,
-        stride_w: i32,
-        padding_w: i32,
-        input_offset: i32,
-        output_offset: i32,
-        activation_min: i32,
-        activation_max: i32,
-        filter: *const i8,
-        bias: *const i32,
-        multipliers: *const i32,
-        shifts: *const i32,
+        p: *const Conv2d,
+        w: *const Constants,
         input: *const i8,
         output: *mut i8,
+        scratch: Scratch,
     ) -> i32;
-
     pub(crate) fn shim_convolve_1x1_s8(
-        input_n: i32,
-        input_h: i32,
-        input_w: i32,
-        input_c: i32,
-        output_h: i32,
-        output_w: i32,
-        output_c: i32,
-        stride_h: i32,
-        stride_w: i32,
-        input_offset: i32,
-        output_offset: i32,
-        activation_min: i32,
-        activation_max: i32,
-        filter: *const i8,
-        bias: *const i32,
-        multipliers: *const i32,
-        shifts: *const i32,
+        p: *const Conv2d,
+        w: *const Constants,
         input: *const i8,
         output: *mut i8,
+        scratch: Scratch,
     ) -> i32;
-
     pub(crate) fn shim_convolve_1x1_s8_fast(
-        pixels: i32,
-        input_c: i32,
-        output_c: i32,
-        input_offset: i32,
-        output_offset: i32,
-        activation_min: i32,
-        activation_max: i32,
-        filter: *const i8,
-        bias: *const i32,
-        multipliers: *const i32,
-        shifts: *const i32,
+        p: *const Conv2d,
+        w: *const Constants,
         input: *const i8,
         output: *mut i8,
+        scratch: Scratch,
     ) -> i32;
-
     pub(crate) fn shim_depthwise_conv_s8(
-        input_n: i32,
-        input_h: i32,
-        input_w: i32,
-        input_c: i32,
-        filter_h: i32,
-        filter_w: i32,
-        output_h: i32,
-        output_w: i32,
-        output_c: i32,
-        depth_multiplier: i32,
-        stride_h: i32,
-        stride_w: i32,
-        padding_h: i32,
-        padding_w: i32,
-        dilation_h: i32,
-        dilation_w: i32,
-        input_offset: i32,
-        output_offset: i32,
-        activation_min: i32,
-        activation_max: i32,
-        filter: *const i8,
-        bias: *const i32,
-        multipliers: *const i32,
-        shifts: *const i32,
+        p: *const DepthwiseConv2d,
+        w: *const Constants,
         input: *const i8,
         output: *mut i8,
+        scratch: Scratch,
     ) -> i32;
-
     pub(crate) fn shim_depthwise_conv_3x3_s8(
-        input_h: i32,
-        input_w: i32,
-        channels: i32,
-        output_h: i32,
-        output_w: i32,
-        stride_h: i32,
-        stride_w: i32,
-        padding_h: i32,
-        padding_w: i32,
-        input_offset: i32,
-        output_offset: i32,
-        activation_min: i32,
-        activation_max: i32,
-        filter: *const i8,
-        bias: *const i32,
-        multipliers: *const i32,
-        shifts: *const i32,
+        p: *const DepthwiseConv2d,
+        w: *const Constants,
         input: *const i8,
         output: *mut i8,
+        scratch: Scratch,
     ) -> i32;
-
     pub(crate) fn shim_depthwise_conv_s8_opt(
-        scratch: *mut i8,
-        scratch_len: i32,
-        input_h: i32,
-        input_w: i32,
-        channels: i32,
-        filter_h: i32,
-        filter_w: i32,
-        output_h: i32,
-        output_w: i32,
-        stride_h: i32,
-        stride_w: i32,
-        padding_h: i32,
-        padding_w: i32,
-        input_offset: i32,
-        output_offset: i32,
-        activation_min: i32,
-        activation_max: i32,
-        filter: *const i8,
-        bias: *const i32,
-        multipliers: *const i32,
-        shifts: *const i32,
+        p: *const DepthwiseConv2d,
+        w: *const Constants,
         input: *const i8,
         output: *mut i8,
+        scratch: Scratch,
     ) -> i32;
-
     pub(crate) fn shim_fully_connected_s8(
-        scratch: *mut i8,
-        scratch_len: i32,
-        batches: i32,
-        depth: i32,
-        units: i32,
-        input_offset: i32,
-        output_offset: i32,
-        activation_min: i32,
-        activation_max: i32,
-        filter: *const i8,
-        bias: *const i32,
-        multiplier: i32,
-        shift: i32,
+        p: *const FullyConnected,
+        w: *const Constants,
         input: *const i8,
         output: *mut i8,
+        scratch: Scratch,
     ) -> i32;
-
-    pub(crate) fn shim_avgpool_s8(
-        scratch: *mut i8,
-        scratch_len: i32,
-        input_n: i32,
-        input_h: i32,
-        input_w: i32,
-        channels: i32,
-        filter_h: i32,
-        filter_w: i32,
-        output_h: i32,
-        output_w: i32,
-        stride_h: i32,
-        stride_w: i32,
-        padding_h: i32,
-        padding_w: i32,
-        activation_min: i32,
-        activation_max: i32,
+    pub(crate) fn shim_fully_connected_per_channel_s8(
+        p: *const FullyConnected,
+        w: *const Constants,
         input: *const i8,
         output: *mut i8,
+        scratch: Scratch,
     ) -> i32;
-
-    pub(crate) fn shim_max_pool_s8(
-        input_n: i32,
-        input_h: i32,
-        input_w: i32,
-        channels: i32,
-        filter_h: i32,
-        filter_w: i32,
-        output_h: i32,
-        output_w: i32,
-        stride_h: i32,
-        stride_w: i32,
-        padding_h: i32,
-        padding_w: i32,
-        activation_min: i32,
-        activation_max: i32,
-        input: *const i8,
-        output: *mut i8,
-    ) -> i32;
-
-    pub(crate) fn shim_elementwise_add_s8(
-        a: *const i8,
-        a_offset: i32,
-        a_multiplier: i32,
-        a_shift: i32,
-        b: *const i8,
-        b_offset: i32,
-        b_multiplier: i32,
-        b_shift: i32,
-        left_shift: i32,
-        output: *mut i8,
-        output_offset: i32,
-        output_multiplier: i32,
-        output_shift: i32,
-        activation_min: i32,
-        activation_max: i32,
-        len: i32,
-    ) -> i32;
-
-    pub(crate) fn shim_softmax_s8(
-        input: *const i8,
-        rows: i32,
-        depth: i32,
-        multiplier: i32,
-        shift: i32,
-        diff_min: i32,
-        output: *mut i8,
-    ) -> i32;
+    pub(crate) fn shim_avgpool_s8(p: *const Pool2d, input: *const i8, output: *mut i8, scratch: Scratch) -> i32;
+    pub(crate) fn shim_max_pool_s8(p: *const Pool2d, input: *const i8, output: *mut i8, scratch: Scratch) -> i32;
+    pub(crate) fn shim_elementwise_add_s8(p: *const Add, a: *const i8, b: *const i8, output: *mut i8) -> i32;
+    pub(crate) fn shim_elementwise_add_s16(p: *const Add, a: *const i16, b: *const i16, output: *mut i16) -> i32;
+    pub(crate) fn shim_elementwise_mul_s8(p: *const Product, a: *const i8, b: *const i8, output: *mut i8) -> i32;
+    pub(crate) fn shim_elementwise_mul_s16(p: *const Product, a: *const i16, b: *const i16, output: *mut i16) -> i32;
+    pub(crate) fn shim_softmax_s8(p: *const Softmax, input: *const i8, output: *mut i8) -> i32;
 }

@@ -3,8 +3,8 @@
 #![cfg(cmsis_nn_library)]
 
 use kernels::{
-    Activation, Add, AddOperand, Conv2d, DepthwiseConv2d, Dims, Extent, FullyConnected, Pool2d, Requant, Softmax,
-    Weights,
+    Activation, Add, AddOperand, Broadcast, Combination, Combine, Conv2d, DepthwiseConv2d, Dims, Element, Extent,
+    FullyConnected, Multiply, Pool2d, Requant, Side, Softmax, Weights, words_as_i8, words_as_i8_mut,
 };
 
 #[expect(dead_code, reason = "shared with the reference kernels' tests, which use the rest")]
@@ -298,6 +298,90 @@ fn add() {
             |out| kernels::add(&p, &first, &second, out),
             |out| cmsis_nn::add(&p, &first, &second, out),
         );
+    }
+}
+
+/// Shapes without broadcasting, as the host normalizes them.
+fn row(len: usize) -> Broadcast {
+    let one = [0, 0, 0, 0, 0, 1];
+    Broadcast { shape: [1, 1, 1, 1, 1, len], a: one, b: one }
+}
+
+/// At least `len` random int16 values, in words where such values may start.
+fn words(random: &mut Random, len: usize) -> Vec<u64> {
+    let half = |random: &mut Random| random.between(0, i32::MAX - 1).cast_unsigned().wrapping_mul(3);
+    (0..len.div_ceil(4)).map(|_| u64::from(half(random)) << 32 | u64::from(half(random))).collect()
+}
+
+#[test]
+fn multiply() {
+    let mut random = Random::new(20);
+    let every_value: Vec<i8> = (i8::MIN..=i8::MAX).collect();
+    let first: Vec<i8> = every_value.iter().flat_map(|&a| [a; 256]).collect();
+    let second: Vec<i8> = every_value.repeat(256);
+    for round in 0..30 {
+        let len = first.len() - round;
+        let p = Multiply {
+            element: Element::I8,
+            at: row(len),
+            a_offset: random.between(-127, 128),
+            b_offset: random.between(-127, 128),
+            requant: Requant { multiplier: random.between(1 << 30, i32::MAX), shift: random.between(-12, 1) },
+            output_offset: random.between(-128, 127),
+            activation: random.activation(),
+        };
+        let data = random.data(0, 0, 0, len, true);
+        let inputs = [&first[..len], &second[..len]];
+        assert_same(
+            &format!("{p:?}"),
+            &data,
+            |out| kernels::multiply(&p, &inputs, &mut [out]),
+            |out| cmsis_nn::multiply(&p, &inputs, &mut [out]),
+        );
+    }
+}
+
+#[test]
+fn add_and_multiply_int16() {
+    let mut random = Random::new(21);
+    for _ in 0..300 {
+        let len = 2 + random.below(300);
+        let (a, b) = (words(&mut random, len), words(&mut random, len));
+        let inputs = [&words_as_i8(&a)[..2 * len], &words_as_i8(&b)[..2 * len]];
+        let factor = |random: &mut Random, low, high| Requant {
+            multiplier: random.between(1 << 30, i32::MAX),
+            shift: random.between(low, high),
+        };
+        let low = random.between(-32_768, 0);
+        let activation = Activation { min: low, max: random.between(low, 32_767) };
+        let p = Multiply {
+            element: Element::I16,
+            at: row(len),
+            a_offset: 0,
+            b_offset: 0,
+            requant: factor(&mut random, -18, -10),
+            output_offset: 0,
+            activation,
+        };
+        let (mut expected, mut got) = (vec![0; len.div_ceil(4)], vec![0; len.div_ceil(4)]);
+        kernels::multiply(&p, &inputs, &mut [&mut words_as_i8_mut(&mut expected)[..2 * len]]);
+        cmsis_nn::multiply_s16(&p, &inputs, &mut [&mut words_as_i8_mut(&mut got)[..2 * len]]);
+        assert_eq!(got, expected, "{p:?}");
+
+        let p = Combine {
+            combination: Combination::Sum,
+            element: Element::I16,
+            at: row(len),
+            a: Side { offset: 0, requant: factor(&mut random, -8, 0) },
+            b: Side { offset: 0, requant: factor(&mut random, -2, 0) },
+            left_shift: 15,
+            requant: factor(&mut random, -17, -12),
+            output_offset: 0,
+            activation,
+        };
+        kernels::combine(&p, &inputs, &mut [&mut words_as_i8_mut(&mut expected)[..2 * len]]);
+        cmsis_nn::add_s16(&p, &inputs, &mut [&mut words_as_i8_mut(&mut got)[..2 * len]]);
+        assert_eq!(got, expected, "{p:?}");
     }
 }
 

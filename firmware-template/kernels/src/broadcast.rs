@@ -27,6 +27,13 @@ impl Broadcast {
         u * v * w * x * y * z
     }
 
+    /// True unless both operands have the output's shape.
+    pub fn repeats(&self) -> bool {
+        let [.., last] = self.shape;
+        let elementwise = |strides: [usize; BROADCAST_RANK]| strides[BROADCAST_RANK - 1] == 1;
+        last != self.len() || !elementwise(self.a) || !elementwise(self.b)
+    }
+
     /// True where a dimension is zero.
     pub const fn is_empty(&self) -> bool {
         self.len() == 0

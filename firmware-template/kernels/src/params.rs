@@ -1,9 +1,12 @@
 //! Parameters of the operators: what LiteRT Micro computes in `Prepare`, computed on the host instead and kept in flash.
+//!
+//! The structs have C's layout: kernel libraries in C take them by address (`cmsis-nn/csrc/shim.h` declares them again).
 
 #[cfg(feature = "serde")]
 use serde::{Deserialize, Serialize};
 
 /// A four-dimensional tensor shape in LiteRT's order: batch, height, width, channels (NHWC).
+#[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 pub struct Dims {
@@ -30,6 +33,7 @@ impl Dims {
 }
 
 /// A height and a width: strides, paddings, dilations and pooling windows.
+#[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 pub struct Extent {
@@ -40,6 +44,7 @@ pub struct Extent {
 }
 
 /// The fused activation as bounds on the quantized output, both inclusive.
+#[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 pub struct Activation {
@@ -50,6 +55,7 @@ pub struct Activation {
 }
 
 /// A real factor as LiteRT's `QuantizeMultiplier` makes it: `multiplier * 2^(shift - 31)`.
+#[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 pub struct Requant {
@@ -73,6 +79,7 @@ pub struct Weights<'a> {
 }
 
 /// CONV_2D, int8, per-channel or per-tensor weights.
+#[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 pub struct Conv2d {
@@ -97,6 +104,7 @@ pub struct Conv2d {
 }
 
 /// DEPTHWISE_CONV_2D, int8, per-channel or per-tensor weights.
+#[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 pub struct DepthwiseConv2d {
@@ -123,6 +131,7 @@ pub struct DepthwiseConv2d {
 }
 
 /// FULLY_CONNECTED, int8, per-channel or per-tensor weights.
+#[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 pub struct FullyConnected {
@@ -143,6 +152,7 @@ pub struct FullyConnected {
 }
 
 /// AVERAGE_POOL_2D and MAX_POOL_2D, int8.
+#[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 pub struct Pool2d {
@@ -161,6 +171,7 @@ pub struct Pool2d {
 }
 
 /// One operand of [`Add`].
+#[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 pub struct AddOperand {
@@ -173,6 +184,7 @@ pub struct AddOperand {
 }
 
 /// ADD, int8, with broadcasting over four dimensions.
+#[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 pub struct Add {
@@ -193,6 +205,7 @@ pub struct Add {
 }
 
 /// SOFTMAX, int8 to int8, over the last dimension.
+#[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 pub struct Softmax {
