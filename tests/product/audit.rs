@@ -5,7 +5,8 @@ use serde_json::Value;
 use crate::space::{Space, golden};
 
 fn space() -> Space {
-    let space = Space::new().file("sample.tflite", golden("sample.tflite")).file("variety.tflite", golden("variety.tflite"));
+    let space =
+        Space::new().file("sample.tflite", golden("sample.tflite")).file("variety.tflite", golden("variety.tflite"));
     space.env("PATH", "/nowhere").env("HOME", "/nowhere").env("DEPLOYCTL_HOME", "/nowhere/at/all")
 }
 
@@ -17,15 +18,21 @@ fn rows(events: &[Value], kind: &str) -> Vec<Value> {
 fn candidates_are_compared_on_boards() {
     let space = space();
     let args = ["audit", "sample.tflite", "variety.tflite", "--board", "microbit", "--board", "mps3-an547"];
-    space.run(&args).exits(0).says(&["model ", "fits", "sample ", "variety ", "op:3 CONV_2D", "1. export: ", "upkeep low"]);
+    space.run(&args).exits(0).says(&[
+        "model ",
+        "fits",
+        "sample ",
+        "variety ",
+        "op:3 CONV_2D",
+        "1. export: ",
+        "upkeep low",
+    ]);
     let events = space.run(&[&["--json"], &args[..]].concat()).exits(0).events();
     let answers = rows(&events, "answer");
-    let pairs: Vec<_> = answers.iter().map(|one| (one["model"].as_str().unwrap(), one["board"].as_str().unwrap())).collect();
+    let pairs: Vec<_> =
+        answers.iter().map(|one| (one["model"].as_str().unwrap(), one["board"].as_str().unwrap())).collect();
     let (sample, variety) = ("sample.tflite", "variety.tflite");
-    assert_eq!(
-        pairs,
-        [(sample, "microbit"), (sample, "mps3-an547"), (variety, "microbit"), (variety, "mps3-an547")]
-    );
+    assert_eq!(pairs, [(sample, "microbit"), (sample, "mps3-an547"), (variety, "microbit"), (variety, "mps3-an547")]);
     for answer in &answers {
         assert_eq!(answer["fits"], "yes", "{answer}");
         assert_eq!(answer["unsupported"], Value::from(Vec::<usize>::new()));
@@ -54,7 +61,8 @@ fn the_arena_is_the_one_that_init_plans() {
 #[test]
 fn all_boards_are_asked_if_none_is_named() {
     let events = space().run(&["--json", "audit", "sample.tflite"]).exits(0).events();
-    let boards: Vec<String> = rows(&events, "answer").iter().map(|one| one["board"].as_str().unwrap().to_owned()).collect();
+    let boards: Vec<String> =
+        rows(&events, "answer").iter().map(|one| one["board"].as_str().unwrap().to_owned()).collect();
     for board in ["host", "microbit", "mps2-an386", "mps3-an547"] {
         assert!(boards.iter().any(|known| known == board), "no {board} in {boards:?}");
     }
@@ -66,7 +74,8 @@ fn a_board_that_is_too_small_is_told_by_how_much() {
     let board = std::fs::read_to_string(crate::space::repository().join("manifests/boards/microbit.kdl")).unwrap();
     let small = board.replace("\"16KiB\"", "\"512 B\"").replace("\"256KiB\"", "\"8KiB\"");
     space.write("manifests/boards/small.kdl", small);
-    let said = ["does not fit", "RAM has 512 bytes, the arena takes", "FLASH has 8,192 bytes, constants and code take"];
+    let said =
+        ["sample on small: does not fit: FLASH has 8,192 bytes, constants and code take", "the arena takes 720,"];
     space.run(&["audit", "sample.tflite", "--board", "small"]).exits(0).says(&said);
 }
 
@@ -91,7 +100,8 @@ fn a_defect_of_the_projects_own_table_is_shown() {
                  where \"stride-h >= 1\"\n    versions from=\"V.12.5.0\" before=\"V.12.6.0\"\n    effect \"wrong\"\n    \
                  summary \"we saw it\"\n    remedy \"wait for a fix\"\n    source \"https://example.com/7\"\n}\n";
     space.write("manifests/kernels/known-bad/ours.kdl", table);
-    let said = ["MAX_POOL_2D", "is known bad on mps2-an386", "`seen-here` (wrong results): we saw it", "wait for a fix"];
+    let said =
+        ["MAX_POOL_2D", "is known bad on mps2-an386", "`seen-here` (wrong results): we saw it", "wait for a fix"];
     space.run(&["audit", "sample.tflite", "--board", "mps2-an386"]).exits(0).says(&said);
     space.write("manifests/kernels/known-bad/ours.kdl", table.replace("wrong", "worng"));
     space.run(&["audit", "sample.tflite"]).exits(3).says(&["did you mean `wrong`?"]);

@@ -32,12 +32,11 @@ pub fn core(features: Features) -> Option<Finding> {
     }
     let why = "the core has neither the DSP nor the vector extension (MVE): every kernel runs on plain instructions, one \
                multiply-accumulate at a time";
-    let board = "where the time does not suffice, choose a core with DSP (Cortex-M4, M7, M33 with it) or MVE (Cortex-M55, M85)";
+    let board =
+        "where the time does not suffice, choose a core with DSP (Cortex-M4, M7, M33 with it) or MVE (Cortex-M55, M85)";
     let smaller = "fewer channels or a smaller input: MACs are the time here";
-    let mut ways = vec![
-        way(WayKind::Setting, board, [High, Low, Low]),
-        way(WayKind::Architecture, smaller, [High, Medium, Low]),
-    ];
+    let mut ways =
+        vec![way(WayKind::Setting, board, [High, Low, Low]), way(WayKind::Architecture, smaller, [High, Medium, Low])];
     rank(&mut ways);
     Some(Finding { standing: Standing::Slow, why: why.to_owned(), ways })
 }
@@ -271,7 +270,8 @@ fn measure(site: &Site) -> Way {
 /// Digits in groups of three.
 fn thousands(number: u64) -> String {
     let digits = number.to_string();
-    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
     groups.join(",")
 }
 
@@ -352,7 +352,8 @@ fn on_scalar(site: &Site, step: &Step) -> Option<(String, Vec<Way>)> {
             p.depth_multiplier
         );
         let rewrite = "turn `DEPTHWISE_CONV_2D` into `CONV_2D` in the `.tflite`, the filter transposed from 1×H×W×M to \
-                       M×H×W×1: with one input channel every output is the same sum with the same rounding, so the bytes \
+                       M×H×W×1 (its scales then vary along dimension 0): with one input channel every output is the \
+                       same sum with the same rounding, so the bytes \
                        are equal, and gate `reference` with vectors recorded before shows it; deployctl does not apply it \
                        for you, and the next export needs it again";
         ways.push(way(WayKind::Export, export, [Low, Low, Low]));

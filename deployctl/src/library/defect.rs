@@ -241,7 +241,9 @@ impl Facts {
                 facts.set("input-c", p.depth);
                 facts.set("output-c", p.units);
             }
-            Call::Op(Op::TransposeConv(TransposeConv { at, .. }) | Op::TransposeConvF32(TransposeConvF32 { at, .. })) => {
+            Call::Op(
+                Op::TransposeConv(TransposeConv { at, .. }) | Op::TransposeConvF32(TransposeConvF32 { at, .. }),
+            ) => {
                 facts.tensors(at.input, at.output);
                 facts.window(Extent { h: at.filter.h, w: at.filter.w }, at.stride, at.padding);
             }

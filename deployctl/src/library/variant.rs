@@ -133,6 +133,8 @@ impl Variant {
             Self::MaxPool => 830,
             Self::Add => 1_770,
             Self::Softmax => 30,
+            // Not seen in an image yet.
+            _ => 1_000,
         }
     }
 

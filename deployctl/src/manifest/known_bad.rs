@@ -98,7 +98,9 @@ fn condition(node: &Node<'_>) -> Option<crate::library::Condition> {
         Ok(condition) => Some(condition),
         Err(error) => {
             let help = match &error {
-                ConditionError::Form(_) => format!("write `{EXAMPLE}`, with spaces; `%` and what it divides by may be left out"),
+                ConditionError::Form(_) => {
+                    format!("write `{EXAMPLE}`, with spaces; `%` and what it divides by may be left out")
+                }
                 ConditionError::Fact(name) => suggest(name, FACTS.into_iter()),
             };
             value.refuse(error.to_string(), "here", help);

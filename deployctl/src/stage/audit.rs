@@ -4,9 +4,9 @@ use deployctl_cache::{BoxError, Fields, Job, Stage};
 use serde::Serialize;
 
 use super::{artifact, fail};
+use crate::advice;
 use crate::error::Kind;
 use crate::gate::evidence::{self, AuditRow};
-use crate::advice;
 use crate::library::{self, Defect, Facts, Features, Kernel, KernelCall};
 use crate::manifest::{Override, Policy};
 use crate::model::lower::{Refusal, Step};

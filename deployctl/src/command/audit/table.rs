@@ -14,8 +14,19 @@ use crate::ui;
 const WIDTH: usize = 110;
 
 const HEADINGS: [&str; 13] = [
-    "model", "board", "fits", "arena", "of RAM", "weights", "code", "of flash", "MACs", "% MVE / DSP / scalar / ref",
-    "no kernel", "slow", "bad",
+    "model",
+    "board",
+    "fits",
+    "arena",
+    "of RAM",
+    "weights",
+    "code",
+    "of flash",
+    "MACs",
+    "% MVE / DSP / scalar / ref",
+    "no kernel",
+    "slow",
+    "bad",
 ];
 
 /// A line an answer: its fields, and its text with the headings above the first.

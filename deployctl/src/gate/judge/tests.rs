@@ -213,7 +213,8 @@ fn offences_fail_and_name_their_place() {
     assert!(check.detail.contains("op:0 CONV_2D (`act/Relu`)"), "{}", check.detail);
 
     let (check, all) = Case::spoilt("operators", |case| {
-        let why = "`k` has the published defect `d` (wrong results): rows are lost; see https://example.com/1".to_owned();
+        let why =
+            "`k` has the published defect `d` (wrong results): rows are lost; see https://example.com/1".to_owned();
         case.audit.rows[0].finding = Some(Advice { standing: Standing::KnownBad, why, ways: vec![] });
     });
     assert_eq!((check.verdict, all, check.value.unwrap().value), (Verdict::Fail, Verdict::Fail, 1.0));

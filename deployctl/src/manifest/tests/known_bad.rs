@@ -24,7 +24,8 @@ fn hits(operator: &str, symbol: &str, revision: u32, features: Features, facts: 
 
 #[test]
 fn transpose_convolution_with_padding_that_is_no_multiple_of_the_stride() {
-    let window = |padding, stride| [("padding-h", padding), ("stride-h", stride), ("stride-w", stride), ("filter-w", 4)];
+    let window =
+        |padding, stride| [("padding-h", padding), ("stride-h", stride), ("stride-w", stride), ("filter-w", 4)];
     let hit = |revision, padding, stride| {
         hits("TRANSPOSE_CONV", "arm_transpose_conv_s8", revision, M3, &window(padding, stride))
     };
@@ -86,8 +87,16 @@ fn mistakes_in_a_table_are_explained() {
         }
     };
     told("effect \"wrong\"", "effect \"wrongs\"", &["`wrongs`", "did you mean `wrong`?"]);
-    told("operator \"ADD\"", "operator \"ADD\"\n    where \"pading-h == 1\"", &["`pading-h`", "did you mean `padding-h`?"]);
-    told("operator \"ADD\"", "operator \"ADD\"\n    where \"padding-h\"", &["is not a comparison", "padding-h % stride-h"]);
+    told(
+        "operator \"ADD\"",
+        "operator \"ADD\"\n    where \"pading-h == 1\"",
+        &["`pading-h`", "did you mean `padding-h`?"],
+    );
+    told(
+        "operator \"ADD\"",
+        "operator \"ADD\"\n    where \"padding-h\"",
+        &["is not a comparison", "padding-h % stride-h"],
+    );
     told("V.12.5.0", "12.5", &["is no revision", "V.12.5.1"]);
     told("from=\"V.12.5.0\"", "from=\"V.12.5.0\" before=\"V.12.5.0\"", &["no revision lies in this range"]);
     told("    source \"https://example.com\"\n", "", &["`defect` needs `source`"]);
