@@ -46,7 +46,9 @@ pub(super) fn run(args: &cli::Audit, around: &Surroundings) -> Result<Done, Erro
         }
     }
     findings.extend(of_cores(&asked.boards, &answers));
-    table::lines(&answers).into_iter().for_each(|(fields, text)| around.ui.show(&Event::Line { fields, text }));
+    for (fields, text) in table::lines(&answers) {
+        around.ui.show(&Event::Line { fields, text });
+    }
     for finding in &findings {
         around.ui.show(&Event::Line { fields: finding.fields(), text: finding.text() });
     }

@@ -137,6 +137,9 @@ mod tests {
         let (text, values) = report().render(&Dossier::of(&sample::subject(), &sample::blocked())).unwrap();
         assert_eq!(values["verdict"], "fail");
         assert!(text.contains("Not planned: op:0 LSTM"), "{text}");
+        let way = "keeps state.\n  1. make the state of `x\\|<b>` an input (effort medium, risk low, upkeep low).\n";
+        assert!(text.contains(way), "{text}");
+        assert_eq!(values["operators"]["rows"][0]["finding"]["ways"][0]["kind"], "export");
         assert!(!text.contains("## Code"));
     }
 }
