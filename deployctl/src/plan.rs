@@ -178,7 +178,8 @@ impl Plan {
             (Vectors::File(_), None) => VectorSource::Random { count: 0, seed: 0 },
         };
         let inputs = vec![graph(), input("steps", model, artifact::STEPS), input("weights", model, artifact::WEIGHTS)];
-        let expect = self.add(name, None, stage::Expect { vectors, reference: builtin::REFERENCE }, inputs);
+        let steps = manifest.regression.steps;
+        let expect = self.add(name, None, stage::Expect { vectors, steps, reference: builtin::REFERENCE }, inputs);
         Shared { model, interface, expect }
     }
 

@@ -247,6 +247,7 @@ mod tests {
             constant: None,
             signature: vec![],
             variable: false,
+            unpacked_from: None,
         };
         Graph {
             tensors: vec![tensor("x", &[1, 3]), tensor("y", &[1, 2])],

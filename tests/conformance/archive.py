@@ -2,8 +2,9 @@
 
 A tar file, which any tool opens: `index` has a line a case, NAME OUTCOME REASON, the outcome being `ran`, `undefined`
 (LiteRT Micro read memory that it had not written), `refused` or `crashed`; then come, for each, NAME.tflite and, where
-LiteRT Micro ran it, NAME.data: for each of two vectors, invoked one after the other, the bytes of all inputs of
-the model and then of all outputs of each operator, in order.
+LiteRT Micro ran it, NAME.data: for each invocation, one after the other without a reset, the bytes of all inputs of the
+model and then of what each operator has written, in order: its outputs but for handles, and the variables among its inputs.
+There are two invocations, or six of a model with state: as many as the data has bytes for.
 """
 import dataclasses
 import gzip
@@ -17,7 +18,8 @@ from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as sch
 import litert
 from graph import DTYPES, Type
 
-VECTORS = 2
+# Invocations of a model, and of one that keeps state.
+VECTORS, SEQUENCE = 2, 6
 
 
 @dataclasses.dataclass
@@ -80,9 +82,10 @@ def parts(case):
     graph = schema.Model.GetRootAsModel(case.model, 0).Subgraphs(0)
     tensors = [("input", int(t)) for t in graph.InputsAsNumpy()]
     for operator in range(graph.OperatorsLength()):
-        tensors += [(f"operator {operator}", int(t)) for t in graph.Operators(operator).OutputsAsNumpy()]
-    found, at = [], 0
-    for vector in range(VECTORS if case.data else 0):
+        tensors += [(f"operator {operator}", t) for t in litert.written(graph, operator)]
+    found, at, vector = [], 0, -1
+    while at < len(case.data):
+        vector += 1
         for what, index in tensors:
             tensor = graph.Tensors(index)
             dtype = DTYPES[tensor.Type()]
@@ -97,11 +100,11 @@ def parts(case):
 def inputs(case):
     """The inputs of a case that ran, for each vector."""
     found = parts(case)
-    per_vector = len(found) // VECTORS
-    return [
-        [values.tobytes() for what, values in found[vector * per_vector :][:per_vector] if ", input," in what]
-        for vector in range(VECTORS)
-    ]
+    vectors = {what.split(",")[0]: [] for what, _ in found}
+    for what, values in found:
+        if ", input," in what:
+            vectors[what.split(",")[0]].append(values.tobytes())
+    return list(vectors.values())
 
 
 def difference(old, new, ulp):

@@ -5,6 +5,7 @@ import numpy as np
 
 from graph import Quantization
 from registry import BOOL, F32, I8, I16, I32, I64, U8, entry
+from registry import add as add_entry
 from weighted import activation, size, window
 
 
@@ -77,6 +78,15 @@ def softmax(g, type):
     x = g.operand(type, fits=lambda shape: type != I16 or len(shape) > 0)
     quant = {I8: Quantization([1 / 256], [-128]), I16: Quantization([1 / 32768], [0])}.get(type)
     g.op("SOFTMAX", [x], [g.add(x.shape, type, quant)], "SoftmaxOptions", beta=g.pick([1.0, 1.0, 0.5, 2.0, g.real(0.1, 8.0)]))
+
+
+def softmax_to_int16(g):
+    x = g.operand(I8, fits=lambda shape: len(shape) > 0)
+    y = g.add(x.shape, I16, Quantization([1 / 65536], [-32768]))
+    g.op("SOFTMAX", [x], [y], "SoftmaxOptions", beta=g.pick([1.0, 1.0, 0.5, 2.0, g.real(0.1, 8.0)]))
+
+
+add_entry("softmax.int8-int16", softmax_to_int16)
 
 
 @entry("reshape", I8, I16, F32, I32, U8, I64, BOOL)

@@ -3,16 +3,13 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use deployctl::model::{Graph, Operator, Read, Step, TensorId, TensorType, evaluate, lower, read};
+use deployctl::model::{Graph, Operator, Read, State, Step, Tensor, TensorId, TensorType, evaluate_from, lower, read};
 
 use crate::archive::Case;
 
 /// Two float32 results may lie this many representable numbers apart: LiteRT Micro takes its exponential and
 /// trigonometric functions from the C library, we from `libm`.
 pub(crate) const ULP: u32 = 4;
-/// Vectors of a case.
-const VECTORS: usize = 2;
-
 /// What became of a case.
 pub(crate) enum Outcome {
     /// Every output was computed; where LiteRT Micro has none, there is nothing to compare with.
@@ -55,9 +52,14 @@ pub(crate) trait Executor {
     /// Under which name a step's figures are added up.
     fn name(&self, graph: &Graph, step: &Step) -> String;
 
-    /// The outputs of every step.
-    fn execute(&self, model: &Read, steps: &[Step], inputs: &[Vec<u8>]) -> Result<Vec<Vec<Vec<u8>>>, String>;
+    /// The outputs of every step of every invocation, which follow each other without a reset.
+    fn execute(&self, model: &Read, steps: &[Step], sequence: &[Inputs]) -> Result<Vec<Written>, String>;
 }
+
+/// Bytes of each input of the model.
+pub(crate) type Inputs = Vec<Vec<u8>>;
+/// Bytes of each output of each step.
+pub(crate) type Written = Vec<Vec<Vec<u8>>>;
 
 /// The host reference.
 pub(crate) struct Reference;
@@ -67,8 +69,10 @@ impl Executor for Reference {
         kind(graph, &graph.operators[step.operator.0])
     }
 
-    fn execute(&self, model: &Read, steps: &[Step], inputs: &[Vec<u8>]) -> Result<Vec<Vec<Vec<u8>>>, String> {
-        evaluate(&model.graph, steps, &model.weights, inputs).map_err(|error| error.to_string())
+    fn execute(&self, model: &Read, steps: &[Step], sequence: &[Inputs]) -> Result<Vec<Written>, String> {
+        let mut state = State::default();
+        let one = |inputs: &Inputs| evaluate_from(&mut state, &model.graph, steps, &model.weights, inputs);
+        sequence.iter().map(one).collect::<Result<_, _>>().map_err(|error| error.to_string())
     }
 }
 
@@ -108,7 +112,8 @@ fn kind(graph: &Graph, operator: &Operator) -> String {
     let weights = operator.inputs.get(1).copied().flatten();
     let weights = weights.filter(|&id| matches!(graph.tensor(id).dtype, TensorType::Int8 | TensorType::Int4));
     let ids = first.into_iter().chain(weights).chain(operator.outputs.first().copied());
-    let types = ids.map(|id| graph.tensor(id).dtype.name());
+    let stored = |tensor: &Tensor| tensor.unpacked_from.unwrap_or(tensor.dtype).name();
+    let types = ids.map(|id| stored(graph.tensor(id)));
     let mut names: Vec<&str> = Vec::new();
     for name in types {
         if !names.contains(&name) {
@@ -121,45 +126,64 @@ fn kind(graph: &Graph, operator: &Operator) -> String {
 /// Runs a model that LiteRT Micro does not run on zeros.
 fn run(model: &Read, steps: &[Step], executor: &dyn Executor) -> Result<(), String> {
     let inputs: Vec<Vec<u8>> = model.graph.inputs.iter().map(|&id| vec![0; model.graph.tensor(id).bytes()]).collect();
-    executor.execute(model, steps, &inputs).map(drop)
+    executor.execute(model, steps, &[inputs]).map(drop)
 }
 
-fn vectors(model: &Read, steps: &[Step], mut data: &[u8], executor: &dyn Executor) -> Result<Outcome, Wrong> {
+/// What LiteRT Micro says of an operator, in the order of the archive: outputs but for handles, then variables.
+fn recorded<'a>(graph: &'a Graph, operator: &'a Operator) -> impl Iterator<Item = TensorId> + 'a {
+    let outputs = operator.outputs.iter().copied().filter(|&id| graph.tensor(id).dtype != TensorType::Resource);
+    outputs.chain(operator.inputs.iter().copied().flatten().filter(|&id| graph.tensor(id).variable))
+}
+
+/// A case's data, invocation by invocation: inputs, and what each operator has written.
+fn invocations(graph: &Graph, mut data: &[u8]) -> Result<Vec<(Inputs, Written)>, Wrong> {
+    let mut found = Vec::new();
+    while !data.is_empty() {
+        let mut take = |id: TensorId| {
+            let (tensor, rest) = data
+                .split_at_checked(graph.tensor(id).bytes())
+                .ok_or_else(|| Wrong::Failure("the case's data is too short".to_owned()))?;
+            data = rest;
+            Ok::<_, Wrong>(tensor.to_vec())
+        };
+        let inputs = graph.inputs.iter().map(|&id| take(id)).collect::<Result<_, _>>()?;
+        let written = graph.operators.iter().map(|operator| recorded(graph, operator).map(&mut take).collect());
+        found.push((inputs, written.collect::<Result<_, _>>()?));
+    }
+    Ok(found)
+}
+
+fn vectors(model: &Read, steps: &[Step], data: &[u8], executor: &dyn Executor) -> Result<Outcome, Wrong> {
     let graph = &model.graph;
-    let mut take = |id: TensorId| {
-        let (tensor, rest) = data
-            .split_at_checked(graph.tensor(id).bytes())
-            .ok_or_else(|| Wrong::Failure("the case's data is too short".to_owned()))?;
-        data = rest;
-        Ok::<_, Wrong>(tensor)
-    };
+    let (sequence, expected): (Vec<Inputs>, Vec<Written>) = invocations(graph, data)?.into_iter().unzip();
+    let found = executor.execute(model, steps, &sequence).map_err(Wrong::Failure)?;
     let mut operators: Vec<Figures> = steps
         .iter()
         .map(|step| Figures { name: executor.name(graph, step), tensors: 0, unjudged: 0, ulp: 0 })
         .collect();
-    for vector in 0..VECTORS {
-        let inputs: Vec<Vec<u8>> =
-            graph.inputs.iter().map(|&id| take(id).map(<[u8]>::to_vec)).collect::<Result<_, _>>()?;
-        let outputs = executor.execute(model, steps, &inputs).map_err(Wrong::Failure)?;
-        // Tensors that are not LiteRT Micro's in every bit: what is computed from them is not to be judged.
-        let mut inexact: BTreeSet<TensorId> = BTreeSet::new();
-        for ((step, outputs), found) in steps.iter().zip(&outputs).zip(&mut operators) {
-            let from_inexact = step.inputs.iter().any(|id| inexact.contains(id));
-            for (&id, output) in step.outputs.iter().zip(outputs) {
-                let expected = take(id)?;
+    // Tensors that are not LiteRT Micro's in every bit: what is computed from them is not to be judged.
+    let mut inexact: BTreeSet<TensorId> = BTreeSet::new();
+    for (vector, (found, expected)) in found.iter().zip(&expected).enumerate() {
+        inexact.retain(|&id| graph.tensor(id).variable);
+        for ((step, outputs), (figures, expected)) in steps.iter().zip(found).zip(operators.iter_mut().zip(expected)) {
+            let from_inexact = step.inputs.iter().chain(&step.outputs).any(|id| inexact.contains(id));
+            let ids = recorded(graph, &graph.operators[step.operator.0]);
+            for (id, expected) in ids.zip(expected) {
+                let output = step.outputs.iter().position(|&output| output == id).map(|at| &outputs[at]);
+                let output = output.ok_or_else(|| Wrong::Failure(format!("tensor {} is not written", id.0)))?;
                 if output != expected {
                     inexact.insert(id);
                 }
                 if from_inexact {
-                    found.unjudged += 1;
+                    figures.unjudged += 1;
                     continue;
                 }
                 let ulp = distance(graph.tensor(id).dtype, output, expected).map_err(|what| {
-                    let (operator, name, tensor) = (step.operator.0, &found.name, id.0);
+                    let (operator, name, tensor) = (step.operator.0, &figures.name, id.0);
                     Wrong::Result(format!("vector {vector}, operator {operator} `{name}`, tensor {tensor}: {what}"))
                 })?;
-                found.tensors += 1;
-                found.ulp = found.ulp.max(ulp);
+                figures.tensors += 1;
+                figures.ulp = figures.ulp.max(ulp);
             }
         }
     }

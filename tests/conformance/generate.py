@@ -22,6 +22,7 @@ import archive
 import basic  # noqa: F401 (registers its entries, as do those below)
 import elementwise  # noqa: F401
 import movement  # noqa: F401
+import state  # noqa: F401
 import weighted  # noqa: F401
 from graph import Graph
 from registry import ENTRIES
@@ -51,7 +52,8 @@ def make(name):
             ENTRIES[graph.pick(entries)](graph)
     else:
         ENTRIES[entry](graph)
-    return graph.file(), [graph.vector() for _ in range(archive.VECTORS)]
+    vectors = archive.SEQUENCE if graph.keeps_state() else archive.VECTORS
+    return graph.file(), [graph.vector() for _ in range(vectors)]
 
 
 def names(count, prefix):

@@ -94,7 +94,7 @@ class Graph:
     def __init__(self, rng, chained=False):
         self.rng, self.chained = rng, chained
         self.tensors, self.inputs, self.operators = [], [], []
-        self.codes = []
+        self.codes, self.functions = [], []
 
     # ---- numbers -------------------------------------------------------------------------------------------------------
 
@@ -256,7 +256,12 @@ class Graph:
         read = {t.index for _, inputs, _ in self.operators for t in inputs if t is not None}
         written = [t for _, _, outputs in self.operators for t in outputs]
         last = [t for t in written if t.index not in read]
+        # A model has an output.
+        last = last or written[-1:]
         return last + [t for t in written if t.index in read and self.chance(0.15)]
+
+    def keeps_state(self):
+        return any(t.variable or t.type == Type.RESOURCE for t in self.tensors)
 
     def vector(self):
         """Bytes of one set of inputs."""
@@ -268,16 +273,28 @@ class Graph:
         model.version, model.description = 3, "conformance"
         model.operatorCodes = [self._code(*code) for code in self.codes]
         model.buffers = [AlignedBuffer()]
-        subgraph = schema.SubGraphT()
-        subgraph.tensors = [self._tensor(t, model.buffers) for t in self.tensors]
+        subgraph = self._subgraph(model.buffers)
         subgraph.inputs = [t.index for t in self.inputs]
         subgraph.outputs = [t.index for t in self.results()]
-        subgraph.operators = [operator for operator, _, _ in self.operators]
         subgraph.name = "main"
-        model.subgraphs = [subgraph]
+        model.subgraphs = [subgraph] + [once._subgraph(model.buffers) for once in self.functions]
         builder = flatbuffers.Builder(1024)
         builder.Finish(model.Pack(builder), b"TFL3")
         return bytes(builder.Output())
+
+    def _subgraph(self, buffers):
+        subgraph = schema.SubGraphT()
+        subgraph.tensors = [self._tensor(t, buffers) for t in self.tensors]
+        subgraph.operators = [operator for operator, _, _ in self.operators]
+        subgraph.inputs, subgraph.outputs, subgraph.name = [], [], "once"
+        return subgraph
+
+    def function(self):
+        """A function beside the main one, which shares its operator codes."""
+        function = Graph(self.rng)
+        function.codes = self.codes
+        self.functions.append(function)
+        return function
 
     @staticmethod
     def _code(builtin, custom):

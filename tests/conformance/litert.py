@@ -18,8 +18,8 @@ FILLS, M_PERTURB = (0xFF, 0x54), -6
 
 
 def run_all(cases):
-    """For every (model, inputs of each vector): (outcome, what), `what` being the bytes of every operator's outputs for
-    each vector, or the reason why there are none."""
+    """For every (model, inputs of each vector): (outcome, what), `what` being the bytes of what every operator has written
+    for each vector, or the reason why there are none."""
     results = []
     while len(results) < len(cases):
         before = len(results)
@@ -85,6 +85,19 @@ def _invoke(interpreter, graph, inputs):
     interpreter.invoke()
     outputs = []
     for operator in range(graph.OperatorsLength()):
-        for tensor in graph.Operators(operator).OutputsAsNumpy().tolist():
+        for tensor in written(graph, operator):
             outputs.append(np.asarray(interpreter.GetTensor(tensor, 0)["tensor_data"]).tobytes())
     return outputs
+
+
+def written(graph, operator):
+    """Tensors that an operator leaves behind: its outputs but for handles, then the variables among its inputs."""
+    from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
+
+    operator = graph.Operators(operator)
+    outputs = operator.OutputsAsNumpy().tolist() if operator.OutputsLength() else []
+    inputs = operator.InputsAsNumpy().tolist() if operator.InputsLength() else []
+    handle = schema.TensorType.RESOURCE
+    return [t for t in outputs if graph.Tensors(t).Type() != handle] + [
+        t for t in inputs if t >= 0 and graph.Tensors(t).IsVariable()
+    ]

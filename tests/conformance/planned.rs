@@ -6,7 +6,7 @@ use deployctl::model::lower::{Call, Step};
 use deployctl::model::{Graph, Read, TensorId};
 use kernels::{Op, Weights, as_i8, words_as_i8, words_as_i8_mut};
 
-use crate::compare::Executor;
+use crate::compare::{Executor, Inputs, Written};
 use crate::{conv, depthwise_conv, elementwise, fully_connected, pool};
 
 /// x86-64 takes the library's scalar path.
@@ -28,22 +28,14 @@ impl Executor for Planned {
         if kernel.library == "cmsis-nn" { kernel.symbol } else { format!("({})", kernel.library) }
     }
 
-    fn execute(&self, model: &Read, steps: &[Step], inputs: &[Vec<u8>]) -> Result<Vec<Vec<Vec<u8>>>, String> {
+    fn execute(&self, model: &Read, steps: &[Step], sequence: &[Inputs]) -> Result<Vec<Written>, String> {
         let kernels: Vec<Kernel> = steps.iter().map(kernel).collect();
         let scratch: Vec<usize> =
             steps.iter().zip(&kernels).map(|(step, kernel)| scratch_bytes(kernel, step, SCALAR)).collect();
         let plan = plan(&model.graph, steps, &scratch).map_err(|error| error.to_string())?;
         let mut arena = Arena { bytes: vec![POISON; plan.peak], plan, model };
-        for (&id, bytes) in model.graph.inputs.iter().zip(inputs) {
-            arena.write(id, as_i8(bytes));
-        }
-        let mut written = Vec::new();
-        for (position, (step, kernel)) in steps.iter().zip(&kernels).enumerate() {
-            arena.run(position, step, kernel);
-            let unsigned = |id: &TensorId| arena.read(*id).bytes().iter().map(|byte| byte.cast_unsigned()).collect();
-            written.push(step.outputs.iter().map(unsigned).collect());
-        }
-        Ok(written)
+        arena.reset();
+        Ok(sequence.iter().map(|inputs| arena.invoke(steps, &kernels, inputs)).collect())
     }
 }
 
@@ -88,13 +80,45 @@ impl Arena<'_> {
         self.bytes[self.plan.tensors[&id].clone()].copy_from_slice(bytes);
     }
 
+    /// The variables at their beginning.
+    fn reset(&mut self) {
+        for (&id, range) in &self.plan.tensors {
+            let tensor = self.model.graph.tensor(id);
+            if let Some(first) = self.model.graph.first_value(id) {
+                let first = as_i8(&self.model.weights[first.offset..][..first.len]);
+                self.bytes[range.clone()].copy_from_slice(first);
+            } else if tensor.variable {
+                self.bytes[range.clone()].fill(tensor.initial());
+            }
+        }
+    }
+
+    /// Runs all steps once.
+    fn invoke(&mut self, steps: &[Step], kernels: &[Kernel], inputs: &Inputs) -> Written {
+        for (&id, bytes) in self.model.graph.inputs.iter().zip(inputs) {
+            self.write(id, as_i8(bytes));
+        }
+        let mut written = Vec::new();
+        for (position, (step, kernel)) in steps.iter().zip(kernels).enumerate() {
+            self.run(position, step, kernel);
+            let unsigned = |id: &TensorId| self.read(*id).bytes().iter().map(|byte| byte.cast_unsigned()).collect();
+            written.push(step.outputs.iter().map(unsigned).collect());
+        }
+        written
+    }
+
+    /// What a step finds where it writes: state, or nothing that it may read.
+    fn place(&self, id: TensorId) -> Aligned {
+        let tensor = self.model.graph.tensor(id);
+        if tensor.variable { self.read(id) } else { Aligned::of(&vec![POISON; tensor.bytes()]) }
+    }
+
     /// Runs one step and poisons what it used as scratch memory.
     fn run(&mut self, position: usize, step: &Step, kernel: &Kernel) {
         let mut inputs: Vec<Aligned> = step.inputs.iter().map(|&id| self.read(id)).collect();
         inputs.extend(step.tables.iter().map(|table| Aligned::of(table)));
         let inputs: Vec<&[i8]> = inputs.iter().map(Aligned::bytes).collect();
-        let sizes = step.outputs.iter().map(|&id| self.model.graph.tensor(id).bytes());
-        let mut outputs: Vec<Aligned> = sizes.map(|size| Aligned::of(&vec![POISON; size])).collect();
+        let mut outputs: Vec<Aligned> = step.outputs.iter().map(|&id| self.place(id)).collect();
         let range = self.plan.scratch[position].clone().unwrap_or_default();
         self.bytes[range.clone()].fill(POISON);
         let mut scratch = Aligned::of(&self.bytes[range]);
@@ -109,6 +133,7 @@ impl Arena<'_> {
                     (op, entry) => panic!("no call of `{entry}` for {op:?}"),
                 }
             }
+            (Call::Reshape, []) => {}
             (_, [output]) => self.call(step, kernel, &inputs, output.bytes_mut(), scratch.bytes_mut()),
             _ => panic!("{kernel:?} has one output"),
         }

@@ -52,8 +52,8 @@ def _f32(value):
     return float(np.float32(value))
 
 
-def bias(g, x, weights, channels, type):
-    """A bias, or none. Its values reach as far as the sums do."""
+def bias(g, x, weights, channels, type, narrow=False):
+    """A bias, or none. Its values reach as far as the sums do. Of int16 it is int64 or, if `narrow`, int32 at times."""
     if g.chance(0.25):
         return None
     if type == F32:
@@ -61,13 +61,13 @@ def bias(g, x, weights, channels, type):
     scales = [_f32(x.scale * scale) for scale in weights.quant.scale]
     reach = g.pick([0, 100, 20_000, 20_000, 20_000, 1_000_000, 2**30, 2**31 - 1])
     values = g.rng.integers(-reach, reach + 1, size=channels)
-    kind = I64 if type == I16 else I32
+    kind = I64 if type == I16 and not (narrow and g.chance(0.4)) else I32
     return g.constant(values, kind, Quantization(scales, [0] * len(scales)))
 
 
 def with_bias(g, name, x, f, channels, type):
     """Operands of a weighted operator. A bias that is left out is at times not even listed."""
-    b = bias(g, x, f, channels, type)
+    b = bias(g, x, f, channels, type, narrow=name != "DEPTHWISE_CONV_2D")
     # An unlisted one and the index -1 should be the same; DEPTHWISE_CONV_2D ends the process at the latter.
     listed = g.chance(0.5) if name != "DEPTHWISE_CONV_2D" else g.chance(0.02)
     return [x, f, b] if b is not None or listed else [x, f]
@@ -122,7 +122,7 @@ def fully_connected(g, type, stored=I8):
     elif g.chance(0.4) and units > 1:
         f = g.weights([units, depth], stored, 0)
     else:
-        f = g.weights([units, depth], stored, None, symmetric=type == I16 or stored == I4 or g.chance(0.6))
+        f = g.weights([units, depth], stored, None, symmetric=stored == I4 or g.chance(0.6))
     keep = not whole and len(x.shape) > 2 and g.chance(0.7)
     shape = [*x.shape[:-1], units] if keep else [batches, units]
     y = accumulated(g, type, x.scale * f.scale if x.quant else 1.0, depth, shape)
@@ -175,10 +175,13 @@ def svdf(g, type):
     if type == F32:
         times, kept, state = g.weights([filters, memory], F32), None, F32
     else:
-        state = I16
-        times = g.weights([filters, memory], I16, scale=g.scale(-16, -12))
-        reach = math.sqrt(width) * 74 * 74 / 15000
-        kept = g.quantization(I16, scale=_f32(x.scale * features.scale * reach))
+        state = g.pick([I16, I8])
+        times = g.weights([filters, memory], state, scale=g.scale(-16, -12))
+        reach = math.sqrt(width) * 74 * 74 / (15000 if state == I16 else 60)
+        kept = g.quantization(state, scale=_f32(x.scale * features.scale * reach))
+        if state == I8 and kept.zero[0]:
+            # LiteRT Micro saturates before it adds the zero point, and then wraps: let there be nothing to saturate.
+            kept = Quantization([_f32(x.scale * features.scale * width * 255 * 128 / 90)], [g.whole(-30, 30)])
     b = g.weights([units], F32) if type == F32 and g.chance(0.98) else None
     if kept and g.chance(0.98):
         scale = _f32(kept.scale[0] * times.scale)
@@ -186,7 +189,7 @@ def svdf(g, type):
     variable = g.add([batches, memory * filters], state, kept, variable=True)
     quant = None
     if kept:
-        quant = g.quantization(I8, scale=_f32(kept.scale[0] * times.scale * math.sqrt(memory * rank) * 10000 * 8000 / 45))
+        quant = g.quantization(I8, scale=_f32(kept.scale[0] * times.scale * math.sqrt(memory * rank) * (10000 * 8000 if state == I16 else 3000) / 45))
     y = g.output([batches, units], type, quant)
     g.op("SVDF", [x, features, times, b, variable], [y], "SVDFOptions", rank=rank, fusedActivationFunction=g.pick([NONE, RELU]))
 

@@ -15,4 +15,5 @@ mod law_8_nothing_hidden;
 mod locked;
 mod rerun;
 mod space;
+mod state;
 mod wrong_kernel;

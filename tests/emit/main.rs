@@ -13,7 +13,7 @@ use deployctl::library::{Build, Features, Kernel, reference, scratch_bytes, sele
 use deployctl::manifest::{Bytes, Region, RegionKind};
 use deployctl::memory::{MemoryPlan, plan};
 use deployctl::model::{Read, TensorId};
-use deployctl::model::{Step, digest_all, evaluate, lower, read, vectors};
+use deployctl::model::{State, Step, TensorType, digest_all, evaluate_from, lower, read, vectors};
 
 #[expect(dead_code, clippy::unwrap_used, reason = "the conformance test's, which uses all of it")]
 #[path = "../conformance/archive.rs"]
@@ -70,12 +70,13 @@ impl Planned {
     }
 
     /// A test for the emitted model crate and the bytes of its inputs: for every vector the output of every operator right
-    /// after it.
+    /// after it, vectors following each other in time.
     fn check(&self, vectors: &[Vec<Vec<u8>>]) -> (String, Vec<u8>) {
         let Read { graph, weights } = &self.read;
         let (mut bytes, mut digests) = (Vec::new(), Vec::new());
+        let mut state = State::default();
         for inputs in vectors {
-            let outputs = evaluate(graph, &self.steps, weights, inputs).expect("outputs");
+            let outputs = evaluate_from(&mut state, graph, &self.steps, weights, inputs).expect("outputs");
             digests.push(outputs.iter().map(|outputs| digest_all(outputs)).collect::<Vec<u64>>());
             bytes.extend(inputs.concat());
         }
@@ -95,7 +96,13 @@ impl Planned {
     fn recorded(&self, data: &[u8]) -> Vec<Vec<Vec<u8>>> {
         let graph = &self.read.graph;
         let size = |id: &TensorId| graph.tensor(*id).bytes();
-        let outputs: usize = graph.operators.iter().flat_map(|operator| &operator.outputs).map(size).sum();
+        let outputs = graph.operators.iter().flat_map(|operator| &operator.outputs);
+        let variables = graph.operators.iter().flat_map(|operator| operator.inputs.iter().flatten());
+        let outputs: usize = outputs
+            .filter(|id| graph.tensor(**id).dtype != TensorType::Resource)
+            .chain(variables.filter(|id| graph.tensor(**id).variable))
+            .map(size)
+            .sum();
         let inputs: usize = graph.inputs.iter().map(size).sum();
         let vector = |mut data: &[u8]| {
             graph.inputs.iter().map(|id| data.split_off(..size(id)).expect("an input").to_vec()).collect()
@@ -120,8 +127,9 @@ fn digest<'a>(bytes: impl Iterator<Item = &'a i8>) -> u64 {
 #[test]
 fn every_operator() {
     let mut inputs = kernels::as_i8(include_bytes!("inputs.bin"));
+    let mut arena = model::Arena([77; model::ARENA_BYTES]);
+    model::reset(&mut arena);
     for (vector, wanted) in WANTED.iter().enumerate() {
-        let mut arena = model::Arena([77; model::ARENA_BYTES]);
         for place in &model::INPUTS {
             let (tensor, rest) = inputs.split_at(place.len);
             arena.0[place.offset..][..place.len].copy_from_slice(tensor);

@@ -80,6 +80,11 @@ fn operators_without_kernels_are_refused_by_name() {
         (Flaw::BiasScale, "operator 6 `FULLY_CONNECTED` (tensor `dense/bias`) has a bias of scale 0.5"),
         (Flaw::EmptyTensor, "operator 0 `CONV_2D` (tensor `conv`) has a tensor of shape [1, 6, 0, 8], which is empty"),
         (Flaw::AsymmetricFilter, "operator 0 `CONV_2D` (tensor `conv/filter`) has a filter with zero point 1"),
+        (
+            Flaw::Hybrid,
+            "operator 0 `CONV_2D` (tensor `conv/filter`) has weights of type int8 with activations of type float32; convert",
+        ),
+        (Flaw::Int4Channels, "operator 6 `FULLY_CONNECTED` (tensor `dense/filter`) has int4 weights with 3 scales"),
     ];
     for (flaw, expected) in cases {
         let flawed = read(&model(flaw)).unwrap();

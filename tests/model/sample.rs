@@ -48,6 +48,8 @@ pub(crate) enum Flaw {
     BiasScale,
     EmptyTensor,
     AsymmetricFilter,
+    Hybrid,
+    Int4Channels,
     // And here everything is fine.
     OffsetBuffer,
 }
@@ -221,6 +223,14 @@ fn spoil(all: &mut [Tensor], flaw: Flaw) {
         Flaw::BiasScale => all[13].scale = vec![0.5],
         Flaw::EmptyTensor => all[3].shape = &[1, 6, 0, 8],
         Flaw::AsymmetricFilter => all[1].zero_point = 1,
+        Flaw::Hybrid => {
+            all[0].kind = format::TensorType::FLOAT32;
+            all[3].kind = format::TensorType::FLOAT32;
+        }
+        Flaw::Int4Channels => {
+            all[12].kind = format::TensorType::INT4;
+            all[12].scale = vec![0.5, 0.25, 0.125];
+        }
         _ => {}
     }
 }

@@ -105,7 +105,7 @@ fn custom(site: &Site, operator: &Operator) -> Way {
     way(WayKind::Export, what, [Medium, Low, Low])
 }
 
-/// Types that have no kernel: the converter's settings, not the model.
+/// Types that have no kernel, or none in the library: the converter's settings, not the model.
 fn by_type(site: &Site) -> Option<Vec<Way>> {
     if has_weights_of(site, TensorType::Int4) {
         let what = "export with int8 weights: leave out the 4-bit setting of the quantizer (in AI Edge Quantizer, \
@@ -234,11 +234,10 @@ fn on_reference(site: &Site, step: &Step) -> Option<(String, Vec<Way>)> {
         Call::Op(Op::TransposeConv(_)) => {
             vec![way(WayKind::Architecture, replacement("TRANSPOSE_CONV"), [High, Medium, Low])]
         }
-        _ if type_of(site) == Some(TensorType::Float32) => vec![quantize()],
-        _ => {
+        _ => by_type(site).unwrap_or_else(|| {
             let what = format!("make {} smaller or of another shape, so that the reason above falls away", layer(site));
             vec![way(WayKind::Architecture, what, [Medium, Medium, Low])]
-        }
+        }),
     };
     ways.push(accept(site));
     Some((why, ways))

@@ -21,6 +21,7 @@ fn graph(name: &str, code: i32, dtype: TensorType, weights: TensorType) -> Graph
         shape: vec![1, 4],
         signature: vec![],
         variable: false,
+        unpacked_from: None,
         quantization: None,
         constant: constant.then_some(Constant { offset: 0, len: 4 }),
     };

@@ -66,7 +66,7 @@ fn manifest(targets: Vec<Target>, policy: Policy) -> Manifest {
             overrides: vec![],
             owner,
         },
-        regression: Regression { vectors: spanned(Vectors::Random { count: 1, seed: 1 }), runs: 2 },
+        regression: Regression { vectors: spanned(Vectors::Random { count: 1, seed: 1 }), steps: 1, runs: 2 },
         gates: Gates::default(),
         runbook: Runbook::default(),
     }

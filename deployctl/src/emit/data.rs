@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::source::{Value, comment, item};
 use super::{EmitError, Files, Model};
 use crate::model::TensorId;
+use crate::model::graph::Constant;
 use crate::model::lower::{Step, StepWeights};
 
 /// Constant data as text and files.
@@ -17,6 +18,8 @@ pub(super) struct Data {
     pub(super) files: Files,
     /// The static that holds a filter or constant operand.
     names: BTreeMap<TensorId, String>,
+    /// The static that holds the first value of a variable that `CALL_ONCE` gives one.
+    first: BTreeMap<TensorId, String>,
     weighted: bool,
 }
 
@@ -35,6 +38,18 @@ impl Data {
             }
             if let Some(weights) = &step.weights {
                 data.weights(model, position, step, weights)?;
+            }
+        }
+        for &id in model.tensors.keys() {
+            if let Some(place) = model.graph.first_value(id) {
+                let bytes = slice(model, place).ok_or_else(|| EmitError::Tensor {
+                    operator: 0,
+                    tensor: name(model, id),
+                    problem: "has a first value outside the weights blob",
+                })?;
+                let about = format!("First value of {}", comment(&name(model, id)));
+                let file = data.file(&about, &format!("variable_{}", id.0), bytes.to_vec());
+                data.first.insert(id, file);
             }
         }
         Ok(data)
@@ -63,6 +78,11 @@ impl Data {
     /// The expression that names a constant operand.
     pub(super) fn operand(&self, tensor: TensorId) -> Option<String> {
         self.names.get(&tensor).map(|name| format!("kernels::as_i8(&parameters::{name}.0)"))
+    }
+
+    /// The expression that names a variable's first value.
+    pub(super) fn first(&self, tensor: TensorId) -> Option<String> {
+        self.first.get(&tensor).map(|name| format!("kernels::as_i8(&parameters::{name}.0)"))
     }
 
     /// The expression that names a step's table.
@@ -142,8 +162,11 @@ fn constant<'a>(model: &Model<'a>, operator: usize, id: TensorId) -> Result<&'a 
     let fault = |problem| EmitError::Tensor { operator, tensor: name(model, id), problem };
     let tensor = model.graph.tensors.get(id.0).ok_or_else(|| fault("is not in the graph"))?;
     let place = tensor.constant.ok_or_else(|| fault("is neither constant nor in the memory plan"))?;
-    let bytes = model.weights.get(place.offset..).and_then(|rest| rest.get(..place.len));
-    bytes.ok_or_else(|| fault("lies outside the weights blob"))
+    slice(model, place).ok_or_else(|| fault("lies outside the weights blob"))
+}
+
+fn slice<'a>(model: &Model<'a>, place: Constant) -> Option<&'a [u8]> {
+    model.weights.get(place.offset..)?.get(..place.len)
 }
 
 fn integers(bytes: &[u8]) -> Vec<i32> {

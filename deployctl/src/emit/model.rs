@@ -21,6 +21,7 @@ pub(super) fn library(model: &Model<'_>, data: &Data) -> Result<String, EmitErro
     let mut text = header(model, data.module(model).is_some(), &functions);
     text += &interface(model)?;
     text += &operators(model, &functions)?;
+    text += &reset(model, data)?;
     text += &invoke(&functions);
     for function in &functions {
         text += &function.text;
@@ -115,6 +116,27 @@ fn operators(model: &Model<'_>, functions: &[Function]) -> Result<String, EmitEr
     }
     let head = format!("pub static OPERATORS: [OperatorInfo<Arena>; {}]", infos.len());
     Ok(format!("\n/// Operators, in execution order.\n{}", item(0, &head, &Value::Array(infos))))
+}
+
+/// The function that gives every variable its first value; empty where there is none.
+fn reset(model: &Model<'_>, data: &Data) -> Result<String, EmitError> {
+    let variables: Vec<TensorId> =
+        model.tensors.keys().copied().filter(|&id| model.graph.tensor(id).variable).collect();
+    let head = "\n/// Puts the state that is kept between inferences to its beginning: before the first one, and whenever a new sequence\n\
+                /// begins.";
+    if variables.is_empty() {
+        return Ok(format!("{head} This model has no state.\npub fn reset(_arena: &mut Arena) {{}}\n"));
+    }
+    let mut text = format!("{head}\npub fn reset(arena: &mut Arena) {{\n");
+    for id in variables {
+        let (place, value) = (place(model, 0, id)?, model.graph.tensor(id).initial());
+        let write = match data.first(id) {
+            Some(first) => format!("copy_from_slice({first})"),
+            None => format!("fill({value})"),
+        };
+        let _ = writeln!(text, "    arena.0[{}].{write}; // {}", range(&place), comment(&name(model, id)));
+    }
+    Ok(text + "}\n")
 }
 
 fn invoke(functions: &[Function]) -> String {
@@ -265,6 +287,7 @@ fn description(model: &Model<'_>, position: usize) -> String {
     let step: &Step = &model.steps[position];
     let operator = &model.graph.operators[step.operator.0].name;
     let by = match step.call {
+        Call::Reshape if step.outputs.is_empty() => "nothing to do, the variable has its place".to_owned(),
         Call::Reshape => "nothing to do, both tensors have the same place".to_owned(),
         _ => comment(model.kernels[position].symbol),
     };

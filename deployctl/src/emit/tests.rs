@@ -41,6 +41,7 @@ impl Sample {
             constant,
             signature: Vec::new(),
             variable: false,
+            unpacked_from: None,
         });
         TensorId(self.tensors.len() - 1)
     }

@@ -104,12 +104,24 @@ pub struct Expectation {
     pub source: String,
     /// Whether they are random inputs without recorded truth.
     pub seeded: bool,
+    /// So many vectors follow each other in time, the model's state being reset before the first of them.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub steps: usize,
     /// One for each vector.
     pub vectors: Vec<ExpectedVector>,
     /// Recorded outputs against the host reference, where the vectors have any.
     pub recorded: Option<Recorded>,
     /// How many vectors give different outputs.
     pub distinct_outputs: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_one(steps: &usize) -> bool {
+    *steps == 1
 }
 
 /// One vector's expected results.

@@ -1,6 +1,6 @@
 //! How much arithmetic a step is.
 
-use kernels::{BatchMatMul, BatchMatMulF32, Op, TransposeConv, TransposeConvF32};
+use kernels::{BatchMatMul, BatchMatMulF32, ConvolveF32, ConvolveI16, Op, TransposeConv, TransposeConvF32};
 
 use crate::model::lower::{Call, Step};
 
@@ -13,6 +13,9 @@ pub fn macs(step: &Step) -> u64 {
         Call::Conv2d(p) => product(&[p.output.len(), p.filter.h, p.filter.w, p.filter.c]),
         Call::DepthwiseConv2d(p) => product(&[p.output.len(), p.filter.h, p.filter.w]),
         Call::FullyConnected(p) => product(&[p.batches, p.units, p.depth]),
+        Call::Op(Op::ConvolveF32(ConvolveF32 { at, .. }) | Op::ConvolveI16(ConvolveI16 { at, .. })) => {
+            product(&[at.output.len(), at.taps.h, at.taps.w, at.depth])
+        }
         Call::Op(Op::BatchMatMul(BatchMatMul { at, .. }) | Op::BatchMatMulF32(BatchMatMulF32 { at })) => {
             let [a, b, c] = at.batches;
             product(&[a, b, c, at.rows, at.columns, at.depth])

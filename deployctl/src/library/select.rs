@@ -6,7 +6,8 @@
 //! taken; and where all would, the step is [`Unfit`].
 
 use kernels::{
-    Add, Combination, Combine, Conv2d, DepthwiseConv2d, Dims, Element, Extent, FullyConnected, Multiply, Op, Pool2d,
+    Add, Combination, Combine, Conv2d, ConvolveI16, DepthwiseConv2d, Dims, Element, Extent, FullyConnected, Layer,
+    Multiply, Op, Pool2d, PoolFunction, PoolI16,
 };
 
 use super::variant::Variant;
@@ -178,12 +179,32 @@ fn common_form(op: &Op) -> Result<Variant, Unfit> {
             return unfit("the library takes int16 zero points for 0");
         }
         Op::Multiply(Multiply { at, .. }) => (Variant::MultiplyInt16, at),
-        _ => return unfit("the library has no function for this operator"),
+        _ => return unfit(missing(op)),
     };
     if at.repeats() {
         return unfit("the library does not broadcast operands");
     }
     Ok(variant)
+}
+
+/// What keeps an operator from the library: it has no function for it, or that is not bound.
+fn missing(op: &Op) -> String {
+    let unbound = match op {
+        Op::ConvolveI16(ConvolveI16 { at, .. }) => match at.layer {
+            Layer::Conv2d => "arm_convolve_s16",
+            Layer::DepthwiseConv2d => "arm_depthwise_conv_s16",
+            Layer::FullyConnected => "arm_fully_connected_s16",
+        },
+        Op::PoolI16(PoolI16 { function: PoolFunction::Max, .. }) => "arm_max_pool_s16",
+        Op::PoolI16(_) => "arm_avgpool_s16",
+        Op::SoftmaxI16(_) => "arm_softmax_s16",
+        Op::SoftmaxI8I16(_) => "arm_softmax_s8_s16",
+        Op::ConvolveF32(_) | Op::PoolF32(_) | Op::SoftmaxF32(_) => {
+            return "the library computes in integers, not in float32".to_owned();
+        }
+        _ => return "the library has no function for this operator".to_owned(),
+    };
+    format!("`{unbound}` is not bound yet")
 }
 
 const ONE: Extent = Extent { h: 1, w: 1 };

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use kernels::{
-    Activation, Add, AddOperand, Conv2d, DepthwiseConv2d, Dims, Extent, FullyConnected, Pool2d, Requant, Softmax,
+    Activation, Add, AddOperand, Conv2d, Convolution, ConvolveF32, ConvolveI16, DepthwiseConv2d, Dims, Extent,
+    FullyConnected, Layer, Op, Pool2d, Requant, Softmax,
 };
 
 use super::variant::Variant;
@@ -168,6 +169,42 @@ fn other_operators() {
     assert_eq!(reference(&per_channel).entry, "kernels::fully_connected");
     assert_eq!(macs(&per_channel), 768);
     assert_eq!(macs(&conv_step(conv(8, 8, 3, Extent { h: 3, w: 3 }, 16))), 8 * 8 * 16 * 27);
+}
+
+/// Steps of the common form name the function that would run them, if there is one, and count as much work.
+#[test]
+fn other_types_say_what_is_missing() {
+    let shape = conv(8, 8, 3, Extent { h: 3, w: 3 }, 16);
+    let (stride, padding, dilation, taps) = (shape.stride, shape.padding, shape.dilation, Extent { h: 3, w: 3 });
+    let (depth, group, channel_step, tap_step) = (3, 16, 27, 3);
+    let (input, output) = (shape.input, shape.output);
+    let of = |layer| Convolution {
+        layer,
+        input,
+        output,
+        taps,
+        stride,
+        padding,
+        dilation,
+        depth,
+        group,
+        channel_step,
+        tap_step,
+    };
+    let layers = [
+        (Layer::Conv2d, "`arm_convolve_s16` is not bound yet"),
+        (Layer::DepthwiseConv2d, "`arm_depthwise_conv_s16` is not bound yet"),
+        (Layer::FullyConnected, "`arm_fully_connected_s16` is not bound yet"),
+    ];
+    for (layer, expected) in layers {
+        let op = ConvolveI16 { at: of(layer), bias: None, filter_offset: 0, activation: BOUNDS };
+        let step = step(Call::Op(Op::ConvolveI16(op)), 0, false);
+        assert_eq!(refused(&step), expected);
+        assert_eq!(macs(&step), 8 * 8 * 16 * 27);
+    }
+    let real = step(Call::Op(Op::ConvolveF32(ConvolveF32 { at: of(Layer::Conv2d), min: 0.0, max: 6.0 })), 0, false);
+    assert!(refused(&real).contains("float32"));
+    assert_eq!((macs(&real), reference(&real).symbol.as_str()), (8 * 8 * 16 * 27, "convolve_f32"));
 }
 
 fn adding(b: Dims) -> Step {

@@ -11,7 +11,7 @@ use super::types::{Regression, Spanned, Vectors};
 pub(super) const REGRESSION: Grammar = Grammar {
     arguments: 0,
     properties: &[],
-    children: &[("vectors", Times::Once), ("random", Times::Once), ("runs", Times::Once)],
+    children: &[("vectors", Times::Once), ("random", Times::Once), ("steps", Times::Once), ("runs", Times::Once)],
     later: &[],
 };
 const ONE: Grammar = Grammar { arguments: 1, ..Grammar::NOTHING };
@@ -38,14 +38,16 @@ pub(super) fn regression(node: &Node<'_>, manifest: &Utf8Path) -> Option<Regress
             None
         }
     };
-    let runs = match node.child("runs", &ONE) {
+    let number = |name, example, range, default| match node.child(name, &ONE) {
         Some(node) => node
-            .need_argument(0, "a number", "runs 3")
-            .and_then(|value| value.integer(2..=MOST_RUNS))
-            .and_then(|runs| u32::try_from(runs).ok()),
-        None => Some(DEFAULT_RUNS),
+            .need_argument(0, "a number", example)
+            .and_then(|value| value.integer(range))
+            .and_then(|number| u32::try_from(number).ok()),
+        None => Some(default),
     };
-    Some(Regression { vectors: vectors?, runs: runs? })
+    let steps = number("steps", "steps 4", 1..=MOST_VECTORS, 1);
+    let runs = number("runs", "runs 3", 2..=MOST_RUNS, DEFAULT_RUNS);
+    Some(Regression { vectors: vectors?, steps: steps?, runs: runs? })
 }
 
 fn recorded(node: &Node<'_>, manifest: &Utf8Path) -> Option<Spanned<Vectors>> {

@@ -170,6 +170,8 @@ pub struct Override {
 pub struct Regression {
     /// Where vectors come from.
     pub vectors: Spanned<Vectors>,
+    /// So many vectors are one sequence, the model's state being reset before the first of them; at least 1.
+    pub steps: u32,
     /// How often each vector is run for determinism; at least 2.
     pub runs: u32,
 }

@@ -81,7 +81,11 @@ fn write_into(out: &mut String, graph: &Graph, options: &Init<'_>) -> std::fmt::
     writeln!(out, "arena budget=\"{budget}\" headroom=\"{headroom}\" owner={owner}\n")?;
     kernels(out, options, &owner)?;
     writeln!(out, "// Seeded inputs until there are recorded ones: vectors \"vectors/NAME.npz\"")?;
-    writeln!(out, "regression {{\n    random count=16 seed=1\n    runs 3\n}}\n")?;
+    writeln!(out, "regression {{\n    random count=16 seed=1")?;
+    if graph.tensors.iter().any(|tensor| tensor.variable) {
+        writeln!(out, "    steps 4 // the model keeps state, which is reset before every four vectors")?;
+    }
+    writeln!(out, "    runs 3\n}}\n")?;
     writeln!(out, "// Add limits once the first report shows what is usual:")?;
     writeln!(out, "// gates {{\n//     flash max=\"256KiB\" margin=\"10%\"\n//     stack max=\"4KiB\" margin=\"25%\"")?;
     writeln!(out, "//     latency max=\"9.5M instructions\" margin=\"20%\"\n// }}\n")?;

@@ -2,10 +2,13 @@
 //!
 //! What comes out is what LiteRT Micro computes, byte for byte; tests compare it with goldens from the real interpreter.
 
+use std::collections::BTreeMap;
+
 use kernels::{Weights, as_i8};
 
+use super::graph::Constant;
 use super::lower::{Call, Step, StepWeights};
-use super::{Graph, TensorId};
+use super::{Graph, Tensor, TensorId};
 
 /// All output tensors of one run together may not be larger: they are kept in memory.
 const MAX_BYTES: usize = 1 << 30;
@@ -56,7 +59,7 @@ pub enum EvaluateError {
     TooLarge,
 }
 
-/// Runs `steps`, which [`lower`](super::lower::lower) made of all operators of `graph`, on one vector.
+/// Runs `steps`, which [`lower`](super::lower::lower) made of all operators of `graph`, once, on one vector.
 ///
 /// `inputs` are the bytes of the model's inputs in their order. Returns for every step, in execution order, the bytes of its
 /// output tensors.
@@ -66,7 +69,18 @@ pub fn evaluate(
     weights: &[u8],
     inputs: &[Vec<u8>],
 ) -> Result<Vec<Vec<Vec<u8>>>, EvaluateError> {
-    let mut values = admit(graph, steps, weights, inputs)?;
+    evaluate_from(&mut State::default(), graph, steps, weights, inputs)
+}
+
+/// [`evaluate`], beginning with the state that an earlier inference of the same model left, and leaving its own.
+pub fn evaluate_from(
+    state: &mut State,
+    graph: &Graph,
+    steps: &[Step],
+    weights: &[u8],
+    inputs: &[Vec<u8>],
+) -> Result<Vec<Vec<Vec<u8>>>, EvaluateError> {
+    let mut values = admit(state, graph, steps, weights, inputs)?;
     let mut written = Vec::with_capacity(steps.len());
     for step in steps {
         let outputs = run(&values, step)?;
@@ -77,7 +91,22 @@ pub fn evaluate(
             values.tensors[id.0] = Some(output);
         }
     }
+    for id in variables(graph, steps) {
+        if let Some(buffer) = values.tensors[id.0].take() {
+            state.0.insert(id, buffer);
+        }
+    }
     Ok(written)
+}
+
+/// What a model's variables hold between two inferences. The default is what `model::reset` makes of them on the target.
+#[derive(Clone, Default)]
+pub struct State(BTreeMap<TensorId, Buffer>);
+
+/// The variables that steps change or read; the same one may come twice.
+fn variables(graph: &Graph, steps: &[Step]) -> impl Iterator<Item = TensorId> {
+    let all = steps.iter().flat_map(|step| step.inputs.iter().chain(&step.outputs));
+    all.copied().filter(|&id| graph.tensor(id).variable)
 }
 
 /// The activations that a run has so far, by tensor.
@@ -98,15 +127,18 @@ impl Values<'_> {
 
     /// The bytes of a constant.
     fn constant(&self, id: TensorId) -> Result<&[u8], EvaluateError> {
-        let tensor = self.graph.tensor(id);
-        tensor
-            .constant
-            .and_then(|constant| self.weights.get(constant.offset..)?.get(..constant.len))
-            .ok_or_else(|| EvaluateError::Weights { name: tensor.name.clone() })
+        self.bytes(id, self.graph.tensor(id).constant.unwrap_or(Constant { offset: usize::MAX, len: 0 }))
+    }
+
+    /// Bytes of the blob, for a tensor.
+    fn bytes(&self, id: TensorId, place: Constant) -> Result<&[u8], EvaluateError> {
+        let bytes = self.weights.get(place.offset..).and_then(|rest| rest.get(..place.len));
+        bytes.ok_or_else(|| EvaluateError::Weights { name: self.graph.tensor(id).name.clone() })
     }
 }
 
 fn admit<'a>(
+    state: &State,
     graph: &'a Graph,
     steps: &[Step],
     weights: &'a [u8],
@@ -134,12 +166,23 @@ fn admit<'a>(
             values.tensors[id.0] = Some(Buffer::of(as_i8(values.constant(id)?)));
         }
     }
+    for id in variables(graph, steps) {
+        let (tensor, kept) = (graph.tensor(id), state.0.get(&id).cloned());
+        values.tensors[id.0] = Some(match (kept, graph.first_value(id)) {
+            (Some(kept), _) => kept,
+            (None, Some(place)) => Buffer::of(as_i8(values.bytes(id, place)?)),
+            (None, None) => Buffer::of(&vec![tensor.initial(); tensor.bytes()]),
+        });
+    }
     Ok(values)
 }
 
 fn run(values: &Values, step: &Step) -> Result<Vec<Buffer>, EvaluateError> {
-    let mut buffers: Vec<Buffer> =
-        step.outputs.iter().map(|&id| Buffer::zeroed(values.graph.tensor(id).bytes())).collect();
+    let fresh = |id: &TensorId| match (&values.tensors[id.0], values.graph.tensor(*id)) {
+        (Some(state), Tensor { variable: true, .. }) => state.clone(),
+        (_, tensor) => Buffer::zeroed(tensor.bytes()),
+    };
+    let mut buffers: Vec<Buffer> = step.outputs.iter().map(fresh).collect();
     let mut outputs: Vec<&mut [i8]> = buffers.iter_mut().map(Buffer::bytes_mut).collect();
     let tables: Vec<Buffer> = step.tables.iter().map(|table| Buffer::of(table)).collect();
     let inputs = step.inputs.iter().map(|&id| values.input(step, id));
@@ -158,6 +201,7 @@ fn run(values: &Values, step: &Step) -> Result<Vec<Buffer>, EvaluateError> {
         (Call::MaxPool2d(p), [input], [output]) => kernels::max_pool_2d(p, input, output),
         (Call::Add(p), [a, b], [output]) => kernels::add(p, a, b, output),
         (Call::Softmax(p), [input], [output]) => kernels::softmax(p, input, output),
+        (Call::Reshape, [], []) => {}
         (Call::Reshape, [input], [output]) => output.copy_from_slice(input),
         _ => return Err(EvaluateError::Operands { operator: step.operator.0 }),
     }

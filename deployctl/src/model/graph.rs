@@ -19,7 +19,7 @@ pub struct OperatorId(pub usize);
 /// A single-subgraph model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Graph {
-    /// All tensors of the model file, used or not.
+    /// All tensors of the model file, used or not; behind them the resource variables, of which a file has only names.
     pub tensors: Vec<Tensor>,
     /// Operators in execution order.
     pub operators: Vec<Operator>,
@@ -33,6 +33,15 @@ impl Graph {
     /// The tensor at `id`.
     pub fn tensor(&self, id: TensorId) -> &Tensor {
         &self.tensors[id.0]
+    }
+
+    /// What `CALL_ONCE` gives the variable `id` as its first value; [`Tensor::initial`] where there is nothing.
+    pub fn first_value(&self, id: TensorId) -> Option<Constant> {
+        let values = self.operators.iter().rev().filter_map(|operator| match &operator.options {
+            Options::CallOnce { values, .. } => Some(values),
+            _ => None,
+        });
+        values.flat_map(|values| values.iter().rev()).find(|value| value.cell == id).map(|value| value.constant)
     }
 
     /// Operators with their positions, in execution order.
@@ -55,9 +64,12 @@ pub struct Tensor {
     /// runs `shape`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signature: Vec<i32>,
-    /// Keeps its contents from one inference to the next, starting at zero.
+    /// State: keeps its contents from one inference to the next, starting with [`Tensor::initial`] in every byte.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub variable: bool,
+    /// The type in the file, of weights that are unpacked to `dtype` when the model is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unpacked_from: Option<TensorType>,
     /// Affine quantization, where the file states one.
     pub quantization: Option<Quantization>,
     /// Where the constant's bytes lie in the weights blob.
@@ -68,6 +80,16 @@ impl Tensor {
     /// Number of elements.
     pub fn elements(&self) -> usize {
         self.shape.iter().product()
+    }
+
+    /// The byte that every byte of a variable holds before the first inference: the zero point for int8, else zero, as
+    /// LiteRT Micro's `ResetVariableTensors` writes it.
+    pub fn initial(&self) -> i8 {
+        let zero_point = self.quantization.as_ref().and_then(|quantization| quantization.zero_points.first());
+        match (self.dtype, zero_point) {
+            (TensorType::Int8, Some(&zero_point)) => i8::try_from(zero_point).unwrap_or_default(),
+            _ => 0,
+        }
     }
 
     /// Size in bytes (2-bit and 4-bit elements are packed).
@@ -274,6 +296,24 @@ pub enum Options {
         stride: [i32; 2],
         activation: FusedActivation,
     },
+    CallOnce {
+        function: i32,
+        /// First values of variables. Empty where the operator does not come before all others on those variables.
+        values: Vec<FirstValue>,
+    },
+    /// Of `VAR_HANDLE`.
+    VarHandle {
+        container: String,
+        shared_name: String,
+    },
+    /// Of `READ_VARIABLE` and `ASSIGN_VARIABLE`: the variable that the handle stands for.
+    Variable {
+        cell: TensorId,
+    },
+    Svdf {
+        rank: i32,
+        activation: FusedActivation,
+    },
     /// Options that are a fused activation and nothing else: MUL, SUB, DIV, `L2_NORMALIZATION`.
     Fused {
         activation: FusedActivation,
@@ -282,6 +322,15 @@ pub enum Options {
         alpha: f32,
     },
     Other,
+}
+
+/// What a variable holds before the first inference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstValue {
+    /// The variable.
+    pub cell: TensorId,
+    /// Its bytes, as many as it has.
+    pub constant: Constant,
 }
 
 /// LiteRT's padding scheme. Pairs above are (height, width).

@@ -13,7 +13,7 @@ pub mod read;
 pub mod vectors;
 
 pub use digest::{digest, digest_all};
-pub use evaluate::{EvaluateError, evaluate};
+pub use evaluate::{EvaluateError, State, evaluate, evaluate_from};
 pub use graph::{Graph, Operator, OperatorId, Options, Quantization, Tensor, TensorId, TensorType};
 pub use lower::{Call, Refusal, Step, StepWeights, lower};
 pub use name::short_name;

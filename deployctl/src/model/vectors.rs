@@ -62,6 +62,7 @@ mod tests {
             shape: vec![64],
             signature: vec![],
             variable: false,
+            unpacked_from: None,
             quantization: None,
             constant: None,
         };

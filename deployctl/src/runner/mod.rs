@@ -161,7 +161,7 @@ pub fn measure(
     Ok(Transcript::new(&ended).measurement(session, instructions_per_tick)?)
 }
 
-/// Has the target run `vector` (one entry an input) up to operator `operator`, and gives the bytes of its output tensor.
+/// Has the target run `vector`, after those before it in its sequence, up to operator `operator`, and gives the bytes of its output tensor.
 pub fn dump(
     starter: &dyn Start,
     command: &Command,
@@ -171,7 +171,7 @@ pub fn dump(
     limit: Duration,
 ) -> Result<Vec<u8>, RunnerError> {
     let ended = play(starter, command, &session.dump_script(vector, operator), limit)?;
-    Ok(Transcript::new(&ended).dump(operator)?)
+    Ok(Transcript::new(&ended).dump(session, vector, operator)?)
 }
 
 /// The command line that plays the session file `session` with `harness`, as a person types it in the folder of both.

@@ -1,9 +1,11 @@
 //! The script of a session: which lines make the harness run every vector as often as asked. Pure.
 //!
 //! Vectors follow each other within a repetition, so that between two runs of one vector others have used the arena; every
-//! run starts from other noise. A session of a single vector has its complement run in between.
+//! run starts from other noise. A session of a single vector has its complement run in between. Where vectors are inferences
+//! of a sequence, all this is said of sequences.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 /// Bytes of a tensor in one line, as the harness reads it (`protocol::CHUNK_BYTES`).
 const CHUNK_BYTES: usize = 256;
@@ -15,17 +17,19 @@ pub struct Session {
     pub digest: String,
     /// For each vector the bytes of each model input.
     pub vectors: Vec<Vec<Vec<u8>>>,
+    /// So many vectors follow each other in time, the state being reset before the first of them; at least 1.
+    pub steps: usize,
     /// How often each vector is run.
     pub runs: u32,
     /// Bytes of each model output.
     pub output_bytes: Vec<usize>,
 }
 
-/// One place in the order of a session: one run of one vector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// One place in the order of a session: one run of one sequence of vectors, which mostly is one vector.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Turn {
-    /// Which vector.
-    pub(super) vector: usize,
+    /// Which vectors.
+    pub(super) vectors: Range<usize>,
     /// Which repetition.
     pub(super) run: u32,
     /// Whether its complement is run, only to disturb.
@@ -39,11 +43,12 @@ impl Session {
     pub(super) fn plan(&self) -> Vec<Turn> {
         let mut plan = Vec::new();
         for run in 0..self.runs {
-            for vector in 0..self.vectors.len() {
-                plan.push(Turn { vector, run, complement: false, poison: 0 });
+            let sequences: Vec<Range<usize>> = self.sequences().collect();
+            for vectors in sequences.iter().cloned() {
+                plan.push(Turn { vectors, run, complement: false, poison: 0 });
             }
-            if self.vectors.len() == 1 {
-                plan.push(Turn { vector: 0, run, complement: true, poison: 0 });
+            if let [vectors] = sequences.as_slice() {
+                plan.push(Turn { vectors: vectors.clone(), run, complement: true, poison: 0 });
             }
         }
         for (item, seed) in plan.iter_mut().zip((1..).step_by(2)) {
@@ -52,13 +57,27 @@ impl Session {
         plan
     }
 
+    /// Which vectors each sequence has; the last may be shorter.
+    fn sequences(&self) -> impl Iterator<Item = Range<usize>> {
+        let (steps, end) = (self.steps.max(1), self.vectors.len());
+        (0..end).step_by(steps).map(move |first| first..end.min(first + steps))
+    }
+
+    /// The vectors before `vector` in its sequence.
+    pub fn before(&self, vector: usize) -> Range<usize> {
+        vector - vector % self.steps.max(1)..vector
+    }
+
     /// The lines that the harness reads.
     pub fn script(&self) -> String {
         let mut script = Script::new(&self.digest);
         for turn in self.plan() {
             for (seed, verb) in [(turn.poison, "step"), (turn.poison + 1, "invoke")] {
-                script.inputs(seed, &self.vectors[turn.vector], turn.complement);
-                script.line(verb);
+                for vector in turn.vectors.clone() {
+                    script.begin((vector == turn.vectors.start).then_some(seed));
+                    script.inputs(&self.vectors[vector], turn.complement);
+                    script.line(verb);
+                }
             }
         }
         script.end()
@@ -68,16 +87,25 @@ impl Session {
     pub fn bringup_script(&self, vector: usize) -> String {
         let mut script = Script::new(&self.digest);
         for (seed, verb) in [(1, "step"), (2, "invoke")] {
-            script.inputs(seed, &self.vectors[vector], false);
+            script.begin(Some(seed));
+            script.inputs(&self.vectors[vector], false);
             script.line(verb);
         }
         script.end()
     }
 
-    /// The lines that make the harness send the output tensor of `operator` for `vector`.
+    /// The lines that make the harness send the output tensor of `operator` for `vector`, after those before it in its
+    /// sequence.
     pub fn dump_script(&self, vector: usize, operator: usize) -> String {
         let mut script = Script::new(&self.digest);
-        script.inputs(1, &self.vectors[vector], false);
+        let before = self.before(vector);
+        for earlier in before.clone() {
+            script.begin((earlier == before.start).then_some(1));
+            script.inputs(&self.vectors[earlier], false);
+            script.line("invoke");
+        }
+        script.begin(before.is_empty().then_some(1));
+        script.inputs(&self.vectors[vector], false);
         script.line(&format!("dump {operator}"));
         script.end()
     }
@@ -98,8 +126,15 @@ impl Script {
         let _ = writeln!(self.0, "{text} *{:08x}", check_word(text.as_bytes()));
     }
 
-    fn inputs(&mut self, seed: u32, vector: &[Vec<u8>], complement: bool) {
-        self.line(&format!("poison {seed}"));
+    /// Begins a run: from noise of `seed`, else where the last one ended.
+    fn begin(&mut self, seed: Option<u32>) {
+        match seed {
+            Some(seed) => self.line(&format!("poison {seed}")),
+            None => self.line("continue"),
+        }
+    }
+
+    fn inputs(&mut self, vector: &[Vec<u8>], complement: bool) {
         let flip = if complement { 0xff } else { 0 };
         for (index, tensor) in vector.iter().enumerate() {
             for (chunk, bytes) in tensor.chunks(CHUNK_BYTES).enumerate() {
@@ -129,7 +164,7 @@ mod tests {
 
     fn session(vectors: usize, runs: u32) -> Session {
         let vectors = (0..vectors).map(|vector| vec![vec![u8::try_from(vector).unwrap(); 300]]).collect();
-        Session { digest: "00ff".into(), vectors, runs, output_bytes: vec![4] }
+        Session { digest: "00ff".into(), vectors, steps: 1, runs, output_bytes: vec![4] }
     }
 
     fn texts(script: &str) -> Vec<&str> {
@@ -158,6 +193,20 @@ mod tests {
     }
 
     #[test]
+    fn a_sequence_is_reset_once() {
+        let session = Session { steps: 2, ..session(3, 1) };
+        let verbs = |script: &str| -> Vec<String> {
+            texts(script).into_iter().filter(|line| !line.starts_with("input ")).map(str::to_owned).collect()
+        };
+        let (first, second) = (["poison 1", "step", "continue", "step"], ["poison 2", "invoke", "continue", "invoke"]);
+        let expected =
+            [&["hello 00ff"], &first[..], &second, &["poison 3", "step", "poison 4", "invoke", "bye"]].concat();
+        assert_eq!(verbs(&session.script()), expected);
+        assert_eq!(verbs(&session.dump_script(1, 5))[1..], ["poison 1", "invoke", "continue", "dump 5", "bye"]);
+        assert_eq!(verbs(&session.dump_script(2, 5))[1..], ["poison 1", "dump 5", "bye"]);
+    }
+
+    #[test]
     fn a_line_ends_with_the_check_word_of_its_text() {
         assert!(session(1, 1).script().ends_with("bye *71f39f63\n"));
         assert_eq!(check_word(b"foobar"), 0xbf9c_f968);
@@ -169,7 +218,7 @@ mod tests {
             let plan = session(vectors, 3).plan();
             assert!(
                 plan.windows(2)
-                    .all(|pair| (pair[0].vector, pair[0].complement) != (pair[1].vector, pair[1].complement))
+                    .all(|pair| (&pair[0].vectors, pair[0].complement) != (&pair[1].vectors, pair[1].complement))
             );
             let seeds: std::collections::BTreeSet<u32> =
                 plan.iter().flat_map(|run| [run.poison, run.poison + 1]).collect();

@@ -20,6 +20,14 @@ pub struct Transcript<'a> {
     ended: &'a Ended,
 }
 
+/// What came of an uninterrupted run.
+struct Invoked {
+    outputs: Vec<Vec<u8>>,
+    ticks: Option<u64>,
+    stack: Option<usize>,
+    arena_high: usize,
+}
+
 /// A good line.
 #[derive(Clone, Copy, Debug)]
 struct Line<'a> {
@@ -47,9 +55,9 @@ impl<'a> Transcript<'a> {
         let (operators, arena_bytes) = self.greeting()?;
         let mut observations = Vec::new();
         for turn in session.plan() {
-            let observation = self.observation(turn, operators, session, instructions_per_tick)?;
+            let found = self.observations(&turn, operators, session, instructions_per_tick)?;
             if !turn.complement {
-                observations.push(observation);
+                observations.extend(found);
             }
         }
         let stack_total = self.optional("stack-total")?;
@@ -58,8 +66,11 @@ impl<'a> Transcript<'a> {
     }
 
     /// Reads the answers to [`Session::dump_script`].
-    pub fn dump(mut self, operator: usize) -> Result<Vec<u8>, Signature> {
+    pub fn dump(mut self, session: &Session, vector: usize, operator: usize) -> Result<Vec<u8>, Signature> {
         self.greeting()?;
+        for _ in session.before(vector) {
+            self.invoked(1, session)?;
+        }
         self.expect(&format!("dump {operator}"))?;
         let mut bytes = Vec::new();
         loop {
@@ -89,36 +100,52 @@ impl<'a> Transcript<'a> {
         field("operators").zip(field("arena")).ok_or_else(|| ready.out_of_order("`ready operators=N arena=BYTES`"))
     }
 
-    /// The answers to `step` and `invoke` of one run.
-    fn observation(
+    /// The answers to all `step` and then all `invoke` of one sequence.
+    fn observations(
         &mut self,
-        turn: Turn,
+        turn: &Turn,
         operators: usize,
         session: &Session,
         instructions_per_tick: Option<PerTick>,
-    ) -> Result<Observation, Signature> {
-        self.expect(&format!("step {}", turn.poison))?;
-        let operator_digests = (0..operators).map(|index| self.operator(index)).collect::<Result<_, _>>()?;
+    ) -> Result<Vec<Observation>, Signature> {
+        let mut found = Vec::new();
+        for vector in turn.vectors.clone() {
+            self.expect(&format!("step {}", turn.poison))?;
+            let operator_digests = (0..operators).map(|index| self.operator(index)).collect::<Result<_, _>>()?;
+            let outputs = self.outputs(&session.output_bytes)?;
+            let arena_high = self.required("arena")?;
+            self.expect("done")?;
+            found.push(Observation {
+                vector,
+                run: turn.run,
+                poison: turn.poison,
+                operator_digests,
+                outputs,
+                invoke_outputs: Vec::new(),
+                instructions: None,
+                arena_high,
+                stack_invoke: None,
+            });
+        }
+        for observation in &mut found {
+            let invoked = self.invoked(turn.poison + 1, session)?;
+            let ticks = invoked.ticks.zip(instructions_per_tick);
+            observation.invoke_outputs = invoked.outputs;
+            observation.instructions = ticks.map(|(ticks, each)| each.instructions(ticks));
+            observation.arena_high = observation.arena_high.max(invoked.arena_high);
+            observation.stack_invoke = invoked.stack;
+        }
+        Ok(found)
+    }
+
+    /// The answer to `invoke`.
+    fn invoked(&mut self, seed: u32, session: &Session) -> Result<Invoked, Signature> {
+        self.expect(&format!("invoke {seed}"))?;
         let outputs = self.outputs(&session.output_bytes)?;
-        let step_high = self.required("arena")?;
+        let (ticks, stack) = (self.optional("ticks")?, self.optional("stack")?);
+        let arena_high = self.required("arena")?;
         self.expect("done")?;
-        self.expect(&format!("invoke {}", turn.poison + 1))?;
-        let invoke_outputs = self.outputs(&session.output_bytes)?;
-        let ticks: Option<u64> = self.optional("ticks")?;
-        let stack_invoke = self.optional("stack")?;
-        let invoke_high = self.required("arena")?;
-        self.expect("done")?;
-        Ok(Observation {
-            vector: turn.vector,
-            run: turn.run,
-            poison: turn.poison,
-            operator_digests,
-            outputs,
-            invoke_outputs,
-            instructions: ticks.zip(instructions_per_tick).map(|(ticks, each)| each.instructions(ticks)),
-            arena_high: usize::max(step_high, invoke_high),
-            stack_invoke,
-        })
+        Ok(Invoked { outputs, ticks, stack, arena_high })
     }
 
     /// `op INDEX DIGEST`.
@@ -244,7 +271,8 @@ mod tests {
     }
 
     fn session() -> Session {
-        Session { digest: "00ff".into(), vectors: vec![vec![vec![0]], vec![vec![1]]], runs: 1, output_bytes: vec![2] }
+        let vectors = vec![vec![vec![0]], vec![vec![1]]];
+        Session { digest: "00ff".into(), vectors, steps: 1, runs: 1, output_bytes: vec![2] }
     }
 
     const GOOD: [&str; 23] = [
@@ -390,7 +418,7 @@ mod tests {
         let greeting = ["boot 1 00ff", "ready inputs=1 outputs=1 operators=5 arena=64"];
         let answers = ["dump 3", "tensor 0 0102", "tensor 2 ff", "done", "stack-total none", "bye"];
         let ended = Ended { stdout: lines(&[&greeting[..], &answers[..]].concat()), ..Ended::default() };
-        assert_eq!(Transcript::new(&ended).dump(3), Ok(vec![1, 2, 0xff]));
-        assert!(matches!(Transcript::new(&ended).dump(2), Err(Signature::OutOfOrder { line: 3, .. })));
+        assert_eq!(Transcript::new(&ended).dump(&session(), 1, 3), Ok(vec![1, 2, 0xff]));
+        assert!(matches!(Transcript::new(&ended).dump(&session(), 1, 2), Err(Signature::OutOfOrder { line: 3, .. })));
     }
 }

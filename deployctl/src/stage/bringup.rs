@@ -215,6 +215,7 @@ mod tests {
             constant: None,
             signature: vec![],
             variable: false,
+            unpacked_from: None,
         };
         Graph { tensors: vec![tensor], operators: vec![], inputs: vec![], outputs: vec![TensorId(0)] }
     }
@@ -224,6 +225,7 @@ mod tests {
             blocked: None,
             source: "1 vector".into(),
             seeded: false,
+            steps: 1,
             vectors: vec![ExpectedVector { label, operators: vec![], outputs: vec![outputs] }],
             recorded: None,
             distinct_outputs: 1,

@@ -94,7 +94,7 @@ impl Stage for Emit {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn fields(&self) -> Fields {

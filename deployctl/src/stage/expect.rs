@@ -36,6 +36,8 @@ pub enum VectorSource {
 pub struct Expect {
     /// Where they come from.
     pub vectors: VectorSource,
+    /// So many vectors are one sequence, the model's state being reset before the first of them.
+    pub steps: u32,
     /// Digest of the code that computes what they give.
     pub reference: &'static str,
 }
@@ -63,6 +65,7 @@ impl Stage for Expect {
             blocked: None,
             source: self.source(vectors.len()),
             seeded: matches!(self.vectors, VectorSource::Random { .. }),
+            steps: self.steps as usize,
             vectors: Vec::new(),
             recorded: None,
             distinct_outputs: 0,
@@ -119,11 +122,15 @@ fn compute(
     job: &Job,
 ) -> Result<(), BoxError> {
     let mut recorded = Recorded { compared: 0, equal: 0, first_difference: None };
+    let mut state = model::State::default();
     for (index, vector) in vectors.iter().enumerate() {
+        if index.is_multiple_of(expectation.steps) {
+            state = model::State::default();
+        }
         if job.cancelled() {
             return Err(fail(Kind::Tool, "stopped before all vectors were evaluated", "build again"));
         }
-        let tensors = model::evaluate(graph, steps, weights, &vector.inputs).map_err(|error| {
+        let tensors = model::evaluate_from(&mut state, graph, steps, weights, &vector.inputs).map_err(|error| {
             fail(Kind::Model, error.to_string(), "the operator table says what each operator needs")
         })?;
         let output = |id: &TensorId| -> Vec<i8> {

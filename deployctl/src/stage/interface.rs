@@ -101,6 +101,7 @@ mod tests {
             constant: None,
             signature: vec![],
             variable: false,
+            unpacked_from: None,
         };
         Graph { tensors: vec![tensor], operators: vec![], inputs: vec![TensorId(0)], outputs: vec![TensorId(0)] }
     }

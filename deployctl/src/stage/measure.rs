@@ -15,7 +15,7 @@ use crate::error::{Error, Kind};
 use crate::gate::evidence::{Difference, Expectation, Measurement};
 use crate::manifest;
 use crate::model::lower::{Refusal, Step};
-use crate::model::{self, Graph};
+use crate::model::{self, Graph, TensorId};
 use crate::runner::{self, Command, Observation, RunnerError, Session, app, host, qemu};
 use crate::tool::Qemu;
 
@@ -126,14 +126,16 @@ impl<'a> Bench<'a> {
             }
             _ => host::command(image),
         };
+        let expectation: Expectation = job.read_json("expectation")?;
         let session = Session {
             digest: digest.to_owned(),
             vectors,
+            steps: expectation.steps,
             runs: stage.runs,
             output_bytes: graph.outputs.iter().map(|id| graph.tensor(*id).bytes()).collect(),
         };
         Ok(Self {
-            expectation: job.read_json("expectation")?,
+            expectation,
             weights: job.read("weights")?,
             graph,
             steps,
@@ -210,15 +212,20 @@ impl<'a> Bench<'a> {
     fn locate(&self, vector: usize, operator: usize) -> Result<Difference, RunnerError> {
         let found =
             runner::dump(self.runtime, &self.harness, &self.session, vector, operator, self.runtime.target_limit)?;
-        let expected = model::evaluate(&self.graph, &self.steps, &self.weights, &self.session.vectors[vector])
-            .map(|mut tensors| tensors.swap_remove(operator))
-            .unwrap_or_default();
+        let mut state = model::State::default();
+        let mut evaluate = |vector: usize| {
+            let inputs = &self.session.vectors[vector];
+            model::evaluate_from(&mut state, &self.graph, &self.steps, &self.weights, inputs).unwrap_or_default()
+        };
+        self.session.before(vector).for_each(|earlier| drop(evaluate(earlier)));
+        let expected = evaluate(vector).into_iter().nth(operator).unwrap_or_default();
         let signed = |bytes: &[u8]| bytes.iter().map(|byte| byte.cast_signed()).collect::<Vec<i8>>();
         let step = &self.steps[operator];
         let mut rest = signed(&found);
         let mut first = None;
         // Tensors that agree when they are asked for again are nondeterminism; element 0 then stands for the whole.
-        let nothing = difference_at(&self.graph, &self.steps, vector, step.outputs[0], 0, &[], &[]);
+        let whole = step.outputs.first().or(self.graph.outputs.first()).copied().unwrap_or(TensorId(0));
+        let nothing = difference_at(&self.graph, &self.steps, vector, whole, 0, &[], &[]);
         for (&tensor, expected) in step.outputs.iter().zip(&expected) {
             let tail = rest.split_off(rest.len().min(expected.len()));
             let expected = signed(expected);

@@ -62,6 +62,7 @@ pub(super) fn graph(output: &str) -> Graph {
         constant: None,
         signature: vec![],
         variable: false,
+        unpacked_from: None,
     };
     Graph {
         tensors: vec![tensor("features"), tensor(output)],
@@ -117,6 +118,7 @@ pub(super) fn papers(output: &str) -> Papers {
             blocked: None,
             source: "2 seeded inputs (seed 1)".into(),
             seeded: true,
+            steps: 1,
             vectors: vec![
                 ExpectedVector {
                     label: Some(0),

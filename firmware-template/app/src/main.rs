@@ -56,6 +56,7 @@ fn infer(source: &mut Source, arena: &mut Arena, sink: &mut Sink) {
 fn main() -> ! {
     static mut ARENA: Arena = Arena([0; ARENA_BYTES]);
     let (mut source, mut sink) = (Source::new(), Sink::new());
+    model::reset(ARENA);
     loop {
         infer(&mut source, ARENA, &mut sink);
     }
@@ -73,7 +74,8 @@ fn panicked(_: &core::panic::PanicInfo<'_>) -> ! {
 /// On the host: one inference, to try source and sink.
 #[cfg(not(target_os = "none"))]
 fn main() {
-    let mut sink = Sink::new();
-    infer(&mut Source::new(), &mut Arena([0; ARENA_BYTES]), &mut sink);
+    let (mut sink, mut arena) = (Sink::new(), Arena([0; ARENA_BYTES]));
+    model::reset(&mut arena);
+    infer(&mut Source::new(), &mut arena, &mut sink);
     println!("largest element of the first output: {}", sink.latest());
 }

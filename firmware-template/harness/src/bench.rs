@@ -51,18 +51,29 @@ pub struct Bench<'a, L> {
     arena: &'a mut GuardedArena,
     platform: &'a mut L,
     run: Option<Run>,
+    /// Seed of the sequence whose last inference is complete, so that another may follow.
+    sequence: Option<u32>,
 }
 
 impl<'a, L: Platform> Bench<'a, L> {
     /// A bench without a run.
     pub fn new(arena: &'a mut GuardedArena, platform: &'a mut L) -> Self {
-        Self { arena, platform, run: None }
+        Self { arena, platform, run: None, sequence: None }
     }
 
-    /// Begins a run: fills the arena with noise.
+    /// Begins a run: fills the arena with noise, but for the model's state, which is at its beginning.
     pub fn poison(&mut self, seed: u32) {
         self.arena.poison(seed);
+        model::reset(self.arena.arena());
         self.run = Some(Run { seed, input: 0, filled: 0 });
+        self.sequence = None;
+    }
+
+    /// Begins a run that follows the last one in time: the arena stays as that one left it, and with it the state.
+    pub fn proceed(&mut self) -> Result<(), Failure<'static>> {
+        let seed = self.sequence.take().ok_or(Failure::Protocol("`continue` without a whole run before it"))?;
+        self.run = Some(Run { seed, input: 0, filled: 0 });
+        Ok(())
     }
 
     /// Places a part of an input, which must continue where the last one ended.
@@ -120,6 +131,7 @@ impl<'a, L: Platform> Bench<'a, L> {
         for index in 0..=operator {
             self.run_operator(index)?;
         }
+        self.sequence = None;
         let mut before = 0;
         for tensor in tensors {
             for (offset, bytes) in self.chunks(tensor) {
@@ -155,7 +167,10 @@ impl<'a, L: Platform> Bench<'a, L> {
     /// Ends the run's preparation: all inputs must be in place. Gives its seed.
     fn complete(&mut self) -> Result<u32, Failure<'static>> {
         match self.run.take() {
-            Some(run) if run.input == INPUTS.len() => Ok(run.seed),
+            Some(run) if run.input == INPUTS.len() => {
+                self.sequence = Some(run.seed);
+                Ok(run.seed)
+            }
             Some(_) => Err(Failure::Protocol("the inputs are not complete")),
             None => Err(Failure::Protocol("a run begins with `poison`")),
         }

@@ -8,15 +8,17 @@
 //! |---|---|
 //! | (after each reset) | `boot 1 DIGEST`: protocol version and the image's build digest |
 //! | `hello DIGEST` | `ready inputs=N outputs=N operators=N arena=BYTES`, or `error wrong-image …` |
-//! | `poison SEED` | nothing: fills the arena with the noise of the 32-bit number SEED and renews the guards |
+//! | `poison SEED` | nothing: fills the arena with the noise of the 32-bit number SEED, resets the model's state and renews the guards |
+//! | `continue` | nothing: the next run follows the last one, with the state that it left |
 //! | `input N OFFSET HEX` | nothing: places bytes of input N; inputs and offsets in order, without gaps |
 //! | `step` | `step SEED`, after each operator `op I DIGEST` (64-bit FNV-1a of its output tensor), `output N OFFSET HEX` …, `arena BYTES`, `done` |
 //! | `invoke` | `invoke SEED`, `output N OFFSET HEX` …, `ticks T`, `stack BYTES`, `arena BYTES`, `done` |
 //! | `dump I` | `dump I`, `tensor OFFSET HEX` … of the output of operator I, taken right after it, `done` |
 //! | `bye` | `stack-total BYTES`, `bye`; the harness ends with exit code 0 |
 //!
-//! `hello` comes first. A run is `poison`, every `input` in full, then one of `step`, `invoke`, `dump`; operators reuse the
-//! inputs' memory, so each run begins with `poison` again. `invoke` runs the model uninterrupted, as an app does, and counts
+//! `hello` comes first. A run is `poison` or `continue`, every `input` in full, then one of `step`, `invoke`, `dump`;
+//! operators reuse the inputs' memory, so inputs are sent again for each run. `continue` follows a `step` or `invoke`, and
+//! SEED stays that of the last `poison`; in a model without state the two give the same outputs. `invoke` runs the model uninterrupted, as an app does, and counts
 //! its ticks and its own stack. `arena` is the end of the highest byte touched. A value that a platform cannot measure is
 //! `none`.
 //!
@@ -54,6 +56,8 @@ pub enum Command<'l> {
         /// Seed of the noise that the arena is filled with.
         seed: u32,
     },
+    /// Begin a run with the state that the last one left.
+    Continue,
     /// Place a part of an input.
     Input {
         /// Which input.
@@ -89,6 +93,7 @@ impl<'l> Command<'l> {
         let command = match words.next() {
             Some("hello") => Self::Hello { digest: words.next().ok_or(Failure::Protocol("`hello` without digest"))? },
             Some("poison") => Self::Poison { seed: number(words.next())? },
+            Some("continue") => Self::Continue,
             Some("input") => Self::Input {
                 index: number(words.next())?,
                 offset: number(words.next())?,
@@ -202,6 +207,7 @@ mod tests {
     fn commands_are_read() {
         assert_eq!(Command::parse("hello 00ff"), Ok(Command::Hello { digest: "00ff" }));
         assert_eq!(Command::parse("poison 4294967295"), Ok(Command::Poison { seed: u32::MAX }));
+        assert_eq!(Command::parse("continue"), Ok(Command::Continue));
         assert_eq!(Command::parse("input 0 256 7f80"), Ok(Command::Input { index: 0, offset: 256, hex: b"7f80" }));
         assert_eq!(Command::parse("dump 3"), Ok(Command::Dump { operator: 3 }));
     }

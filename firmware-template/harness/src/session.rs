@@ -66,6 +66,7 @@ fn answer<'l, L: Platform>(
         Command::Hello { digest } => return Err(Failure::WrongImage { want: digest }),
         _ if !*greeted => return Err(Failure::Protocol("a session begins with `hello`")),
         Command::Poison { seed } => bench.poison(seed),
+        Command::Continue => bench.proceed()?,
         Command::Input { index, offset, hex } => bench.place(index, offset, hex)?,
         Command::Step => bench.step(replies)?,
         Command::Invoke => bench.invoke(replies)?,
@@ -208,6 +209,23 @@ mod tests {
         assert!(starts.iter().all(|&start| outputs(start) == outputs(starts[0])));
         assert!(answers.contains(&"ticks 17".to_string()) && answers.contains(&"stack none".to_string()));
         assert_eq!(answers[answers.len() - 2..], ["stack-total 99", "bye"]);
+    }
+
+    #[test]
+    fn a_run_may_continue_the_last_one() {
+        let continued = |kind: &str| {
+            let mut lines = run(kind, 1, 7);
+            lines[0] = "continue".to_string();
+            lines
+        };
+        let (code, answers) = play(&session(&[run("step", 5, 7), continued("step"), continued("invoke")]));
+        assert_eq!(code, 0);
+        assert_eq!(answers.iter().filter(|line| *line == "step 5" || *line == "invoke 5").count(), 3);
+        for before in [Vec::new(), run("dump 0", 1, 7)] {
+            let (code, answers) = play(&session(&[before, continued("step")]));
+            let error = "error protocol `continue` without a whole run before it";
+            assert_eq!((code, answers.last().unwrap().as_str()), (1, error));
+        }
     }
 
     #[test]

@@ -155,7 +155,7 @@ pub(crate) fn settled(value: f32) -> f32 {
 
 /// `value` within bounds; what is no number stays. (`f32::clamp` would panic on contradicting bounds.)
 #[inline]
-fn bound(value: f32, min: f32, max: f32) -> f32 {
+pub(crate) fn bound(value: f32, min: f32, max: f32) -> f32 {
     let value = if value < min { min } else { value };
     if max < value { max } else { value }
 }

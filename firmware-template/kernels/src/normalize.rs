@@ -137,7 +137,8 @@ pub fn log_softmax_f32(p: &LogSoftmaxF32, inputs: &[&[i8]], outputs: &mut [&mut 
     }
 }
 
-fn exponential_f32(x: f32) -> f32 {
+/// Rounded once, from 64 bits.
+pub(crate) fn exponential_f32(x: f32) -> f32 {
     libm::exp(f64::from(x)) as f32
 }
 

@@ -54,15 +54,16 @@ mod list {
     pub use crate::batch_matmul::{BatchMatMul, BatchMatMulF32, batch_mat_mul, batch_mat_mul_f32};
     pub use crate::blocks::{BatchToSpace, SpaceToBatch, batch_to_space, space_to_batch};
     pub use crate::compare::{Compare, CompareScaled, Logical, Select, compare, compare_scaled, logical, select};
+    pub use crate::convolve::{ConvolveF32, ConvolveI16, convolve_f32, convolve_i16};
     pub use crate::fill::{Fill, ZerosLike, fill, zeros_like};
     pub use crate::gather::{EmbeddingLookup, Gather, GatherNd, embedding_lookup, gather, gather_nd};
     pub use crate::join::{Concatenate, Split, concatenate, split};
-    pub use crate::l2_pool::{L2Pool, l2_pool};
     pub use crate::normalize::{
         L2Normalization, L2NormalizationF32, LogSoftmax, LogSoftmaxF32, l2_normalization, l2_normalization_f32,
         log_softmax, log_softmax_f32,
     };
     pub use crate::pad::{MirrorPad, Pad, mirror_pad, pad};
+    pub use crate::pool::{PoolF32, PoolI16, pool_f32, pool_i16};
     pub use crate::quantize::{Cast, Dequantize, Quantize, Rescale, cast, dequantize, quantize, rescale};
     pub use crate::rearrange::{Rearrange, rearrange};
     pub use crate::reduce::{Reduce, reduce};
@@ -74,7 +75,10 @@ mod list {
         ArgExtreme, CumulativeSum, CumulativeSumF32, arg_extreme, cumulative_sum, cumulative_sum_f32,
     };
     pub use crate::shape::{BroadcastArgs, Shape, broadcast_args, shape};
+    pub use crate::softmax::{SoftmaxF32, SoftmaxI8I16, SoftmaxI16, softmax_f32, softmax_i8_i16, softmax_i16};
+    pub use crate::svdf::{Svdf, SvdfF32, svdf, svdf_f32};
     pub use crate::table::{Lookup, lookup};
+    pub use crate::transfer::{Transfer, transfer};
     pub use crate::transpose_conv::{TransposeConv, TransposeConvF32, transpose_conv, transpose_conv_f32};
     pub use crate::unary::{LeakyReluF32, LogicalNot, Unary, leaky_relu_f32, logical_not, unary};
 }
@@ -96,6 +100,8 @@ operators! {
     Compare => compare,
     CompareScaled => compare_scaled,
     Concatenate => concatenate,
+    ConvolveF32 => convolve_f32,
+    ConvolveI16 => convolve_i16,
     CumulativeSum => cumulative_sum,
     CumulativeSumF32 => cumulative_sum_f32,
     Dequantize => dequantize,
@@ -105,7 +111,6 @@ operators! {
     Fill => fill,
     Gather => gather,
     GatherNd => gather_nd,
-    L2Pool => l2_pool,
     L2Normalization => l2_normalization,
     L2NormalizationF32 => l2_normalization_f32,
     LeakyRelu => leaky_relu,
@@ -118,6 +123,8 @@ operators! {
     MirrorPad => mirror_pad,
     Multiply => multiply,
     Pad => pad,
+    PoolF32 => pool_f32,
+    PoolI16 => pool_i16,
     Prelu => prelu,
     Quantize => quantize,
     Rearrange => rearrange,
@@ -130,8 +137,14 @@ operators! {
     Select => select,
     Shape => shape,
     Sigmoid => sigmoid,
+    SoftmaxF32 => softmax_f32,
+    SoftmaxI16 => softmax_i16,
+    SoftmaxI8I16 => softmax_i8_i16,
     SpaceToBatch => space_to_batch,
     Split => split,
+    Svdf => svdf,
+    SvdfF32 => svdf_f32,
+    Transfer => transfer,
     TransposeConv => transpose_conv,
     TransposeConvF32 => transpose_conv_f32,
     Unary => unary,

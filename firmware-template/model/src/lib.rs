@@ -91,6 +91,10 @@ pub static OPERATORS: [OperatorInfo<Arena>; 8] = [
     },
 ];
 
+/// Puts the state that is kept between inferences to its beginning: before the first one, and whenever a new sequence
+/// begins. This model has no state.
+pub fn reset(_arena: &mut Arena) {}
+
 /// Runs the model: inputs in the arena become outputs in the arena.
 pub fn invoke(arena: &mut Arena) {
     CURRENT.store(0, Ordering::Relaxed);

@@ -74,6 +74,7 @@ impl Case {
                 blocked: None,
                 source: "4 vectors of `a.npz`".into(),
                 seeded: false,
+                steps: 1,
                 vectors: vec![],
                 recorded: Some(Recorded { compared: 4, equal: 4, first_difference: None }),
                 distinct_outputs: 4,

@@ -29,6 +29,7 @@ fn tensor() -> impl Strategy<Value = Tensor> {
             }),
             constant: None,
             variable: false,
+            unpacked_from: None,
             signature: vec![],
         },
     )
@@ -121,6 +122,7 @@ fn a_new_manifest_reads_well() {
         quantization: Some(Quantization { scales: vec![scale], zero_points: vec![zero_point], dimension: 0 }),
         constant: None,
         variable: false,
+        unpacked_from: None,
         signature: vec![],
     };
     let graph = Graph {

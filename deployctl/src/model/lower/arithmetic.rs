@@ -4,7 +4,7 @@ use kernels::{Activation, AddNF32, ArithmeticF32, ArithmeticI32, Combination, Ex
 
 use super::operand::Operand;
 use super::site::Site;
-use super::{Fault, Lowered, broadcast, scaled, unweighted};
+use super::{Fault, Lowered, add, broadcast, scaled};
 use crate::model::graph::{FusedActivation, Options};
 use crate::model::{TensorType, builtin};
 
@@ -13,7 +13,7 @@ const PLAIN: &str = "leave the quantization of int32 tensors out, or use int8";
 /// ADD. Int8 has a kernel of its own, for operands of at most four dimensions.
 pub(super) fn add(site: &Site, activation: FusedActivation) -> Result<Lowered, Fault> {
     match site.result(0)?.dtype() {
-        TensorType::Int8 => match unweighted::add(site, activation) {
+        TensorType::Int8 => match add::add(site, activation) {
             Ok(lowered) => Ok(lowered),
             Err(fault) => scaled::sum(site, Combination::Sum, activation).map_err(|_| fault),
         },

@@ -4,7 +4,9 @@
 //! requantization factors. The host reference executes steps, the memory planner reads their tensors, and the emitter
 //! writes them out as constants; there is no second place where such a number is computed.
 
-use kernels::{Add, Comparison, Conv2d, DepthwiseConv2d, Fold, FullyConnected, Op, Pool2d, Softmax, UnaryFunction};
+use kernels::{
+    Add, Comparison, Conv2d, DepthwiseConv2d, Fold, FullyConnected, Op, Pool2d, PoolFunction, Softmax, UnaryFunction,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{Graph, Operator, OperatorId, Options, TensorId, builtin};
@@ -12,16 +14,19 @@ use site::Site;
 use weighted::Convolution;
 
 mod activation;
+mod add;
 mod arithmetic;
 mod axes;
 mod broadcast;
 mod compare;
 mod convert;
+mod convolve;
 mod fill;
 mod gather;
 mod join;
 mod operand;
 mod pad;
+mod pool;
 mod product;
 mod quantize;
 mod rearrange;
@@ -31,9 +36,11 @@ mod rows;
 mod scaled;
 mod shape;
 mod site;
+mod softmax;
+mod svdf;
 mod table;
 mod unary;
-mod unweighted;
+mod variable;
 mod weighted;
 mod window;
 
@@ -49,7 +56,8 @@ pub struct Step {
     /// Constant data that is in no tensor, computed here; the kernel takes it after its inputs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tables: Vec<Vec<i8>>,
-    /// The activations that the kernel writes.
+    /// The activations that the kernel writes, and the variables that it changes: what those hold before is part of what it
+    /// reads.
     pub outputs: Vec<TensorId>,
     /// Constant data, for operators with weights.
     pub weights: Option<StepWeights>,
@@ -67,7 +75,7 @@ pub enum Call {
     MaxPool2d(Pool2d),
     Add(Add),
     Softmax(Softmax),
-    /// Input and output are the same bytes; the memory plan gives both one place.
+    /// No code. Input and output, where it has any, are the same bytes; the memory plan gives both one place.
     Reshape,
     /// An operator of the common form.
     Op(Op),
@@ -186,13 +194,16 @@ fn dispatch(site: &Site) -> Result<Lowered, Fault> {
         Options::FullyConnected { activation, weights_format, keep_num_dims: _ } => {
             weighted::fully_connected(site, activation, weights_format)
         }
-        Options::Pool2d { .. } if site.operator.name == "L2_POOL_2D" => product::l2_pool(site),
-        Options::Pool2d { padding, stride, window, activation } => {
-            let call = if site.operator.code == builtin::MAX_POOL_2D { Call::MaxPool2d } else { Call::AveragePool2d };
-            unweighted::pool_2d(site, call, padding, stride, window, activation)
-        }
+        Options::Pool2d { .. } => pool::pool_2d(
+            site,
+            match site.operator.code {
+                builtin::MAX_POOL_2D => PoolFunction::Max,
+                builtin::L2_POOL_2D => PoolFunction::L2,
+                _ => PoolFunction::Average,
+            },
+        ),
         Options::Add { activation, pot_scale_int16: _ } => arithmetic::add(site, activation),
-        Options::Softmax { beta } => unweighted::softmax(site, beta),
+        Options::Softmax { beta } => softmax::softmax(site, beta),
         _ => by_code(site),
     }
 }
@@ -207,10 +218,12 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
         "ADD_N" => arithmetic::add_n(site),
         "ARG_MAX" => reduce::arg_extreme(site, true),
         "ARG_MIN" => reduce::arg_extreme(site, false),
+        "ASSIGN_VARIABLE" => variable::assign(site),
         "BATCH_MATMUL" => product::batch_matmul(site),
         "BATCH_TO_SPACE_ND" => pad::batch_to_space(site),
         "BROADCAST_ARGS" => shape::broadcast_args(site),
         "BROADCAST_TO" => rearrange::broadcast_to(site),
+        "CALL_ONCE" => variable::call_once(site),
         "CAST" => convert::cast(site),
         "CEIL" => unary::of(site, UnaryFunction::Ceil),
         "CONCATENATION" => join::concatenation(site),
@@ -254,6 +267,7 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
         "PAD" | "PADV2" => pad::pad(site),
         "PRELU" => activation::prelu(site),
         "QUANTIZE" => convert::quantize(site),
+        "READ_VARIABLE" => variable::read(site),
         "REDUCE_ALL" => reduce::reduce(site, Fold::All),
         "REDUCE_MAX" => reduce::reduce(site, Fold::Max),
         "REDUCE_MIN" => reduce::reduce(site, Fold::Min),
@@ -278,12 +292,14 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
         "STRIDED_SLICE" => rearrange::strided_slice(site),
         "SUB" => arithmetic::sub(site),
         "SUM" => reduce::reduce(site, Fold::Sum),
+        "SVDF" => svdf::svdf(site),
         "TANH" => activation::tanh(site),
         "TRANSPOSE" => rearrange::transpose(site),
         "TRANSPOSE_CONV" => product::transpose_conv(site),
         "UNPACK" => join::unpack(site),
+        "VAR_HANDLE" => variable::handle(site),
         "ZEROS_LIKE" => fill::zeros_like(site),
-        "SVDF" | "UNIDIRECTIONAL_SEQUENCE_LSTM" | "VAR_HANDLE" | "READ_VARIABLE" | "ASSIGN_VARIABLE" => {
+        "UNIDIRECTIONAL_SEQUENCE_LSTM" => {
             let advice = "make the state an input and an output of the model";
             Err(Fault::new("keeps state from one inference to the next".to_owned(), advice))
         }

@@ -23,8 +23,22 @@ impl<'a> Site<'a> {
         let tensor = self.graph.tensor(id);
         if tensor.variable {
             let reason = format!("input {position} is a variable that lives from one inference to the next");
-            return Err(Fault::at(id, reason, "make the state an input and an output of the model"));
+            return Err(Fault::at(id, reason, "read it by way of READ_VARIABLE"));
         }
+        settled(id, tensor)?;
+        Ok(Operand { id, tensor })
+    }
+
+    /// The variable at `position` of the inputs: state that the operator reads and writes.
+    pub(super) fn state(&self, position: usize) -> Result<Operand<'a>, Fault> {
+        let id = self.operator.inputs.get(position).copied().flatten();
+        self.variable(id.ok_or_else(|| Fault::new(format!("has no input {position}"), EXPORT))?)
+    }
+
+    /// A variable.
+    pub(super) fn variable(&self, id: TensorId) -> Result<Operand<'a>, Fault> {
+        let tensor = self.graph.tensors.get(id.0).filter(|tensor| tensor.variable && tensor.constant.is_none());
+        let tensor = tensor.ok_or_else(|| Fault::new("has a state that is no variable".to_owned(), EXPORT))?;
         settled(id, tensor)?;
         Ok(Operand { id, tensor })
     }
@@ -72,6 +86,11 @@ impl<'a> Operand<'a> {
 
     pub(super) fn dtype(&self) -> TensorType {
         self.tensor.dtype
+    }
+
+    /// The type in the file, where weights are unpacked.
+    pub(super) fn stored(&self) -> TensorType {
+        self.tensor.unpacked_from.unwrap_or(self.tensor.dtype)
     }
 
     pub(super) fn is_constant(&self) -> bool {

@@ -1,8 +1,8 @@
-//! Sums of products: `BATCH_MATMUL`, `TRANSPOSE_CONV` and `L2_POOL_2D`.
+//! Sums of products: `BATCH_MATMUL` and `TRANSPOSE_CONV`.
 
 use kernels::{
-    Activation, BatchMatMul, BatchMatMulF32, Dims, Extent, L2Pool, Matrices, Op, Product, Requant, Scatter,
-    TransposeConv, TransposeConvF32,
+    Activation, BatchMatMul, BatchMatMulF32, Dims, Extent, Matrices, Op, Product, Requant, Scatter, TransposeConv,
+    TransposeConvF32,
 };
 
 use super::operand::Operand;
@@ -119,7 +119,7 @@ pub(super) fn transpose_conv(site: &Site) -> Result<Lowered, Fault> {
     let mut inputs = vec![input.id, filter.id];
     inputs.extend(bias.map(|bias| bias.id));
     if input.dtype() == Float32 {
-        let [min, max] = bounds(activation, &output)?;
+        let [min, max] = real_bounds(activation, &output)?;
         let op = Op::TransposeConvF32(TransposeConvF32 { at, min, max });
         return Ok(Lowered::op(op, inputs, vec![output.id]));
     }
@@ -138,40 +138,9 @@ pub(super) fn transpose_conv(site: &Site) -> Result<Lowered, Fault> {
         output_offset: if wide { 0 } else { output_offset },
         activation,
     };
-    let table = |of: fn(&Requant) -> i32| -> Vec<i8> {
-        factors.iter().flat_map(|factor| of(factor).to_le_bytes()).map(u8::cast_signed).collect()
-    };
-    Ok(Lowered::op(Op::TransposeConv(op), inputs, vec![output.id])
-        .with_table(table(|factor| factor.multiplier))
-        .with_table(table(|factor| factor.shift)))
-}
-
-/// `L2_POOL_2D`.
-pub(super) fn l2_pool(site: &Site) -> Result<Lowered, Fault> {
-    let Options::Pool2d { padding, stride, window: taps, activation } = site.operator.options else {
-        return Err(axes::no_options());
-    };
-    site.counts(1..=1, 1)?;
-    let (input, output) = (site.operand(0)?, site.result(0)?);
-    input.one_of(&[TensorType::Float32])?;
-    output.same_type(&input)?;
-    let [n, h, w, c] = image(&input)?;
-    // A negative size becomes zero, which the window refuses.
-    let taps = taps.map(|size| usize::try_from(size).unwrap_or_default());
-    let taps = Extent { h: taps[0], w: taps[1] };
-    let geometry = window(Dims { n, h, w, c }, taps, padding, stride, [1, 1])?;
-    output.expect_shape(&[n, geometry.output.h, geometry.output.w, c])?;
-    let [min, max] = bounds(activation, &output)?;
-    let op = L2Pool {
-        input: Dims { n, h, w, c },
-        output: Dims { n, h: geometry.output.h, w: geometry.output.w, c },
-        window: taps,
-        stride: geometry.stride,
-        padding: geometry.padding,
-        min,
-        max,
-    };
-    Ok(Lowered::op(Op::L2Pool(op), vec![input.id], vec![output.id]))
+    let [multipliers, shifts] = tables(&factors);
+    let lowered = Lowered::op(Op::TransposeConv(op), inputs, vec![output.id]);
+    Ok(lowered.with_table(multipliers).with_table(shifts))
 }
 
 /// The bias at input 3, where there is one.
@@ -216,6 +185,14 @@ fn factor(real: f64, wide: bool, tensor: TensorId) -> Result<Requant, Fault> {
     })
 }
 
+/// Multipliers and shifts as tables of int32.
+pub(super) fn tables(factors: &[Requant]) -> [Vec<i8>; 2] {
+    let table = |of: fn(&Requant) -> i32| {
+        factors.iter().flat_map(|factor| of(factor).to_le_bytes()).map(u8::cast_signed).collect()
+    };
+    [table(|factor| factor.multiplier), table(|factor| factor.shift)]
+}
+
 /// Every value of int8 or int16.
 fn range(wide: bool) -> Activation {
     let (min, max) = if wide { (i16::MIN, i16::MAX) } else { (i16::from(i8::MIN), i16::from(i8::MAX)) };
@@ -223,7 +200,7 @@ fn range(wide: bool) -> Activation {
 }
 
 /// The fused activation as bounds on real numbers.
-fn bounds(function: FusedActivation, output: &Operand) -> Result<[f32; 2], Fault> {
+pub(super) fn real_bounds(function: FusedActivation, output: &Operand) -> Result<[f32; 2], Fault> {
     match function {
         FusedActivation::None => Ok([f32::MIN, f32::MAX]),
         FusedActivation::Relu => Ok([0.0, f32::MAX]),

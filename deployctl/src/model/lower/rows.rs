@@ -60,7 +60,7 @@ pub(super) fn log_softmax(site: &Site) -> Result<Lowered, Fault> {
 }
 
 /// Number of rows and elements a row.
-fn rows(input: &Operand) -> Result<(usize, usize), Fault> {
+pub(super) fn rows(input: &Operand) -> Result<(usize, usize), Fault> {
     match input.shape().split_last() {
         Some((&depth, outer)) => Ok((outer.iter().product(), depth)),
         None => Err(Fault::at(input.id, "has a scalar as its input".to_owned(), EXPORT)),

@@ -1,14 +1,14 @@
-//! Operators with weights: convolutions and fully connected layers.
+//! Operators with weights: convolutions and fully connected layers. In int8; in other types they are in `convolve`.
 
 use kernels::{Conv2d, DepthwiseConv2d, Extent, FullyConnected, Requant};
 
 use super::site::{Filter, Quantized, Site, agree, bounds, dims};
 use super::window::window;
-use super::{Call, Fault, Lowered, StepWeights, quantize};
+use super::{Call, Fault, Lowered, StepWeights, convolve, quantize};
 use crate::model::TensorId;
 use crate::model::graph::{FusedActivation, Padding};
 
-const RESCALE: &str = "check the calibration data: the scales of this layer are far apart";
+pub(super) const RESCALE: &str = "check the calibration data: the scales of this layer are far apart";
 
 /// Options of both convolutions.
 pub(super) struct Convolution {
@@ -20,6 +20,9 @@ pub(super) struct Convolution {
 
 /// `CONV_2D`: filter is output channels × height × width × input channels a group.
 pub(super) fn conv_2d(site: &Site, options: &Convolution) -> Result<Lowered, Fault> {
+    if convolve::applies(site) {
+        return convolve::conv_2d(site, options);
+    }
     site.arity(2..=3)?;
     let (input, filter, output) = (site.input(0)?, site.filter(0)?, site.output()?);
     filter.symmetric()?;
@@ -53,6 +56,9 @@ pub(super) fn conv_2d(site: &Site, options: &Convolution) -> Result<Lowered, Fau
 
 /// `DEPTHWISE_CONV_2D`: filter is 1 × height × width × output channels.
 pub(super) fn depthwise_conv_2d(site: &Site, options: &Convolution, multiplier: i32) -> Result<Lowered, Fault> {
+    if convolve::applies(site) {
+        return convolve::depthwise_conv_2d(site, options, multiplier);
+    }
     site.arity(2..=3)?;
     let (input, filter, output) = (site.input(0)?, site.filter(3)?, site.output()?);
     filter.symmetric()?;
@@ -91,6 +97,9 @@ pub(super) fn fully_connected(site: &Site, activation: FusedActivation, format: 
         let reason = format!("stores its weights in format {format} (shuffled)");
         return Err(Fault::new(reason, "convert for the default weights format"));
     }
+    if convolve::applies(site) {
+        return convolve::fully_connected(site, activation);
+    }
     let (input, filter, output) = (site.input(0)?, site.filter(0)?, site.output()?);
     let shape = || format!("has a filter of shape {:?} between {:?} and {:?}", filter.shape, input.shape, output.shape);
     let &[units, depth] = filter.shape else { return Err(Fault::at(filter.id, shape(), RESCALE)) };
@@ -98,27 +107,37 @@ pub(super) fn fully_connected(site: &Site, activation: FusedActivation, format: 
     let batches = elements(&output) / units;
     agree(batches.checked_mul(depth) == Some(elements(&input)), filter.id, shape)?;
     let bias = site.bias(units)?;
+    let stored = site.graph.tensor(filter.id).unpacked_from;
+    if let (Some(stored), scales @ 2..) = (stored, filter.scales.len()) {
+        let reason =
+            format!("has {} weights with {scales} scales, for which LiteRT Micro has no kernel", stored.name());
+        return Err(Fault::at(filter.id, reason, "quantize this layer's weights per tensor, or to int8"));
+    }
     let factors = if filter.scales.len() > 1 {
         filter.symmetric()?;
         per_channel(&input, &filter, &output, units)?
     } else {
         vec![per_tensor(site, &input, &filter, &output, bias)?]
     };
-    let filter_offset = filter.zero_points.first().map(|&zero_point| i8::try_from(zero_point));
-    let Some(Ok(filter_offset)) = filter_offset else {
-        return Err(Fault::at(filter.id, format!("has a filter with zero points {:?}", filter.zero_points), RESCALE));
-    };
     let call = Call::FullyConnected(FullyConnected {
         batches,
         depth,
         units,
         input_offset: -input.zero_point,
-        filter_offset: -i32::from(filter_offset),
+        filter_offset: filter_offset(&filter)?,
         output_offset: output.zero_point,
         activation: bounds(activation, &output)?,
     });
     let weights = weights(&filter, bias, &factors);
     Ok(Lowered { weights: Some(weights), ..Lowered::plain(call, vec![input.id], vec![output.id]) })
+}
+
+/// Minus the zero point of weights that have one.
+pub(super) fn filter_offset(filter: &Filter) -> Result<i32, Fault> {
+    match filter.zero_points.first().map(|&zero_point| i8::try_from(zero_point)) {
+        Some(Ok(zero_point)) => Ok(-i32::from(zero_point)),
+        _ => Err(Fault::at(filter.id, format!("has a filter with zero points {:?}", filter.zero_points), RESCALE)),
+    }
 }
 
 fn elements(tensor: &Quantized) -> usize {
@@ -143,7 +162,12 @@ fn expect_output(output: &Quantized, batches: usize, size: Extent, channels: usi
 
 /// A factor for each output channel, the tensor's own scale repeated where the filter has only one: products and
 /// quotients of f64, as LiteRT's `PopulateConvolutionQuantizationParams`.
-fn per_channel(input: &Quantized, filter: &Filter, output: &Quantized, channels: usize) -> Result<Vec<Requant>, Fault> {
+pub(super) fn per_channel(
+    input: &Quantized,
+    filter: &Filter,
+    output: &Quantized,
+    channels: usize,
+) -> Result<Vec<Requant>, Fault> {
     agree(filter.scales.len() == 1 || filter.scales.len() == channels, filter.id, || {
         format!("has {} scales for {channels} output channels", filter.scales.len())
     })?;
@@ -158,7 +182,7 @@ fn per_channel(input: &Quantized, filter: &Filter, output: &Quantized, channels:
 
 /// The factor of a fully connected layer with one scale. LiteRT (`GetQuantizedConvolutionMultipler`) multiplies the two
 /// scales in f32 here, and asks that the bias have nearly their product as its scale.
-fn per_tensor(
+pub(super) fn per_tensor(
     site: &Site,
     input: &Quantized,
     filter: &Filter,

@@ -31,6 +31,14 @@ impl ReadError {
         Self::Inconsistent { field: field.into(), problem: problem.into() }
     }
 
+    /// The same of another subgraph than the first.
+    pub(super) fn of_subgraph(mut self, index: usize) -> Self {
+        if let Self::Inconsistent { field, .. } | Self::Unsupported { field, .. } = &mut self {
+            *field = field.replacen("subgraphs[0]", &format!("subgraphs[{index}]"), 1);
+        }
+        self
+    }
+
     pub(super) fn unsupported(field: impl Into<String>, what: impl Into<String>, advice: &'static str) -> Self {
         Self::Unsupported { field: field.into(), what: what.into(), advice }
     }

@@ -5,15 +5,19 @@
 
 mod error;
 mod movement;
+mod once;
 mod operator;
 mod order;
+mod packed;
 mod tensor;
+mod variable;
 mod weights;
 
 use tflite_flatbuffers::flatbuffers::{Follow, Vector};
 use tflite_flatbuffers::{Model, SubGraph};
 
 pub use self::error::ReadError;
+use self::weights::Blob;
 use super::{Graph, TensorId};
 
 /// The one format version there is.
@@ -40,9 +44,9 @@ pub fn read(bytes: &[u8]) -> Result<Read, ReadError> {
         let what = format!("is {}", model.version());
         return Err(ReadError::unsupported("model.version", what, "convert the model to format version 3"));
     }
-    let subgraph = only_subgraph(&model)?;
+    let subgraph = first_subgraph(&model)?;
     let mut tensors = tensor::tensors(&subgraph)?;
-    let operators = operator::operators(&model, &subgraph, tensors.len())?;
+    let mut operators = operator::operators(&model, &subgraph, tensors.len())?;
     let inputs = indices(subgraph.inputs(), "model.subgraphs[0].inputs", tensors.len())?;
     let outputs = indices(subgraph.outputs(), "model.subgraphs[0].outputs", tensors.len())?;
     for (field, list) in [("inputs", &inputs), ("outputs", &outputs)] {
@@ -50,21 +54,19 @@ pub fn read(bytes: &[u8]) -> Result<Read, ReadError> {
             return Err(ReadError::inconsistent(format!("model.subgraphs[0].{field}"), "is empty"));
         }
     }
-    let weights = weights::collect(bytes, &model, &subgraph, &operators, &outputs, &mut tensors)?;
+    let first = once::assignments(bytes, &model, &operators)?;
+    let mut weights = weights::collect(bytes, &model, &subgraph, &operators, &outputs, &mut tensors)?;
+    variable::resolve(&mut tensors, &mut operators, &first, &mut Blob::new(&mut weights, bytes));
     let graph = Graph { tensors, operators, inputs, outputs };
     order::check(&graph)?;
     Ok(Read { graph, weights })
 }
 
-fn only_subgraph<'a>(model: &Model<'a>) -> Result<SubGraph<'a>, ReadError> {
+fn first_subgraph<'a>(model: &Model<'a>) -> Result<SubGraph<'a>, ReadError> {
     let field = "model.subgraphs";
     let Some(subgraphs) = model.subgraphs().filter(|subgraphs| !subgraphs.is_empty()) else {
         return Err(ReadError::inconsistent(field, "is empty"));
     };
-    if subgraphs.len() > 1 {
-        let what = format!("has {} subgraphs (control flow or several signatures)", subgraphs.len());
-        return Err(ReadError::unsupported(field, what, "export one function without loops and conditions"));
-    }
     Ok(subgraphs.get(0))
 }
 

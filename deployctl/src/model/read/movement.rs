@@ -36,6 +36,21 @@ pub(super) fn options(site: &Site<'_>, code: i32) -> Result<Options, ReadError> 
                 activation: activation(site, options.fused_activation_function())?,
             })
         }
+        "CALL_ONCE" => {
+            let table = site.operator.builtin_options_as_call_once_options().ok_or_else(|| site.other_options(code))?;
+            Ok(Options::CallOnce { function: table.init_subgraph_index(), values: Vec::new() })
+        }
+        "VAR_HANDLE" => {
+            let table =
+                site.operator.builtin_options_as_var_handle_options().ok_or_else(|| site.other_options(code))?;
+            let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+            Ok(Options::VarHandle { container: text(table.container()), shared_name: text(table.shared_name()) })
+        }
+        "SVDF" => {
+            let options = site.operator.builtin_options_as_svdfoptions().ok_or_else(|| site.other_options(code))?;
+            let activation = activation(site, options.fused_activation_function())?;
+            Ok(Options::Svdf { rank: options.rank(), activation })
+        }
         _ => Ok(Options::Other),
     }
 }

@@ -7,7 +7,7 @@ use crate::model::{Graph, TensorId};
 pub(super) fn check(graph: &Graph) -> Result<(), ReadError> {
     let mut written = vec![false; graph.tensors.len()];
     for (id, tensor) in graph.tensors.iter().enumerate() {
-        // Variables start at zero; a constant of no elements has no buffer but is known all the same.
+        // Variables have a value before the first inference; a constant of no elements has no buffer but is known all the same.
         written[id] = tensor.constant.is_some() || tensor.variable;
     }
     for (position, &id) in graph.inputs.iter().enumerate() {
@@ -35,6 +35,10 @@ pub(super) fn check(graph: &Graph) -> Result<(), ReadError> {
         if graph.tensor(id).constant.is_some() {
             let what = format!("is the constant `{}`", graph.tensor(id).name);
             return Err(ReadError::unsupported(field, what, "return only what the model computes"));
+        }
+        if graph.tensor(id).variable {
+            let what = format!("is the variable `{}`", graph.tensor(id).name);
+            return Err(ReadError::unsupported(field, what, "return a copy of it"));
         }
         if !written[id.0] {
             let problem = format!("is tensor {} (`{}`), which no operator writes", id.0, graph.tensor(id).name);

@@ -42,6 +42,7 @@ fn one(index: usize, tensor: &format::Tensor<'_>) -> Result<Tensor, ReadError> {
         shape,
         signature: elements(tensor.shape_signature()).collect(),
         variable: tensor.is_variable(),
+        unpacked_from: None,
         quantization,
         constant: None,
     })

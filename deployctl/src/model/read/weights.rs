@@ -1,8 +1,10 @@
 //! Constants: which tensors have data in the file, and a blob that holds what operators read of it.
 
+use std::collections::BTreeMap;
+
 use tflite_flatbuffers as format;
 
-use super::{ReadError, elements};
+use super::{ReadError, elements, packed};
 use crate::model::graph::Constant;
 use crate::model::{Operator, Tensor, TensorId, TensorType};
 
@@ -29,34 +31,95 @@ pub(super) fn collect(
     for id in operators.iter().flat_map(|operator| operator.inputs.iter().flatten()).chain(outputs) {
         used[id.0] = true;
     }
-    // A buffer that several tensors share is copied once, as far as the longest of them reaches.
-    let mut reach = vec![0; buffers.len()];
+    // A buffer that several tensors share is copied once, as far as the longest of them reaches; what is unpacked is another
+    // copy.
+    let unpacked = packed::filters(operators, outputs, tensors);
+    let mut reach = vec![[0; 2]; buffers.len()];
     for (index, tensor) in tensors.iter().enumerate() {
         if let (true, Some((buffer, bytes))) = (used[index], data[index]) {
-            reach[buffer] = reach[buffer].max(length(index, tensor, bytes)?);
+            let reach = &mut reach[buffer][usize::from(unpacked[index])];
+            *reach = length(index, tensor, bytes)?.max(*reach);
         }
     }
     let mut blob = Vec::new();
-    let mut placed = vec![None; buffers.len()];
+    let mut placed = vec![[None; 2]; buffers.len()];
     for (index, tensor) in tensors.iter_mut().enumerate() {
         let (true, Some((buffer, bytes))) = (used[index], data[index]) else { continue };
-        let offset = if let Some(offset) = placed[buffer] {
+        let copy = usize::from(unpacked[index]);
+        let len = length(index, tensor, bytes)?;
+        if unpacked[index] {
+            tensor.unpacked_from = Some(tensor.dtype);
+            tensor.dtype = TensorType::Int8;
+        }
+        let offset = if let Some(offset) = placed[buffer][copy] {
             offset
         } else {
             let offset = blob.len();
-            blob.extend_from_slice(&bytes[..reach[buffer]]);
+            let bytes = &bytes[..reach[buffer][copy]];
+            if unpacked[index] {
+                blob.extend(packed::unpack(bytes, bytes.len() * 2));
+            } else {
+                blob.extend_from_slice(bytes);
+            }
             blob.resize(blob.len().next_multiple_of(ALIGNMENT), 0);
-            // Buffers of a sound file do not overlap, so that together they cannot be more than the file.
-            if blob.len() > file.len().saturating_add(ALIGNMENT * buffers.len()) {
+            // Buffers of a sound file do not overlap, so that together they cannot be more than the file, and unpacked no
+            // more than twice as much.
+            let copies = if unpacked.contains(&true) { 3 } else { 1 };
+            if blob.len() > (file.len().saturating_add(ALIGNMENT * buffers.len())).saturating_mul(copies) {
                 let problem = "shares its bytes with other buffers";
                 return Err(ReadError::inconsistent(format!("model.buffers[{buffer}]"), problem));
             }
-            placed[buffer] = Some(offset);
+            placed[buffer][copy] = Some(offset);
             offset
         };
-        tensor.constant = Some(Constant { offset, len: length(index, tensor, bytes)? });
+        let len = if unpacked[index] { tensor.elements() } else { len };
+        tensor.constant = Some(Constant { offset, len });
     }
     Ok(blob)
+}
+
+/// The data of one tensor, where it is a constant.
+pub(super) fn constant<'a>(
+    file: &'a [u8],
+    model: &format::Model<'a>,
+    subgraph: &format::SubGraph<'a>,
+    index: usize,
+    tensor: &Tensor,
+) -> Result<Option<&'a [u8]>, ReadError> {
+    let buffers: Vec<_> = elements(model.buffers()).collect();
+    let Some(found) = elements(subgraph.tensors()).nth(index) else { return Ok(None) };
+    let Some((_, data)) = buffer_of(file, &buffers, index, &found)? else { return Ok(None) };
+    Ok(Some(&data[..length(index, tensor, data)?]))
+}
+
+/// The blob of constants, while it grows.
+pub(super) struct Blob<'a> {
+    bytes: &'a mut Vec<u8>,
+    /// Where the data of a buffer, named by its own place in memory and its length, has been copied to.
+    copied: BTreeMap<(*const u8, usize), Constant>,
+    /// Bytes that may still come.
+    room: usize,
+}
+
+impl<'a> Blob<'a> {
+    /// `file` bounds what may be added: its buffers, each once, are not more than that.
+    pub(super) fn new(bytes: &'a mut Vec<u8>, file: &[u8]) -> Self {
+        Self { bytes, copied: BTreeMap::new(), room: file.len() }
+    }
+
+    /// Appends a constant, where there is room.
+    pub(super) fn append(&mut self, data: &[u8]) -> Option<Constant> {
+        let key = (data.as_ptr(), data.len());
+        if let Some(&constant) = self.copied.get(&key) {
+            return Some(constant);
+        }
+        self.room = self.room.checked_sub(data.len())?;
+        let constant = Constant { offset: self.bytes.len(), len: data.len() };
+        self.bytes.extend_from_slice(data);
+        self.bytes.resize(self.bytes.len().next_multiple_of(ALIGNMENT), 0);
+        self.copied.insert(key, constant);
+        Some(constant)
+    }
 }
 
 /// Bytes of the constant, which the buffer must have.
