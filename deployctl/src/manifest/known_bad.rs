@@ -101,7 +101,7 @@ fn condition(node: &Node<'_>) -> Option<crate::library::Condition> {
                 ConditionError::Form(_) => {
                     format!("write `{EXAMPLE}`, with spaces; `%` and what it divides by may be left out")
                 }
-                ConditionError::Fact(name) => suggest(name, FACTS.into_iter()),
+                ConditionError::Fact(name) => suggest(name, FACTS),
             };
             value.refuse(error.to_string(), "here", help);
             None
