@@ -12,6 +12,7 @@
 
 mod bad_manifests;
 mod bad_models;
+mod boards;
 mod commands;
 mod exit_codes;
 mod init;
