@@ -31,6 +31,10 @@ Environment: DEPLOYCTL_HOME is the folder of sources and store (else `deployctl`
 pub enum Command {
     /// Write a manifest for a model: interface filled in, budget from the planned peak.
     Init(Init),
+    /// Say of candidate models on boards what runs, how, and whether it fits; and what to do where it does not.
+    ///
+    /// Answers before an architecture is chosen: needs no compilers, no store and no sources.
+    Audit(Audit),
     /// Read manifests, boards and kernel libraries, and report every mistake in them.
     Check(Manifests),
     /// Say what a build would do, stage by stage, without doing it.
@@ -100,6 +104,20 @@ pub enum BoardsAction {
         /// The board's name, as the list has it.
         board: String,
     },
+}
+
+/// `audit`.
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// The models. One that cannot be read is said, and the others are answered all the same.
+    #[arg(required = true, value_name = "MODEL")]
+    pub models: Vec<Utf8PathBuf>,
+    /// A board to ask for, once for each; all known boards if none is named.
+    #[arg(long = "board", value_name = "BOARD")]
+    pub boards: Vec<String>,
+    /// The kernel library.
+    #[arg(long, value_name = "LIBRARY", default_value = "cmsis-nn")]
+    pub kernels: String,
 }
 
 /// `plan`.

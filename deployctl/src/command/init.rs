@@ -4,20 +4,19 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::boards::named;
+use super::survey::{Question, Subject, Survey};
 use super::{Done, Surroundings};
 use crate::cli;
 use crate::error::{Error, Kind};
-use crate::library;
-use crate::manifest::{self, Board, Catalog, Policy, Ratio, RegionKind, Runner, grouped};
-use crate::memory;
-use crate::model::lower::{Refusal, Step, lower};
-use crate::model::{self, Read};
-use crate::stage::{Audit, unreadable};
+use crate::library::version;
+use crate::manifest::{self, Board, Catalog, Library, Policy, Ratio, RegionKind, Runner, grouped};
+use crate::model;
+use crate::stage::unreadable;
 use crate::tool::{Invocation, SearchPath};
 use crate::ui::Event;
 
 /// The kernel library of a new manifest.
-const LIBRARY: &str = "cmsis-nn";
+pub(super) const LIBRARY: &str = "cmsis-nn";
 /// Headroom of a new manifest.
 const HEADROOM: Ratio = Ratio(0.1);
 
@@ -32,17 +31,13 @@ pub(super) fn run(args: &cli::Init, around: &Surroundings) -> Result<Done, Error
         let help = "give another `--name`, or remove the file if it is not wanted any more";
         return Err(Error::plain(Kind::Usage, format!("`{file}` is there already"), help));
     }
-    let bytes = std::fs::read(&model).map_err(|error| {
-        let help = "name the `.tflite` file that the converter wrote";
-        Error::plain(Kind::Usage, format!("cannot read the model `{model}`: {error}"), help)
-    })?;
-    let read = model::read(&bytes).map_err(|error| unreadable(model.as_str(), &error))?;
-    let graph = &read.graph;
+    let read = read(&model)?;
+    let subject = Subject::of(read);
     let owner = owner(args, around)?;
-    let found = Survey::of(&read, &board)?;
+    let found = Found::of(&subject, &board, &library(LIBRARY, &catalog)?)?;
     let folder = root.join("manifests");
     let text = manifest::init(
-        graph,
+        &subject.graph,
         &manifest::Init {
             name: &name,
             model: relative(&model, &folder).as_str(),
@@ -68,7 +63,16 @@ pub(super) fn run(args: &cli::Init, around: &Surroundings) -> Result<Done, Error
     Ok(Done::Ok)
 }
 
-fn tell(around: &Surroundings, found: &Survey, manifest: &Utf8Path) {
+/// The model in a file.
+pub(super) fn read(model: &Utf8Path) -> Result<model::Read, Error> {
+    let bytes = std::fs::read(model).map_err(|error| {
+        let help = "name the `.tflite` file that the converter wrote";
+        Error::plain(Kind::Usage, format!("cannot read the model `{model}`: {error}"), help)
+    })?;
+    model::read(&bytes).map_err(|error| unreadable(model.as_str(), &error))
+}
+
+fn tell(around: &Surroundings, found: &Found, manifest: &Utf8Path) {
     let text = if found.unsupported.is_empty() {
         format!("wrote {manifest}: planned arena peak {} bytes\nnext: deployctl build", found.peak)
     } else {
@@ -86,7 +90,7 @@ fn tell(around: &Surroundings, found: &Survey, manifest: &Utf8Path) {
 }
 
 /// What the first build will say against the board, in sentences.
-fn warnings(board: &Board, found: &Survey) -> Vec<String> {
+fn warnings(board: &Board, found: &Found) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Some(ram) = board.used(RegionKind::Ram).filter(|ram| found.peak > ram.size.0) {
         let (peak, size) = (grouped(found.peak), grouped(ram.size.0));
@@ -106,8 +110,8 @@ fn warnings(board: &Board, found: &Survey) -> Vec<String> {
     warnings
 }
 
-/// What is known of a model on a board before anything is compiled.
-struct Survey {
+/// What a new manifest says of a model on a board.
+struct Found {
     peak: u64,
     policy: Policy,
     max_mac_share: Ratio,
@@ -115,40 +119,40 @@ struct Survey {
     unsupported: Vec<String>,
 }
 
-impl Survey {
-    fn of(model: &Read, board: &Board) -> Result<Self, Error> {
-        let graph = &model.graph;
-        let lowered = lower(graph, &model.weights);
+impl Found {
+    fn of(subject: &Subject, board: &Board, library: &Library) -> Result<Self, Error> {
         let library_runs = board.runner != Runner::Host;
-        let audit = Audit {
-            library: LIBRARY.to_owned(),
-            library_runs,
-            features: board.features,
-            policy: Policy::Prefer,
-            overrides: vec![],
-        }
-        .audit(graph, &lowered);
-        let scratch =
-            |(step, row): (&Result<Step, Refusal>, &crate::gate::evidence::AuditRow)| match (step, &row.kernel) {
-                (Ok(step), Some(kernel)) => library::scratch_bytes(kernel, step, board.features),
-                _ => 0,
-            };
-        let scratch: Vec<usize> = lowered.iter().zip(&audit.rows).map(scratch).collect();
-        let steps: Vec<Step> = lowered.iter().filter_map(|step| step.as_ref().ok().cloned()).collect();
-        let peak = if steps.len() == lowered.len() {
-            let plan = memory::plan(graph, &steps, &scratch)
-                .map_err(|error| Error::caused(Kind::Model, &error, "is the model meant for a microcontroller?"))?;
-            plan.peak as u64
-        } else {
-            0
-        };
-        let off = audit.share_off_library();
+        let survey = Survey::of(
+            subject,
+            &Question {
+                library: LIBRARY,
+                library_runs,
+                features: board.features,
+                revision: version(&library.versions),
+                defects: &[],
+            },
+        )?;
+        let off = survey.audit.share_off_library();
         Ok(Self {
-            peak,
+            peak: survey.peak.unwrap_or(0),
             policy: if library_runs { Policy::Require } else { Policy::Prefer },
             max_mac_share: Ratio(if library_runs { (off * 100.0).ceil() / 100.0 } else { 0.0 }),
-            unsupported: lowered.iter().filter_map(|step| Some(step.as_ref().err()?.to_string())).collect(),
+            unsupported: subject.lowered.iter().filter_map(|step| Some(step.as_ref().err()?.to_string())).collect(),
         })
+    }
+}
+
+pub(super) fn library(name: &str, catalog: &Catalog) -> Result<Library, Error> {
+    match Library::load(name, catalog) {
+        Some(found) => found.map_err(|errors| Error::new(Kind::Manifest, errors)),
+        None => Err(Error::plain(
+            Kind::Usage,
+            format!("there is no kernel library `{name}`"),
+            format!(
+                "{}; a project adds its own in `manifests/kernels/NAME.kdl`",
+                manifest::suggest(name, catalog.libraries())
+            ),
+        )),
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Only here are the environment and the working directory read.
 
+mod audit;
 mod boards;
 mod build;
 mod check;
@@ -16,6 +17,7 @@ mod lock;
 mod parallel;
 mod phases;
 mod plan;
+mod survey;
 mod watch;
 mod why;
 mod workshop;
@@ -110,6 +112,7 @@ fn dispatch(cli: &Cli, around: &Surroundings) -> Result<Done, Error> {
     let workshop = || Workshop::open(around, cli.store.as_deref());
     match &cli.command {
         Command::Init(args) => init::run(args, around),
+        Command::Audit(args) => audit::run(args, around),
         Command::Check(args) => check::run(args, around),
         Command::Boards(args) => boards::run(args, around),
         Command::Plan(args) => plan::run(args, &workshop()?),

@@ -64,6 +64,7 @@ fn manifest(targets: Vec<Target>, policy: Policy) -> Manifest {
         kernels: Kernels {
             library: spanned("cmsis-nn".into()),
             source: library(),
+            defects: vec![],
             policy,
             max_mac_share: ratio,
             overrides: vec![],

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::advice::{Finding as Advice, Standing};
 use crate::library::Kernel;
 use crate::model::OperatorId;
 
@@ -55,6 +56,8 @@ pub struct AuditRow {
     pub reason: Option<String>,
     /// What to do about it.
     pub advice: Option<String>,
+    /// What is not well with it, and the ways out.
+    pub finding: Option<Advice>,
 }
 
 impl Audit {
@@ -77,6 +80,12 @@ impl Audit {
     /// Operators that nothing can run.
     pub fn unsupported(&self) -> impl Iterator<Item = &AuditRow> {
         self.rows.iter().filter(|row| row.kernel.is_none())
+    }
+
+    /// Operators whose kernel has a published defect that they hit.
+    pub fn known_bad(&self) -> impl Iterator<Item = (&AuditRow, &Advice)> {
+        let hits = |row: &AuditRow| row.finding.as_ref().is_some_and(|found| found.standing == Standing::KnownBad);
+        self.rows.iter().filter(move |row| hits(row)).filter_map(|row| Some((row, row.finding.as_ref()?)))
     }
 }
 

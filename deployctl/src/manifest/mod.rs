@@ -2,7 +2,7 @@
 //!
 //! Knows KDL and the file system; does not know stages or tools. A file goes through [`guard`] (brackets and nesting),
 //! [`parse`] (KDL), [`decode`] (nodes and values) and the modules that know what stands where: [`deployment`] with
-//! [`interface`], [`limits`] and [`regression`]; [`board`] with [`regions`]; [`library`]. Graphs are known to [`write`](mod@write) alone,
+//! [`interface`], [`limits`] and [`regression`]; [`board`] with [`regions`]; [`library`]; [`known_bad`]. Graphs are known to [`write`](mod@write) alone,
 //! which makes new manifests.
 
 mod board;
@@ -15,6 +15,7 @@ mod guard;
 mod hardware;
 mod header;
 mod interface;
+mod known_bad;
 mod library;
 mod limits;
 mod parse;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
+use crate::library::Defect;
 use crate::model::TensorType;
 
 use super::hardware::Board;
@@ -143,6 +144,8 @@ pub struct Kernels {
     pub library: Spanned<String>,
     /// The library's file, checked.
     pub source: Library,
+    /// Published defects of kernel libraries.
+    pub defects: Vec<Defect>,
     /// Policy.
     pub policy: Policy,
     /// Most share of MACs on reference kernels under `require`; zero if not stated.

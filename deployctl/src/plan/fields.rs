@@ -19,6 +19,8 @@ pub(super) fn audit(manifest: &Manifest, board: &Board, found: &TargetMaterials)
         features: board.features,
         policy: manifest.kernels.policy,
         overrides: manifest.kernels.overrides.iter().map(|found| found.value.clone()).collect(),
+        revision: found.library.as_ref().and_then(|library| library.build.revision()),
+        defects: manifest.kernels.defects.clone(),
     }
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::emit::Emission;
 use super::memory::Planned;
+use crate::advice::Finding as Advice;
 use crate::gate::evidence::{self, Audit, Expectation, ExpectedVector, FirmwareCrate, Footprint, Measurement};
 use crate::gate::{Check, Judgement, Quantity, Unit, Verdict};
 use crate::memory::MemoryPlan;
@@ -86,6 +87,7 @@ pub(super) struct OperatorRow {
     pub path: Option<String>,
     pub reason: Option<String>,
     pub advice: Option<String>,
+    pub finding: Option<Advice>,
     pub code_bytes: Option<u64>,
     /// Digest of the output tensor for vector 0.
     pub digest: Option<String>,
@@ -260,6 +262,7 @@ fn operators(audit: &Audit, footprint: &Footprint, vector: Option<&ExpectedVecto
         path: row.kernel.as_ref().map(|kernel| kernel.path.name().to_owned()),
         reason: row.reason.clone(),
         advice: row.advice.clone(),
+        finding: row.finding.clone(),
         code_bytes: footprint.operator_code.get(&row.operator.0).copied(),
         digest: digest(row.operator.0),
     });

@@ -3,6 +3,7 @@
 use super::dossier::{Deployment, Named, Papers, Subject, Target};
 use super::emit::Emission;
 use super::memory::Planned;
+use crate::advice::{Finding, Level, Standing, Way, WayKind};
 use crate::gate::evidence::{Audit, AuditRow, Expectation, ExpectedVector, FirmwareCrate, Footprint, Measurement};
 use crate::gate::{Check, Judgement, Quantity, Unit, Verdict};
 use crate::library::{InstructionPath, Kernel};
@@ -88,6 +89,7 @@ pub(super) fn papers(output: &str) -> Papers {
         }),
         reason: (library != "cmsis-nn").then(|| format!("`{output}` is quantized per channel")),
         advice: None,
+        finding: None,
     };
     let bytes = |value: f64| Some(Quantity { value, unit: Unit::Bytes });
     Papers {
@@ -187,6 +189,11 @@ pub(super) fn blocked() -> Papers {
     let mut papers = papers("x");
     papers.judgement.verdict = Verdict::Fail;
     papers.audit.rows[0].kernel = None;
+    papers.audit.rows[0].reason = Some("keeps state".to_owned());
+    let what = "make the state of `x|<b>` an input".to_owned();
+    let way = Way { kind: WayKind::Export, what, effort: Level::Medium, risk: Level::Low, upkeep: Level::Low };
+    papers.audit.rows[0].finding =
+        Some(Finding { standing: Standing::Unsupported, why: "keeps state".to_owned(), ways: vec![way] });
     papers.planned = Planned { blocked: reason.clone(), plan: None };
     papers.expectation.blocked.clone_from(&reason);
     papers.expectation.vectors.clear();
