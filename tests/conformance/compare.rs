@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use deployctl::model::{
-    Graph, Operator, Read, State, Step, Tensor, TensorId, TensorType, evaluate_from, lower, read,
-};
+use deployctl::model::{Graph, Operator, Read, State, Step, Tensor, TensorId, TensorType, evaluate_from, lower, read};
 
 use crate::archive::Case;
 
