@@ -31,6 +31,10 @@ Environment: DEPLOYCTL_HOME is the folder of sources and store (else `deployctl`
 pub enum Command {
     /// Write a manifest for a model: interface filled in, budget from the planned peak.
     Init(Init),
+    /// Say of candidate models on boards what runs, how, and whether it fits; and what to do where it does not.
+    ///
+    /// Answers before an architecture is chosen: needs no compilers, no store and no sources.
+    Audit(Audit),
     /// Read manifests, boards and kernel libraries, and report every mistake in them.
     Check(Manifests),
     /// Say what a build would do, stage by stage, without doing it.
@@ -43,6 +47,10 @@ pub enum Command {
     Why(Why),
     /// Fetch kernel library and firmware crate sources, and record them in `deploy.lock`.
     Fetch(Fetch),
+    /// List the boards that manifests here can name, or show everything about one.
+    ///
+    /// They are the built-in ones and the project's own in `manifests/boards`.
+    Boards(Boards),
     /// Say what is missing on this machine, which stage needs it, and the command that installs it.
     Doctor(Doctor),
     /// Copy a built firmware project, with vendored crates and kernel sources, into a folder where it stands alone.
@@ -68,7 +76,7 @@ pub struct Manifests {
 pub struct Init {
     /// The model.
     pub model: Utf8PathBuf,
-    /// The board to build for: `host`, `mps2-an386`, or one of the project's own in `manifests/boards`.
+    /// The board to build for, such as `host` or `mps2-an386`; `deployctl boards` lists them.
     #[arg(long)]
     pub board: String,
     /// Who answers for the deployment; git's `user.email`, else `user.name`, if not given.
@@ -77,6 +85,39 @@ pub struct Init {
     /// Name of the deployment; the model file's stem if not given.
     #[arg(long)]
     pub name: Option<String>,
+}
+
+/// `boards`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Boards {
+    /// What to do with them; list them if not given.
+    #[command(subcommand)]
+    pub action: Option<BoardsAction>,
+}
+
+/// What `boards` does besides listing.
+#[derive(Debug, Subcommand)]
+pub enum BoardsAction {
+    /// Show everything about one board: core, memory, clock, runner, how far it goes, what a manifest writes.
+    Show {
+        /// The board's name, as the list has it.
+        board: String,
+    },
+}
+
+/// `audit`.
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// The models. One that cannot be read is said, and the others are answered all the same.
+    #[arg(required = true, value_name = "MODEL")]
+    pub models: Vec<Utf8PathBuf>,
+    /// A board to ask for, once for each; all known boards if none is named.
+    #[arg(long = "board", value_name = "BOARD")]
+    pub boards: Vec<String>,
+    /// The kernel library.
+    #[arg(long, value_name = "LIBRARY", default_value = "cmsis-nn")]
+    pub kernels: String,
 }
 
 /// `plan`.

@@ -1,5 +1,6 @@
 //! Declarative builds of neural networks for Arm Cortex-M.
 
+pub mod advice;
 pub mod builtin;
 pub mod cli;
 mod command;

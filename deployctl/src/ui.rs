@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::gate::Verdict;
 
+pub(crate) use summary::wrapped;
 pub use summary::{Figure, Finding, Summary};
 
 mod summary;

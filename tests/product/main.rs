@@ -10,8 +10,10 @@
     reason = "tests stop at the first surprise and say what they skip"
 )]
 
+mod audit;
 mod bad_manifests;
 mod bad_models;
+mod boards;
 mod commands;
 mod exit_codes;
 mod init;

@@ -3,45 +3,41 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::boards::named;
+use super::survey::{Question, Subject, Survey};
 use super::{Done, Surroundings};
 use crate::cli;
 use crate::error::{Error, Kind};
-use crate::library;
-use crate::manifest::{self, Board, Catalog, Policy, Ratio, Runner};
-use crate::memory;
-use crate::model::lower::{Refusal, Step, lower};
-use crate::model::{self, Read};
-use crate::stage::{Audit, unreadable};
+use crate::library::version;
+use crate::manifest::{self, Board, Catalog, Library, Policy, Ratio, RegionKind, Runner, grouped};
+use crate::model;
+use crate::stage::unreadable;
 use crate::tool::{Invocation, SearchPath};
 use crate::ui::Event;
 
 /// The kernel library of a new manifest.
-const LIBRARY: &str = "cmsis-nn";
+pub(super) const LIBRARY: &str = "cmsis-nn";
 /// Headroom of a new manifest.
 const HEADROOM: Ratio = Ratio(0.1);
 
 pub(super) fn run(args: &cli::Init, around: &Surroundings) -> Result<Done, Error> {
     let model = around.path(&args.model);
-    let root = root(around);
+    let root = around.root();
     let catalog = Catalog::open(&root).map_err(|errors| Error::new(Kind::Manifest, errors))?;
-    let board = board(&args.board, &catalog)?;
+    let board = named(&args.board, &catalog)?;
     let name = name(args, &model)?;
     let file = root.join("manifests").join(format!("{name}.kdl"));
     if file.exists() {
         let help = "give another `--name`, or remove the file if it is not wanted any more";
         return Err(Error::plain(Kind::Usage, format!("`{file}` is there already"), help));
     }
-    let bytes = std::fs::read(&model).map_err(|error| {
-        let help = "name the `.tflite` file that the converter wrote";
-        Error::plain(Kind::Usage, format!("cannot read the model `{model}`: {error}"), help)
-    })?;
-    let read = model::read(&bytes).map_err(|error| unreadable(model.as_str(), &error))?;
-    let graph = &read.graph;
+    let read = read(&model)?;
+    let subject = Subject::of(read);
     let owner = owner(args, around)?;
-    let found = Survey::of(&read, &board)?;
+    let found = Found::of(&subject, &board, &library(LIBRARY, &catalog)?)?;
     let folder = root.join("manifests");
     let text = manifest::init(
-        graph,
+        &subject.graph,
         &manifest::Init {
             name: &name,
             model: relative(&model, &folder).as_str(),
@@ -57,6 +53,9 @@ pub(super) fn run(args: &cli::Init, around: &Surroundings) -> Result<Done, Error
     write(&file, &text)?;
     let shown = file.strip_prefix(&around.cwd).unwrap_or(&file);
     tell(around, &found, shown);
+    for text in warnings(&board, &found) {
+        around.ui.show(&Event::Note { text });
+    }
     if !model.starts_with(&root) {
         let text = format!("`{model}` lies outside the project: a copy inside goes with it, to git and to others");
         around.ui.show(&Event::Note { text });
@@ -64,7 +63,16 @@ pub(super) fn run(args: &cli::Init, around: &Surroundings) -> Result<Done, Error
     Ok(Done::Ok)
 }
 
-fn tell(around: &Surroundings, found: &Survey, manifest: &Utf8Path) {
+/// The model in a file.
+pub(super) fn read(model: &Utf8Path) -> Result<model::Read, Error> {
+    let bytes = std::fs::read(model).map_err(|error| {
+        let help = "name the `.tflite` file that the converter wrote";
+        Error::plain(Kind::Usage, format!("cannot read the model `{model}`: {error}"), help)
+    })?;
+    model::read(&bytes).map_err(|error| unreadable(model.as_str(), &error))
+}
+
+fn tell(around: &Surroundings, found: &Found, manifest: &Utf8Path) {
     let text = if found.unsupported.is_empty() {
         format!("wrote {manifest}: planned arena peak {} bytes\nnext: deployctl build", found.peak)
     } else {
@@ -81,8 +89,29 @@ fn tell(around: &Surroundings, found: &Survey, manifest: &Utf8Path) {
     around.ui.show(&Event::Line { fields, text });
 }
 
-/// What is known of a model on a board before anything is compiled.
-struct Survey {
+/// What the first build will say against the board, in sentences.
+fn warnings(board: &Board, found: &Found) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if let Some(ram) = board.used(RegionKind::Ram).filter(|ram| found.peak > ram.size.0) {
+        let (peak, size) = (grouped(found.peak), grouped(ram.size.0));
+        warnings.push(format!(
+            "this model does not fit on `{}`: its arena takes {peak} bytes, and `{}` has {size}; take a smaller model or a \
+             larger board",
+            board.name, ram.name
+        ));
+    }
+    if board.unmeasured().is_some() {
+        warnings.push(format!(
+            "this version builds for `{}` and does not run it: the verdict will be `unknown`, and the runbook says how to go \
+             on by hand; add `target \"mps2-an386\"` for evidence from an emulator",
+            board.name
+        ));
+    }
+    warnings
+}
+
+/// What a new manifest says of a model on a board.
+struct Found {
     peak: u64,
     policy: Policy,
     max_mac_share: Ratio,
@@ -90,58 +119,38 @@ struct Survey {
     unsupported: Vec<String>,
 }
 
-impl Survey {
-    fn of(model: &Read, board: &Board) -> Result<Self, Error> {
-        let graph = &model.graph;
-        let lowered = lower(graph, &model.weights);
+impl Found {
+    fn of(subject: &Subject, board: &Board, library: &Library) -> Result<Self, Error> {
         let library_runs = board.runner != Runner::Host;
-        let audit = Audit {
-            library: LIBRARY.to_owned(),
-            library_runs,
-            features: board.features,
-            policy: Policy::Prefer,
-            overrides: vec![],
-        }
-        .audit(graph, &lowered);
-        let scratch =
-            |(step, row): (&Result<Step, Refusal>, &crate::gate::evidence::AuditRow)| match (step, &row.kernel) {
-                (Ok(step), Some(kernel)) => library::scratch_bytes(kernel, step, board.features),
-                _ => 0,
-            };
-        let scratch: Vec<usize> = lowered.iter().zip(&audit.rows).map(scratch).collect();
-        let steps: Vec<Step> = lowered.iter().filter_map(|step| step.as_ref().ok().cloned()).collect();
-        let peak = if steps.len() == lowered.len() {
-            let plan = memory::plan(graph, &steps, &scratch)
-                .map_err(|error| Error::caused(Kind::Model, &error, "is the model meant for a microcontroller?"))?;
-            plan.peak as u64
-        } else {
-            0
-        };
-        let off = audit.share_off_library();
+        let survey = Survey::of(
+            subject,
+            &Question {
+                library: LIBRARY,
+                library_runs,
+                features: board.features,
+                revision: version(&library.versions),
+                defects: &[],
+            },
+        )?;
+        let off = survey.audit.share_off_library();
         Ok(Self {
-            peak,
+            peak: survey.peak.unwrap_or(0),
             policy: if library_runs { Policy::Require } else { Policy::Prefer },
             max_mac_share: Ratio(if library_runs { (off * 100.0).ceil() / 100.0 } else { 0.0 }),
-            unsupported: lowered.iter().filter_map(|step| Some(step.as_ref().err()?.to_string())).collect(),
+            unsupported: subject.lowered.iter().filter_map(|step| Some(step.as_ref().err()?.to_string())).collect(),
         })
     }
 }
 
-/// The project around the working directory, or a new one in it.
-fn root(around: &Surroundings) -> Utf8PathBuf {
-    let is_project = |folder: &&Utf8Path| folder.join("deploy.lock").is_file() || folder.join("manifests").is_dir();
-    around.cwd.ancestors().find(is_project).unwrap_or(&around.cwd).to_owned()
-}
-
-fn board(name: &str, catalog: &Catalog) -> Result<Board, Error> {
-    match Board::load(name, catalog) {
+pub(super) fn library(name: &str, catalog: &Catalog) -> Result<Library, Error> {
+    match Library::load(name, catalog) {
         Some(found) => found.map_err(|errors| Error::new(Kind::Manifest, errors)),
         None => Err(Error::plain(
             Kind::Usage,
-            format!("there is no board `{name}`"),
+            format!("there is no kernel library `{name}`"),
             format!(
-                "{}; a project adds its own in `manifests/boards/NAME.kdl`",
-                manifest::suggest(name, catalog.boards())
+                "{}; a project adds its own in `manifests/kernels/NAME.kdl`",
+                manifest::suggest(name, catalog.libraries())
             ),
         )),
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::advice::{Finding as Advice, Standing};
 use crate::library::Kernel;
 use crate::model::OperatorId;
 
@@ -55,6 +56,8 @@ pub struct AuditRow {
     pub reason: Option<String>,
     /// What to do about it.
     pub advice: Option<String>,
+    /// What is not well with it, and the ways out.
+    pub finding: Option<Advice>,
 }
 
 impl Audit {
@@ -77,6 +80,12 @@ impl Audit {
     /// Operators that nothing can run.
     pub fn unsupported(&self) -> impl Iterator<Item = &AuditRow> {
         self.rows.iter().filter(|row| row.kernel.is_none())
+    }
+
+    /// Operators whose kernel has a published defect that they hit.
+    pub fn known_bad(&self) -> impl Iterator<Item = (&AuditRow, &Advice)> {
+        let hits = |row: &AuditRow| row.finding.as_ref().is_some_and(|found| found.standing == Standing::KnownBad);
+        self.rows.iter().filter(move |row| hits(row)).filter_map(|row| Some((row, row.finding.as_ref()?)))
     }
 }
 
@@ -161,6 +170,8 @@ pub struct Difference {
 pub struct Footprint {
     /// Why there is none.
     pub blocked: Option<String>,
+    /// Whether that is because it does not fit the board's memory.
+    pub does_not_fit: bool,
     /// Flash of the app: every loaded byte that lies in flash, `.data`'s initial values included. Absent on the host.
     pub flash_bytes: Option<u64>,
     /// Of that, the model's constants: filters, biases, requantization factors.
@@ -197,7 +208,7 @@ pub struct Measurement {
     pub blocked: Option<String>,
     /// Whether that is the firmware's own failure (a fault, a damaged guard), not the lack of firmware.
     pub target_failed: bool,
-    /// How the target was run: `host`, or `qemu mps2-an386`.
+    /// How the target was run, or would have to be: `host`, `qemu mps2-an386`, `probe STM32F446RETx`.
     pub runner: String,
     /// Whether an emulator stood in for hardware.
     pub emulated: bool,

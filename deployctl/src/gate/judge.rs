@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::evidence::{Audit, Difference, Expectation, Footprint, Interface, Measurement};
+use super::evidence::{Audit, AuditRow, Difference, Expectation, Footprint, Interface, Measurement};
+use super::linked::broken_promise;
 use super::{Check, Judgement, Quantity, Unit, Verdict};
 use crate::manifest::{Bytes, Instructions, Limit, Policy, Ratio, grouped};
 use crate::model::short_name;
@@ -47,7 +48,7 @@ pub fn judge(limits: &Limits, evidence: Evidence) -> Judgement {
         arena(limits, evidence),
         flash(limits, evidence.footprint),
         stack(limits, evidence.measurement),
-        kernels(limits, evidence.audit),
+        kernels(limits, evidence.audit, evidence.footprint),
         reference(evidence.expectation),
         bit_exactness(evidence.measurement),
         determinism(evidence.measurement),
@@ -130,21 +131,24 @@ fn interface(found: &Interface) -> Check {
 
 fn operators(audit: &Audit) -> Check {
     let missing: Vec<_> = audit.unsupported().collect();
-    let (verdict, detail) = match missing.first() {
-        None => (Verdict::Pass, format!("all {} operators have a kernel", audit.rows.len())),
-        Some(row) => (
+    let bad: Vec<_> = audit.known_bad().collect();
+    let place = |row: &AuditRow| format!("op:{} {} (`{}`)", row.operator.0, row.name, short_name(&row.output));
+    let (verdict, detail) = match (missing.first(), bad.first()) {
+        (None, None) => (Verdict::Pass, format!("all {} operators have a kernel", audit.rows.len())),
+        (Some(row), _) => (
             Verdict::Fail,
             format!(
-                "op:{} {} (`{}`) {}; {}",
-                row.operator.0,
-                row.name,
-                short_name(&row.output),
+                "{} {}; {}",
+                place(row),
                 row.reason.as_deref().unwrap_or("has no kernel"),
                 row.advice.as_deref().unwrap_or("see the operator table"),
             ),
         ),
+        (None, Some((row, found))) => {
+            (Verdict::Fail, format!("{} is known bad: {}; ways out are in the operator table", place(row), found.why))
+        }
     };
-    none_of(check("operators", "operator support", verdict, detail), missing.len())
+    none_of(check("operators", "operator support", verdict, detail), missing.len() + bad.len())
 }
 
 fn arena(limits: &Limits, evidence: Evidence) -> Check {
@@ -170,7 +174,7 @@ fn flash(limits: &Limits, footprint: &Footprint) -> Check {
     let mut base = check("flash", "flash", Verdict::NotApplicable, "");
     base.manifest = limits.flash.map(|_| "gates.flash".to_owned());
     if let Some(reason) = &footprint.blocked {
-        base.verdict = Verdict::Unknown;
+        base.verdict = if footprint.does_not_fit { Verdict::Fail } else { Verdict::Unknown };
         base.detail.clone_from(reason);
         return base;
     }
@@ -224,7 +228,7 @@ fn stack(limits: &Limits, measured: &Measurement) -> Check {
     result
 }
 
-fn kernels(limits: &Limits, audit: &Audit) -> Check {
+fn kernels(limits: &Limits, audit: &Audit, footprint: &Footprint) -> Check {
     let mut base = check("kernels", "kernel policy", Verdict::NotApplicable, "");
     base.manifest = Some("kernels.policy".to_owned());
     let Some(policy) = limits.policy else {
@@ -257,6 +261,10 @@ fn kernels(limits: &Limits, audit: &Audit) -> Check {
             base.verdict = if used == 0 { Verdict::Pass } else { Verdict::Fail };
             base.detail = format!("`forbid`: {used} operators run on `{}`", audit.library);
         }
+    }
+    if let Some(broken) = broken_promise(audit, footprint) {
+        base.verdict = Verdict::Fail;
+        base.detail = broken;
     }
     base
 }

@@ -4,6 +4,7 @@
 
 pub mod evidence;
 mod judge;
+mod linked;
 
 pub use judge::{Evidence, Limits, judge};
 

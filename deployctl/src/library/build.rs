@@ -47,6 +47,11 @@ impl Build {
         arguments
     }
 
+    /// The revision of the sources, as [`revision`] counts, from [`Self::define`].
+    pub fn revision(&self) -> Option<u32> {
+        self.define.iter().find_map(|define| define.strip_prefix("CMSIS_NN_REVISION=")?.parse().ok())
+    }
+
     /// The text of `cmsis-nn.sources`, for a library in `root`, a path relative to the crate's folder.
     pub fn description(&self, root: &str) -> String {
         let words = [
@@ -64,15 +69,20 @@ impl Build {
 
 /// The `$Revision` of `Include/arm_nnfunctions.h` as the shim's `CMSIS_NN_REVISION`: V.12.5.1 is 120501.
 pub fn revision(header: &str) -> Option<u32> {
-    let line = header.lines().find(|line| line.contains("$Revision:"))?;
-    let mut parts = line.split_once("V.")?.1.trim().split('.').map(|part| part.trim().parse::<u32>().ok());
+    version(header.lines().find(|line| line.contains("$Revision:"))?)
+}
+
+/// The first `V.MAJOR.MINOR.PATCH` of a text as [`revision`] counts.
+pub fn version(text: &str) -> Option<u32> {
+    let number = text.split_once("V.")?.1.split(|c: char| !c.is_ascii_digit() && c != '.').next()?;
+    let mut parts = number.trim_end_matches('.').split('.').map(|part| part.parse::<u32>().ok());
     let (major, minor, patch) = (parts.next()??, parts.next()??, parts.next()??);
     (minor < 100 && patch < 100).then(|| major.checked_mul(10_000)?.checked_add(minor * 100 + patch)).flatten()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Build, revision};
+    use super::{Build, revision, version};
 
     #[test]
     fn revision_is_read_from_the_header() {
@@ -80,6 +90,8 @@ mod tests {
         assert_eq!(revision(" * $Revision:    V.12.5\n"), None);
         assert_eq!(revision(" * $Revision:    V.429497.0.0\n"), None);
         assert_eq!(revision(""), None);
+        assert_eq!(version("V.12.5.1, 9 January 2024"), Some(120_501));
+        assert_eq!(version("of 2024"), None);
     }
 
     #[test]

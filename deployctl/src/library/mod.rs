@@ -3,6 +3,8 @@
 //! Knows steps and core features; does not know manifests, policies or where a library's sources are.
 
 mod build;
+mod code;
+mod defect;
 mod macs;
 mod scratch;
 mod select;
@@ -12,7 +14,9 @@ mod variant;
 
 use serde::{Deserialize, Serialize};
 
-pub use build::{Build, revision};
+pub use build::{Build, revision, version};
+pub use code::{CodeEstimate, code_bytes, is_kernel_function, is_linked, may_call};
+pub use defect::{Condition, ConditionError, Defect, Effect, FACTS, Facts, KernelCall};
 pub use macs::macs;
 pub use scratch::{scratch_bytes, size_query};
 pub use select::{Unfit, reference, select};
@@ -48,6 +52,9 @@ impl InstructionPath {
         }
     }
 }
+
+/// Revisions that the shim supports, and for which the tables of this module hold.
+pub const SUPPORTED_REVISIONS: std::ops::Range<u32> = 120_500..120_600;
 
 /// The kernel that runs a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use super::{Features, InstructionPath, Kernel};
 pub(super) const NAME: &str = "cmsis-nn";
 
 /// One function of the library, in the role in which it is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Variant {
     Conv,
     ConvOneRow,
@@ -60,7 +60,7 @@ impl Variant {
         }
     }
 
-    fn symbol(self) -> &'static str {
+    pub(super) fn symbol(self) -> &'static str {
         match self {
             Self::Conv => "arm_convolve_s8",
             Self::ConvOneRow => "arm_convolve_1_x_n_s8",
@@ -115,6 +115,26 @@ impl Variant {
             _ if features.mve => InstructionPath::Mve,
             _ if features.dsp => InstructionPath::Dsp,
             _ => InstructionPath::Scalar,
+        }
+    }
+
+    /// Bytes of the function itself; see `code`.
+    pub(super) fn code_bytes(self) -> u64 {
+        match self {
+            Self::Conv => 1_030,
+            Self::ConvOneRow => 600,
+            Self::ConvOneTap => 240,
+            Self::ConvOneTapFast | Self::FullyConnectedPerChannel => 130,
+            Self::Depthwise => 1_010,
+            Self::DepthwiseThreeByThree => 1_330,
+            Self::DepthwiseOptimized => 1_500,
+            Self::FullyConnected => 120,
+            Self::AveragePool => 630,
+            Self::MaxPool => 830,
+            Self::Add => 1_770,
+            Self::Softmax => 30,
+            // Not seen in an image yet.
+            _ => 1_000,
         }
     }
 

@@ -1,4 +1,5 @@
-//! Boards and kernel libraries by name: the built-in ones and those of the project, which add to them and come first.
+//! Boards and kernel libraries by name: the built-in ones and those of the project, which add to them and come first. And
+//! known-bad tables, which only add.
 //!
 //! Knows where the files are; does not know what is in them.
 
@@ -8,10 +9,15 @@ use std::sync::OnceLock;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::error::Errors;
+use super::hardware::Board;
 use super::parse;
 use super::syntax::Syntax;
-use super::types::{Board, Library};
+use super::types::Library;
 use crate::builtin;
+use crate::library::Defect;
+
+/// Where known-bad tables are.
+const KNOWN_BAD: &str = "manifests/kernels/known-bad";
 
 /// A board or kernel library file, not yet read as such.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +35,8 @@ pub struct Entry {
 pub struct Catalog {
     boards: BTreeMap<String, Slot<Board>>,
     kernels: BTreeMap<String, Slot<Library>>,
+    /// Built-in tables and those of the project under names of their own: a project adds defects and cannot take any away.
+    known_bad: BTreeMap<String, Slot<Vec<Defect>>>,
     syntax: Syntax,
 }
 
@@ -56,7 +64,12 @@ impl<T: Clone> Slot<T> {
 impl Catalog {
     /// The built-in ones alone.
     pub fn builtin() -> Self {
-        Self { boards: packed("manifests/boards"), kernels: packed("manifests/kernels"), syntax: Syntax::default() }
+        Self {
+            boards: packed("manifests/boards"),
+            kernels: packed("manifests/kernels"),
+            known_bad: packed(KNOWN_BAD),
+            syntax: Syntax::default(),
+        }
     }
 
     /// The built-in ones and those of the project at `root`. Fails where a file of the project cannot be read.
@@ -64,6 +77,9 @@ impl Catalog {
         let mut catalog = Self::builtin();
         add(&mut catalog.boards, root, "manifests/boards")?;
         add(&mut catalog.kernels, root, "manifests/kernels")?;
+        let mut own = BTreeMap::new();
+        add(&mut own, root, KNOWN_BAD)?;
+        catalog.known_bad.extend(own.into_iter().map(|(name, slot)| (format!("project/{name}"), slot)));
         Ok(catalog)
     }
 
@@ -86,6 +102,12 @@ impl Catalog {
     /// Names of all kernel libraries, sorted.
     pub fn libraries(&self) -> impl Iterator<Item = &str> + Clone {
         self.kernels.keys().map(String::as_str)
+    }
+
+    /// Published defects of all kernel libraries: those of the built-in tables, then those of the project's.
+    pub fn defects(&self) -> Result<Vec<Defect>, Errors> {
+        let tables = self.known_bad.iter().map(|(name, slot)| slot.get(name, &self.syntax, super::known_bad::read));
+        Ok(tables.collect::<Result<Vec<_>, Errors>>()?.concat())
     }
 
     /// The file of a board.
@@ -127,6 +149,9 @@ fn packed<T: Clone>(folder: &str) -> BTreeMap<String, Slot<T>> {
     builtin::under(folder)
         .filter_map(|file| {
             let name = file.path.strip_prefix(folder)?.strip_prefix('/')?.strip_suffix(".kdl")?;
+            if name.contains('/') {
+                return None;
+            }
             let entry = Entry { shown: format!("built-in {}", file.path), path: None, bytes: file.bytes.to_vec() };
             Some((name.to_owned(), Slot::new(entry)))
         })

@@ -76,9 +76,17 @@ pub(super) fn kernels(node: &Node<'_>, catalog: &Catalog, report: &Report) -> Op
     refuse_doubles(node, &overrides);
     let overrides = overrides.into_iter().collect::<Option<Vec<_>>>();
     let owner = owner(node);
+    let defects = match catalog.defects() {
+        Ok(defects) => Some(defects),
+        Err(errors) => {
+            errors.into_problems().into_iter().for_each(|problem| report.add(problem));
+            None
+        }
+    };
     let (library, source) = library?;
     Some(Kernels {
         library,
+        defects: defects?,
         source,
         policy: policy?,
         max_mac_share: max_mac_share?,

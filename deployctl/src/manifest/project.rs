@@ -9,7 +9,7 @@ use super::catalog::{Catalog, Entry};
 use super::error::{Errors, Problem};
 use super::resolve;
 use super::types::Manifest;
-use super::{board, deployment, library};
+use super::{board, deployment, known_bad, library};
 
 /// Fails where two manifests would file their outputs in one place: equal deployment names on one board.
 pub fn clashes(manifests: &[Manifest]) -> Result<(), Errors> {
@@ -34,7 +34,7 @@ fn shares_target(a: &Manifest, b: &Manifest) -> bool {
     a.name.value == b.name.value && a.targets.iter().any(|target| has(&target.name.value))
 }
 
-/// Reads `bytes` as a manifest, a board and a kernel library and writes out the mistakes found.
+/// Reads `bytes` as a manifest, a board, a kernel library and a known-bad table and writes out the mistakes found.
 ///
 /// # Panics
 ///
@@ -44,8 +44,11 @@ pub fn fuzz_body(bytes: &[u8]) {
     let root = Utf8PathBuf::from("fuzz");
     let manifest = deployment::from_bytes(bytes, Utf8Path::new("fuzz/input.kdl"), root, &BUILTIN).err();
     let entry = Entry { shown: "input.kdl".to_owned(), path: None, bytes: bytes.to_vec() };
-    let others =
-        [board::read("input", &entry, BUILTIN.syntax()).err(), library::read("input", &entry, BUILTIN.syntax()).err()];
+    let others = [
+        board::read("input", &entry, BUILTIN.syntax()).err(),
+        library::read("input", &entry, BUILTIN.syntax()).err(),
+        known_bad::read("input", &entry, BUILTIN.syntax()).err(),
+    ];
     for errors in others.into_iter().flatten().chain(manifest) {
         assert!(!errors.problems().is_empty(), "an error without a problem");
         let mut out = String::new();

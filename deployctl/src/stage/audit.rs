@@ -4,9 +4,10 @@ use deployctl_cache::{BoxError, Fields, Job, Stage};
 use serde::Serialize;
 
 use super::{artifact, fail};
+use crate::advice;
 use crate::error::Kind;
 use crate::gate::evidence::{self, AuditRow};
-use crate::library::{self, Features, Kernel};
+use crate::library::{self, Defect, Facts, Features, Kernel, KernelCall};
 use crate::manifest::{Override, Policy};
 use crate::model::lower::{Refusal, Step};
 use crate::model::{Graph, OperatorId};
@@ -24,6 +25,10 @@ pub struct Audit {
     pub policy: Policy,
     /// `use` nodes.
     pub overrides: Vec<Override>,
+    /// Revision of the library's sources, as [`library::revision`] counts; defects are looked for where it is known.
+    pub revision: Option<u32>,
+    /// Published defects.
+    pub defects: Vec<Defect>,
 }
 
 impl Stage for Audit {
@@ -32,7 +37,7 @@ impl Stage for Audit {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn fields(&self) -> Fields {
@@ -62,6 +67,7 @@ impl Audit {
                 kernel: None,
                 reason: None,
                 advice: None,
+                finding: None,
             };
             match lowered {
                 Ok(step) => {
@@ -75,9 +81,39 @@ impl Audit {
                     row.advice = Some(refusal.advice.clone());
                 }
             }
+            row.finding = self.finding(graph, lowered, &row);
             row
         });
         evidence::Audit { library: self.library.clone(), rows: rows.collect() }
+    }
+
+    /// What is not well with an operator. Where reference kernels were asked for, running them is no finding.
+    fn finding(&self, graph: &Graph, lowered: &Result<Step, Refusal>, row: &AuditRow) -> Option<advice::Finding> {
+        let asked = !self.library_runs || self.policy == Policy::Forbid || self.is_overridden(graph, row.operator);
+        if asked && lowered.is_ok() {
+            return None;
+        }
+        advice::find(&advice::Site {
+            graph,
+            operator: row.operator,
+            lowered,
+            kernel: row.kernel.as_ref(),
+            reason: row.reason.as_deref(),
+            defect: lowered.as_ref().ok().and_then(|step| self.defect(step, row)),
+            macs: row.macs,
+            features: self.features,
+        })
+    }
+
+    fn defect(&self, step: &Step, row: &AuditRow) -> Option<&Defect> {
+        let (kernel, facts) = (row.kernel.as_ref()?, Facts::of(step));
+        let (operator, features, revision) = (row.name.as_str(), self.features, self.revision?);
+        let call = KernelCall { operator, kernel, facts: &facts, features, revision };
+        self.defects.iter().find(|defect| defect.is_hit(&call))
+    }
+
+    fn is_overridden(&self, graph: &Graph, operator: OperatorId) -> bool {
+        self.overrides.iter().any(|wanted| wanted.kernel == "reference" && names(&wanted.operator, graph, operator))
     }
 
     fn choose(&self, graph: &Graph, step: &Step, row: &AuditRow) -> (Kernel, Option<String>) {
@@ -123,4 +159,40 @@ fn names(wanted: &str, graph: &Graph, id: OperatorId) -> bool {
     wanted == format!("op:{}", id.0)
         || wanted == operator.name
         || operator.outputs.iter().any(|output| graph.tensor(*output).name == wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::advice::Standing;
+    use crate::gate::evidence::AuditRow;
+    use crate::manifest::Catalog;
+    use crate::model;
+
+    /// The rows that are known bad with a library of this revision.
+    fn known_bad(revision: u32, overrides: Vec<Override>) -> Vec<AuditRow> {
+        let read = model::read(include_bytes!("../../../tests/golden/sample.tflite")).unwrap();
+        let steps = model::lower(&read.graph, &read.weights);
+        let audit = Audit {
+            library: "cmsis-nn".to_owned(),
+            library_runs: true,
+            features: Features { dsp: true, mve: false },
+            policy: Policy::Prefer,
+            overrides,
+            revision: Some(revision),
+            defects: Catalog::builtin().defects().unwrap(),
+        };
+        audit.audit(&read.graph, &steps).known_bad().map(|(row, _)| row.clone()).collect()
+    }
+
+    #[test]
+    fn a_library_with_a_published_defect_is_known_bad_unless_it_is_not_used() {
+        assert!(known_bad(120_501, vec![]).is_empty());
+        let bad = known_bad(20_000, vec![]);
+        assert!(bad.len() >= 3, "{bad:#?}");
+        assert!(bad.iter().all(|row| row.finding.as_ref().unwrap().standing == Standing::KnownBad));
+        let reason = "slow-reads".to_owned();
+        let one = Override { operator: format!("op:{}", bad[0].operator.0), kernel: "reference".to_owned(), reason };
+        assert_eq!(known_bad(20_000, vec![one]).len(), bad.len() - 1);
+    }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::emit::Emission;
 use super::memory::Planned;
+use crate::advice::Finding as Advice;
 use crate::gate::evidence::{self, Audit, Expectation, ExpectedVector, FirmwareCrate, Footprint, Measurement};
 use crate::gate::{Check, Judgement, Quantity, Unit, Verdict};
 use crate::memory::MemoryPlan;
@@ -22,6 +23,8 @@ pub struct Subject {
     pub model: Named,
     /// Tools and sources with their versions.
     pub tools: Vec<Named>,
+    /// What whoever reads a report about the board must know, in sentences.
+    pub cautions: Vec<String>,
 }
 
 /// A deployment's identity.
@@ -84,6 +87,7 @@ pub(super) struct OperatorRow {
     pub path: Option<String>,
     pub reason: Option<String>,
     pub advice: Option<String>,
+    pub finding: Option<Advice>,
     pub code_bytes: Option<u64>,
     /// Digest of the output tensor for vector 0.
     pub digest: Option<String>,
@@ -194,7 +198,7 @@ impl Dossier {
             metrics: metrics(planned.plan.as_ref(), footprint, measurement, audit),
             operators: operators(audit, footprint, expectation.vectors.first()),
             code: code(footprint),
-            warnings: warnings(expectation, audit),
+            warnings: subject.cautions.iter().cloned().chain(warnings(expectation, audit)).collect(),
             vectors: Vectors {
                 source: expectation.source.clone(),
                 count: expectation.vectors.len(),
@@ -258,6 +262,7 @@ fn operators(audit: &Audit, footprint: &Footprint, vector: Option<&ExpectedVecto
         path: row.kernel.as_ref().map(|kernel| kernel.path.name().to_owned()),
         reason: row.reason.clone(),
         advice: row.advice.clone(),
+        finding: row.finding.clone(),
         code_bytes: footprint.operator_code.get(&row.operator.0).copied(),
         digest: digest(row.operator.0),
     });

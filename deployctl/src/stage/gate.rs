@@ -20,7 +20,7 @@ impl Stage for Gate {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn fields(&self) -> Fields {

@@ -27,7 +27,7 @@
 //! | `gates[].detail` | the reason in a sentence, with the next step where it did not pass |
 //! | `metrics` | object, quantities by name: `arena_bytes` (planned peak), `arena_touched_bytes`, `flash_bytes` (app), `weights_bytes` (of that, constants), `ram_bytes` (static, app), `stack_bytes` (larger of app and harness), `stack_invoke_bytes`, `instructions` (an inference), `macs`; what was not measured is not in it |
 //! | `operators` | `library`, `macs`, `off_library` (share of the MACs), `rows` |
-//! | `operators.rows[]` | `index`, `name`, `output`, `shape`, `macs`, `share`, `library`, `symbol`, `path`, `reason`, `advice`, `code_bytes`, `digest` (of the output tensor for vector 0) |
+//! | `operators.rows[]` | `index`, `name`, `output`, `shape`, `macs`, `share`, `library`, `symbol`, `path`, `reason`, `advice`, `finding` (`standing`: `unsupported`, `known_bad`, `slow`; `why`; `ways`, each with `kind`, `what`, `effort`, `risk`, `upkeep`; or null), `code_bytes`, `digest` (of the output tensor for vector 0) |
 //! | `memory` | the memory plan as in `memory.json`; `null` where there is none |
 //! | `code` | `kernels` (`symbol`, `bytes`), `operators` (bytes of all operator functions), `count`, `total` |
 //! | `blocked` | why there is no firmware |
@@ -66,7 +66,7 @@ impl Stage for Report {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn fields(&self) -> Fields {
@@ -137,6 +137,9 @@ mod tests {
         let (text, values) = report().render(&Dossier::of(&sample::subject(), &sample::blocked())).unwrap();
         assert_eq!(values["verdict"], "fail");
         assert!(text.contains("Not planned: op:0 LSTM"), "{text}");
+        let way = "keeps state.\n  1. make the state of `x\\|<b>` an input (effort medium, risk low, upkeep low).\n";
+        assert!(text.contains(way), "{text}");
+        assert_eq!(values["operators"]["rows"][0]["finding"]["ways"][0]["kind"], "export");
         assert!(!text.contains("## Code"));
     }
 }

@@ -3,6 +3,7 @@
 use super::dossier::{Deployment, Named, Papers, Subject, Target};
 use super::emit::Emission;
 use super::memory::Planned;
+use crate::advice::{Finding, Level, Standing, Way, WayKind};
 use crate::gate::evidence::{Audit, AuditRow, Expectation, ExpectedVector, FirmwareCrate, Footprint, Measurement};
 use crate::gate::{Check, Judgement, Quantity, Unit, Verdict};
 use crate::library::{InstructionPath, Kernel};
@@ -49,6 +50,7 @@ pub(super) fn subject() -> Subject {
         },
         model: named("model sample.tflite", "50b2"),
         tools: vec![named("rustc", "rustc 1.95.0"), named("emulator", "QEMU 7.2")],
+        cautions: vec![],
     }
 }
 
@@ -87,6 +89,7 @@ pub(super) fn papers(output: &str) -> Papers {
         }),
         reason: (library != "cmsis-nn").then(|| format!("`{output}` is quantized per channel")),
         advice: None,
+        finding: None,
     };
     let bytes = |value: f64| Some(Quantity { value, unit: Unit::Bytes });
     Papers {
@@ -129,6 +132,7 @@ pub(super) fn papers(output: &str) -> Papers {
             distinct_outputs: 1,
         },
         footprint: Footprint {
+            does_not_fit: false,
             flash_bytes: Some(36_048),
             weights_bytes: 19_088,
             ram_bytes: Some(1_084),
@@ -185,6 +189,11 @@ pub(super) fn blocked() -> Papers {
     let mut papers = papers("x");
     papers.judgement.verdict = Verdict::Fail;
     papers.audit.rows[0].kernel = None;
+    papers.audit.rows[0].reason = Some("keeps state".to_owned());
+    let what = "make the state of `x|<b>` an input".to_owned();
+    let way = Way { kind: WayKind::Export, what, effort: Level::Medium, risk: Level::Low, upkeep: Level::Low };
+    papers.audit.rows[0].finding =
+        Some(Finding { standing: Standing::Unsupported, why: "keeps state".to_owned(), ways: vec![way] });
     papers.planned = Planned { blocked: reason.clone(), plan: None };
     papers.expectation.blocked.clone_from(&reason);
     papers.expectation.vectors.clear();

@@ -93,7 +93,7 @@ impl Summary {
 }
 
 /// `text` after `head`, broken between words, with following lines indented by `indent` columns.
-pub(super) fn wrapped(head: &str, indent: usize, text: &str, width: usize) -> String {
+pub(crate) fn wrapped(head: &str, indent: usize, text: &str, width: usize) -> String {
     let mut lines = head.to_owned();
     let mut column = indent;
     for (index, word) in text.split(' ').enumerate() {

@@ -1,6 +1,7 @@
 //! Every check: within its limit, on it, too near, outside, unknown, and not applicable.
 
 use super::*;
+use crate::advice::{Finding as Advice, Standing};
 use crate::gate::evidence::{AuditRow, Finding, Recorded};
 use crate::library::{InstructionPath, Kernel};
 use crate::model::OperatorId;
@@ -31,6 +32,7 @@ fn row(operator: usize, library: &str, macs: u64) -> AuditRow {
         }),
         reason: None,
         advice: None,
+        finding: None,
     }
 }
 
@@ -77,7 +79,12 @@ impl Case {
                 recorded: Some(Recorded { compared: 4, equal: 4, first_difference: None }),
                 distinct_outputs: 4,
             },
-            footprint: Footprint { flash_bytes: Some(9_000), weights_bytes: 4_000, ..Footprint::default() },
+            footprint: Footprint {
+                flash_bytes: Some(9_000),
+                weights_bytes: 4_000,
+                kernel_code: [("k".to_owned(), 800)].into(),
+                ..Footprint::default()
+            },
             measurement: Measurement {
                 tensors_compared: 12,
                 runs: 3,
@@ -112,6 +119,18 @@ impl Case {
         let check = judgement.checks.into_iter().find(|check| check.name == name).unwrap();
         (check, judgement.verdict)
     }
+}
+
+#[test]
+fn firmware_that_does_not_fit_fails_and_what_it_would_have_done_is_unknown() {
+    let spoil = |case: &mut Case| {
+        case.footprint =
+            Footprint { blocked: Some("`RAM` lacks 4".into()), does_not_fit: true, ..Footprint::default() };
+        case.measurement = Measurement { blocked: Some("no firmware".into()), ..Measurement::default() };
+    };
+    let (flash, all) = Case::spoilt("flash", spoil);
+    assert_eq!((flash.verdict, all, flash.detail.as_str()), (Verdict::Fail, Verdict::Fail, "`RAM` lacks 4"));
+    assert_eq!(Case::spoilt("bit_exactness", spoil).0.verdict, Verdict::Unknown);
 }
 
 /// A margin that is met exactly is met.
@@ -205,6 +224,18 @@ fn offences_fail_and_name_their_place() {
     });
     assert_eq!((check.verdict, check.value.unwrap().value), (Verdict::Fail, 1.0));
     assert!(check.detail.contains("op:0 CONV_2D (`act/Relu`)"), "{}", check.detail);
+
+    let (check, all) = Case::spoilt("operators", |case| {
+        let why =
+            "`k` has the published defect `d` (wrong results): rows are lost; see https://example.com/1".to_owned();
+        case.audit.rows[0].finding = Some(Advice { standing: Standing::KnownBad, why, ways: vec![] });
+    });
+    assert_eq!((check.verdict, all, check.value.unwrap().value), (Verdict::Fail, Verdict::Fail, 1.0));
+    assert!(check.detail.contains("op:0 CONV_2D (`act/Relu`) is known bad: `k` has"), "{}", check.detail);
+
+    let (check, all) = Case::spoilt("kernels", |case| case.footprint.kernel_code.clear());
+    assert_eq!((check.verdict, all), (Verdict::Fail, Verdict::Fail));
+    assert!(check.detail.contains("promised `k`, which the image has not"), "{}", check.detail);
 
     let (check, _) = Case::spoilt("reference", |case| {
         case.expectation.recorded = Some(Recorded { compared: 4, equal: 1, first_difference: Some(difference()) });

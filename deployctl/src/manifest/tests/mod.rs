@@ -1,6 +1,7 @@
 //! The manifest as people meet it: good files load, bad ones are explained, hostile ones are survived.
 
 mod hostile;
+mod known_bad;
 mod messages;
 mod round_trip;
 mod values;

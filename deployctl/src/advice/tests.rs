@@ -1,0 +1,289 @@
+//! The rules on synthetic operators: each gets the finding that it should, and none where all is well.
+
+use kernels::{Activation, AddOperand, Conv2d, DepthwiseConv2d, Dims, Extent, Requant};
+
+use super::*;
+use crate::library::{self, Effect, InstructionPath};
+use crate::model::graph::{Constant, Operator, Options, Tensor};
+use crate::model::lower::{Call, StepWeights};
+use crate::model::{TensorId, TensorType, builtin};
+
+const M3: Features = Features { dsp: false, mve: false };
+const M4: Features = Features { dsp: true, mve: false };
+const M55: Features = Features { dsp: true, mve: true };
+const ONE: Extent = Extent { h: 1, w: 1 };
+const BOUNDS: Activation = Activation { min: -128, max: 127 };
+
+fn graph(name: &str, code: i32, dtype: TensorType, weights: TensorType) -> Graph {
+    let tensor = |name: &str, dtype, constant: bool| Tensor {
+        name: name.to_owned(),
+        dtype,
+        shape: vec![1, 4],
+        signature: vec![],
+        variable: false,
+        unpacked_from: None,
+        quantization: None,
+        constant: constant.then_some(Constant { offset: 0, len: 4 }),
+    };
+    Graph {
+        tensors: vec![tensor("in", dtype, false), tensor("w", weights, true), tensor("model/cell/Relu", dtype, false)],
+        operators: vec![Operator {
+            code,
+            name: name.to_owned(),
+            version: 1,
+            inputs: vec![Some(TensorId(0)), Some(TensorId(1))],
+            outputs: vec![TensorId(2)],
+            options: Options::Other,
+        }],
+        inputs: vec![TensorId(0)],
+        outputs: vec![TensorId(2)],
+    }
+}
+
+fn step(call: Call) -> Step {
+    let weights =
+        StepWeights { filter: TensorId(1), bias: Some(TensorId(1)), multipliers: vec![1; 8], shifts: vec![0; 8] };
+    let weights = matches!(call, Call::Conv2d(_) | Call::DepthwiseConv2d(_)).then_some(weights);
+    let (inputs, outputs) = (vec![TensorId(0)], vec![TensorId(2)]);
+    Step { operator: OperatorId(0), call, inputs, tables: vec![], outputs, weights }
+}
+
+fn refused(reason: &str, advice: &str) -> Result<Step, Refusal> {
+    let (reason, advice) = (reason.to_owned(), advice.to_owned());
+    Err(Refusal { operator: OperatorId(0), name: "X".into(), tensor: String::new(), reason, advice })
+}
+
+/// As the audit asks: the kernel that the library chooses, else the reference kernel.
+fn found(graph: &Graph, lowered: &Result<Step, Refusal>, features: Features) -> Option<Finding> {
+    let chosen = lowered.as_ref().ok().map(|step| match library::select(step, features) {
+        Ok(kernel) => (kernel, None),
+        Err(unfit) => (library::reference(step), Some(unfit.reason)),
+    });
+    find(&Site {
+        graph,
+        operator: OperatorId(0),
+        lowered,
+        kernel: chosen.as_ref().map(|(kernel, _)| kernel),
+        reason: chosen.as_ref().and_then(|(_, reason)| reason.as_deref()),
+        defect: None,
+        macs: lowered.as_ref().map_or(0, library::macs),
+        features,
+    })
+}
+
+fn kinds(finding: &Finding) -> Vec<WayKind> {
+    finding.ways.iter().map(|way| way.kind).collect()
+}
+
+fn depthwise(c: usize, depth_multiplier: usize, dilation: Extent) -> Step {
+    let channels = c * depth_multiplier;
+    step(Call::DepthwiseConv2d(DepthwiseConv2d {
+        input: Dims { n: 1, h: 8, w: 8, c },
+        filter: Dims { n: 1, h: 5, w: 5, c: channels },
+        output: Dims { n: 1, h: 8, w: 8, c: channels },
+        depth_multiplier,
+        stride: ONE,
+        padding: Extent { h: 2, w: 2 },
+        dilation,
+        input_offset: 0,
+        output_offset: 0,
+        activation: BOUNDS,
+    }))
+}
+
+fn int8(name: &str) -> Graph {
+    graph(name, 4, TensorType::Int8, TensorType::Int8)
+}
+
+#[test]
+fn one_channel_with_a_depth_multiplier_is_a_plain_convolution() {
+    let graph = int8("DEPTHWISE_CONV_2D");
+    for features in [M4, M55] {
+        let finding = found(&graph, &Ok(depthwise(1, 8, ONE)), features).unwrap();
+        assert_eq!(finding.standing, Standing::Slow);
+        assert!(finding.why.ends_with("do not take a depth multiplier of 8"), "{}", finding.why);
+        assert_eq!(kinds(&finding), [WayKind::Export, WayKind::Setting, WayKind::Rewrite]);
+        assert!(finding.ways[0].what.contains("`cell/Relu` as `Conv2D(8, …)`"), "{}", finding.ways[0].what);
+        assert!(finding.ways[2].what.contains("the bytes are equal"));
+    }
+    // A core without extensions has no faster path that could be missed.
+    assert_eq!(found(&graph, &Ok(depthwise(1, 8, ONE)), M3), None);
+}
+
+#[test]
+fn what_the_fast_depthwise_functions_do_not_take_is_named() {
+    let graph = int8("DEPTHWISE_CONV_2D");
+    let why = |lowered| found(&graph, &Ok(lowered), M4).unwrap().why;
+    assert!(why(depthwise(4, 2, ONE)).ends_with("a depth multiplier of 2"));
+    assert!(why(depthwise(8, 1, Extent { h: 2, w: 2 })).ends_with("dilation 2×2"));
+    assert_eq!(found(&graph, &Ok(depthwise(8, 1, ONE)), M4), None);
+}
+
+fn conv(filter_c: usize) -> Step {
+    step(Call::Conv2d(Conv2d {
+        input: Dims { n: 1, h: 8, w: 8, c: 8 },
+        filter: Dims { n: 8, h: 3, w: 3, c: filter_c },
+        output: Dims { n: 1, h: 8, w: 8, c: 8 },
+        stride: ONE,
+        padding: ONE,
+        dilation: ONE,
+        input_offset: 0,
+        output_offset: 0,
+        activation: BOUNDS,
+    }))
+}
+
+#[test]
+fn a_grouped_convolution_is_split_by_the_exporting_code_before_the_file_is_rewritten() {
+    let graph = int8("CONV_2D");
+    let finding = found(&graph, &Ok(conv(2)), M4).unwrap();
+    assert_eq!(
+        (finding.standing, finding.why.as_str()),
+        (Standing::Slow, "the library's convolutions are not grouped")
+    );
+    let expected = [WayKind::Export, WayKind::Setting, WayKind::Rewrite, WayKind::Architecture];
+    assert_eq!(kinds(&finding), expected);
+    assert!(finding.ways[0].what.contains("4 separate `Conv2D`"), "{}", finding.ways[0].what);
+    assert_eq!(found(&graph, &Ok(conv(8)), M4), None);
+}
+
+#[test]
+fn a_broadcast_constant_is_folded_or_written_out() {
+    let operand = |dims| AddOperand { dims, offset: 0, requant: Requant { multiplier: 1 << 30, shift: 0 } };
+    let output = Dims { n: 1, h: 4, w: 4, c: 4 };
+    let call = Call::Add(kernels::Add {
+        a: operand(output),
+        b: operand(Dims { n: 1, h: 1, w: 1, c: 4 }),
+        output,
+        left_shift: 20,
+        requant: Requant { multiplier: 1 << 30, shift: 0 },
+        output_offset: 0,
+        activation: BOUNDS,
+    });
+    let mut added = step(call);
+    let finding = found(&int8("ADD"), &Ok(added.clone()), M4).unwrap();
+    assert_eq!(kinds(&finding), [WayKind::Setting, WayKind::Export]);
+    added.inputs.push(TensorId(1));
+    let finding = found(&int8("ADD"), &Ok(added.clone()), M4).unwrap();
+    assert_eq!(kinds(&finding), [WayKind::Export, WayKind::Setting, WayKind::Rewrite]);
+    assert!(finding.ways[0].what.contains("as a bias"));
+}
+
+#[test]
+fn types_without_kernels_are_a_matter_of_the_converter() {
+    let ways = |dtype, weights| {
+        let graph = graph("CONV_2D", 3, dtype, weights);
+        let finding = found(&graph, &refused("has an input of float32", "convert"), M4).unwrap();
+        assert_eq!(finding.standing, Standing::Unsupported);
+        assert_eq!(kinds(&finding), [WayKind::Export, WayKind::Architecture, WayKind::Kernel]);
+        finding.ways[0].what.clone()
+    };
+    assert!(ways(TensorType::Float32, TensorType::Float32).contains("representative_dataset"));
+    assert!(ways(TensorType::Int16, TensorType::Int8).contains("TFLITE_BUILTINS_INT8"));
+    assert!(ways(TensorType::Int8, TensorType::Int4).contains("num_bits=8"));
+    assert!(ways(TensorType::Uint8, TensorType::Uint8).contains("current converter"));
+}
+
+#[test]
+fn custom_and_stateful_operators_have_ways_of_their_own() {
+    let graph_of = |name, code| graph(name, code, TensorType::Int8, TensorType::Int8);
+    let custom = found(&graph_of("MyOp", builtin::CUSTOM), &refused("is a custom operator", "replace"), M4).unwrap();
+    assert!(custom.ways[0].what.contains("custom operator `MyOp`"), "{}", custom.ways[0].what);
+    let lstm = found(&graph_of("UNIDIRECTIONAL_SEQUENCE_LSTM", 44), &refused("keeps state", "x"), M4).unwrap();
+    assert!(lstm.ways[0].what.contains("the layer that writes `cell/Relu` an input and an output"));
+    assert!(lstm.ways.iter().any(|way| way.what.contains("unroll=True")));
+    let other = found(&graph_of("DETECTION_POSTPROCESS", 9), &refused("has no kernel", "compose it"), M4).unwrap();
+    assert_eq!(other.why, "has no kernel");
+    assert!(other.ways.iter().any(|way| way.what.contains("compose it")));
+    assert!(other.ways.iter().any(|way| way.what.contains("suppress overlaps in the application")));
+    // A kernel of one's own comes last: it has to be kept up.
+    assert!([custom, lstm, other].iter().all(|found| found.ways.last().unwrap().kind == WayKind::Kernel));
+}
+
+#[test]
+fn a_published_defect_comes_before_slowness() {
+    let defect = Defect {
+        name: "lost-rows".into(),
+        library: "cmsis-nn".into(),
+        operators: vec!["CONV_2D".into()],
+        functions: vec![],
+        conditions: vec![],
+        instructions: vec![],
+        from: 1,
+        before: None,
+        effect: Effect::Wrong,
+        summary: "rows are lost".into(),
+        remedy: "take a newer version".into(),
+        source: "https://example.com/1".into(),
+    };
+    let kernel = Kernel {
+        library: "cmsis-nn".into(),
+        symbol: "arm_convolve_s8".into(),
+        entry: String::new(),
+        path: InstructionPath::Dsp,
+    };
+    let (graph, lowered) = (int8("CONV_2D"), Ok(conv(8)));
+    let site = Site {
+        graph: &graph,
+        operator: OperatorId(0),
+        lowered: &lowered,
+        kernel: Some(&kernel),
+        reason: None,
+        defect: Some(&defect),
+        macs: 9,
+        features: M4,
+    };
+    let finding = find(&site).unwrap();
+    assert_eq!(finding.standing, Standing::KnownBad);
+    assert!(finding.why.contains("`lost-rows` (wrong results): rows are lost; see https://example.com/1"));
+    assert_eq!(finding.ways[0].what, "take a newer version");
+    assert!(finding.ways[1].what.contains("`use \"op:0\" kernel=\"reference\" reason=\"lost-rows\"`"));
+}
+
+#[test]
+fn a_core_without_extensions_is_said_once() {
+    assert!(core(M3).unwrap().why.contains("neither"));
+    assert_eq!((core(M4), core(M55)), (None, None));
+}
+
+/// Numbers that look random and are the same every time.
+fn noise(count: usize, seed: u32) -> Vec<i8> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_be_bytes()[0].cast_signed()
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+/// What the advice calls bit-exact is: the depthwise convolution of one channel, and the convolution with its filter
+/// transposed.
+#[test]
+fn the_rewrite_of_a_one_channel_depthwise_convolution_gives_the_same_bytes() {
+    let Step { call: Call::DepthwiseConv2d(before), .. } = depthwise(1, 8, ONE) else { unreachable!("a depthwise") };
+    let filter = noise(5 * 5 * 8, 1);
+    let transposed: Vec<i8> = (0..8).flat_map(|channel| filter.iter().skip(channel).step_by(8).copied()).collect();
+    let after = Conv2d {
+        input: before.input,
+        filter: Dims { n: 8, h: 5, w: 5, c: 1 },
+        output: before.output,
+        stride: before.stride,
+        padding: before.padding,
+        dilation: before.dilation,
+        input_offset: before.input_offset,
+        output_offset: before.output_offset,
+        activation: before.activation,
+    };
+    let bias: Vec<i32> = noise(8, 2).into_iter().map(|value| i32::from(value) * 50).collect();
+    let multipliers: Vec<i32> = (0..8).map(|channel| (1 << 30) + channel * 12_345_678).collect();
+    let shifts = [-6, -7, -6, -8, -7, -6, -9, -7];
+    let weights = |filter| kernels::Weights { filter, bias: Some(&bias), multipliers: &multipliers, shifts: &shifts };
+    for seed in 3..20 {
+        let input = noise(64, seed);
+        let (mut one, mut other) = (vec![0; 512], vec![0; 512]);
+        kernels::depthwise_conv_2d(&before, &weights(&filter), &input, &mut one);
+        kernels::conv_2d(&after, &weights(&transposed), &input, &mut other);
+        assert_eq!(one, other);
+        assert!(one.iter().any(|value| *value != one[0]), "a test of nothing");
+    }
+}
