@@ -180,8 +180,8 @@ pub(super) fn per_channel(
         .collect()
 }
 
-/// The factor of a fully connected layer with one scale. LiteRT (`GetQuantizedConvolutionMultipler`) multiplies the two
-/// scales in f32 here, and asks that the bias have nearly their product as its scale.
+/// The factor of a fully connected layer with one scale, from a product in f64 as for several scales. LiteRT asks that the
+/// bias have nearly that product as its scale.
 pub(super) fn per_tensor(
     site: &Site,
     input: &Quantized,
@@ -200,7 +200,7 @@ pub(super) fn per_tensor(
             return Err(Fault::at(bias, reason, RESCALE));
         }
     }
-    let real = f64::from(input.scale * scale) / output_scale;
+    let real = f64::from(input.scale) * f64::from(scale) / output_scale;
     quantize::multiplier(real).ok_or_else(|| too_large(filter.id, real))
 }
 
