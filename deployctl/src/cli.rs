@@ -47,6 +47,10 @@ pub enum Command {
     Why(Why),
     /// Fetch kernel library and firmware crate sources, and record them in `deploy.lock`.
     Fetch(Fetch),
+    /// List the boards that manifests here can name, or show everything about one.
+    ///
+    /// They are the built-in ones and the project's own in `manifests/boards`.
+    Boards(Boards),
     /// Say what is missing on this machine, which stage needs it, and the command that installs it.
     Doctor(Doctor),
     /// Copy a built firmware project, with vendored crates and kernel sources, into a folder where it stands alone.
@@ -72,7 +76,7 @@ pub struct Manifests {
 pub struct Init {
     /// The model.
     pub model: Utf8PathBuf,
-    /// The board to build for: `host`, `mps2-an386`, or one of the project's own in `manifests/boards`.
+    /// The board to build for, such as `host` or `mps2-an386`; `deployctl boards` lists them.
     #[arg(long)]
     pub board: String,
     /// Who answers for the deployment; git's `user.email`, else `user.name`, if not given.
@@ -95,6 +99,25 @@ pub struct Audit {
     /// The kernel library.
     #[arg(long, value_name = "LIBRARY", default_value = "cmsis-nn")]
     pub kernels: String,
+}
+
+/// `boards`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Boards {
+    /// What to do with them; list them if not given.
+    #[command(subcommand)]
+    pub action: Option<BoardsAction>,
+}
+
+/// What `boards` does besides listing.
+#[derive(Debug, Subcommand)]
+pub enum BoardsAction {
+    /// Show everything about one board: core, memory, clock, runner, how far it goes, what a manifest writes.
+    Show {
+        /// The board's name, as the list has it.
+        board: String,
+    },
 }
 
 /// `plan`.

@@ -281,12 +281,16 @@ impl Plan {
     fn kernels(&mut self, library: &str, board: &Board, found: &LibraryMaterials, runtime: &Runtime) -> StageId {
         let stage =
             stage::Kernels::new(found.sources.clone(), found.build.clone(), found.cross.clone(), runtime.clone());
-        self.common(&format!("{library}/{}", board.core), stage)
+        let name = format!("{library}/{}", board.core);
+        // Boards with the same core may have other flags, such as another floating-point unit.
+        let taken = self.graph.find(&format!("{name}/{}", deployctl_cache::Stage::name(&stage))).is_some();
+        let known = self.common.contains_key(&identity(&name, &stage));
+        self.common(&if taken && !known { format!("{name}/{}", board.name) } else { name }, stage)
     }
 
     /// A stage without inputs that deployments share.
     fn common(&mut self, name: &str, stage: impl deployctl_cache::Stage + 'static) -> StageId {
-        let identity = format!("{name} {} {:?}", stage.name(), stage.fields());
+        let identity = identity(name, &stage);
         if let Some(known) = self.common.get(&identity) {
             return *known;
         }
@@ -294,4 +298,9 @@ impl Plan {
         self.common.insert(identity, id);
         id
     }
+}
+
+/// All that a shared stage is made of.
+fn identity(name: &str, stage: &impl deployctl_cache::Stage) -> String {
+    format!("{name} {} {:?}", stage.name(), stage.fields())
 }

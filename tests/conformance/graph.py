@@ -34,7 +34,7 @@ NAMES = {
     Type.INT4: "int4",
 }
 # Types that a quantization belongs to, with their smallest and largest value.
-QUANTIZED = {Type.INT8: (-128, 127), Type.UINT8: (0, 255), Type.INT16: (-32768, 32767), Type.INT4: (-7, 7)}
+QUANTIZED = {Type.INT8: (-128, 127), Type.UINT8: (0, 255), Type.INT16: (-32768, 32767), Type.INT4: (-8, 7)}
 # Zeros, infinities, what is no number, subnormal and large ones, and where exponentials overflow and vanish.
 SPECIAL = np.float32([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-40, -1e-40, 3e38, -3e38, 88.8, -104.0, 1e-8, 65504.0, 1.0])
 # An existing activation larger than this is not used again: operators that grow tensors would grow them for ever.

@@ -152,13 +152,24 @@ fn every_operator() {
 const CORTEX_M4: Features = Features { dsp: true, mve: false };
 
 fn board(target: Option<&str>) -> Board {
-    let region = |name: &str, kind, address| Region { name: name.to_owned(), kind, address, size: Bytes(4_194_304) };
+    let region = |name: &str, kind, address| Region {
+        name: name.to_owned(),
+        kind,
+        address,
+        size: Bytes(4_194_304),
+        memory: None,
+        used: true,
+        off_at_reset: false,
+        wait_states: None,
+    };
     Board {
         name: "mps2-an386".to_owned(),
         core: "cortex-m4f".to_owned(),
         rust_target: target.map(str::to_owned),
         memory: vec![region("FLASH", RegionKind::Flash, 0), region("RAM", RegionKind::Ram, 0x2000_0000)],
+        boot_block: None,
         machine: target.map(|_| "mps2-an386".to_owned()),
+        chip: None,
     }
 }
 

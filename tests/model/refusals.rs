@@ -1,6 +1,6 @@
 //! What is wrong with a model is said by name: the reader's errors and the refusals of single operators.
 
-use deployctl::model::{lower, read};
+use deployctl::model::{Tensor, TensorType, lower, read};
 
 use crate::sample::{Flaw, model};
 
@@ -21,6 +21,24 @@ fn constants_are_copied_once_and_aligned() {
     assert_eq!((places[1], places[2], places[13]), (Some((0, 72)), Some((80, 32)), Some((80, 12))));
     assert_eq!(places[0], None);
     assert_eq!(sound.weights.len(), 80 + 32 + 32 + 16);
+}
+
+/// The first filter as int4, in the bytes that the second has as int8: each gets a copy, and steps are those for int8.
+#[test]
+fn packed_weights_are_unpacked() {
+    let packed = read(&model(Flaw::Int4Filter)).unwrap();
+    let (first, second) = (&packed.graph.tensors[1], &packed.graph.tensors[4]);
+    assert_eq!((first.dtype, first.unpacked_from), (TensorType::Int8, Some(TensorType::Int4)));
+    assert_eq!((second.dtype, second.unpacked_from), (TensorType::Int8, None));
+    let bytes = |tensor: &Tensor| {
+        let place = tensor.constant.unwrap();
+        assert_eq!((place.offset % 16, place.len), (0, 72));
+        packed.weights[place.offset..][..place.len].to_vec()
+    };
+    let stored = bytes(second);
+    let expected = stored[..36].iter().flat_map(|byte| [byte << 4, byte & 0xf0].map(|high| high.cast_signed() >> 4));
+    assert!(bytes(first).into_iter().map(u8::cast_signed).eq(expected));
+    assert!(lower(&packed.graph, &packed.weights).iter().all(Result::is_ok));
 }
 
 #[test]

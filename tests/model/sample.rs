@@ -52,6 +52,7 @@ pub(crate) enum Flaw {
     Int4Channels,
     // And here everything is fine.
     OffsetBuffer,
+    Int4Filter,
 }
 
 struct Tensor<'a> {
@@ -223,6 +224,7 @@ fn spoil(all: &mut [Tensor], flaw: Flaw) {
         Flaw::BiasScale => all[13].scale = vec![0.5],
         Flaw::EmptyTensor => all[3].shape = &[1, 6, 0, 8],
         Flaw::AsymmetricFilter => all[1].zero_point = 1,
+        Flaw::Int4Filter => all[1].kind = format::TensorType::INT4,
         Flaw::Hybrid => {
             all[0].kind = format::TensorType::FLOAT32;
             all[3].kind = format::TensorType::FLOAT32;

@@ -29,7 +29,8 @@ fn mistakes_have_a_line_and_a_next_step() {
         "target \"host\"",
         "target \"hots\"",
         &one("line 21: there is no board `hots` -> did you mean `host`? Known here: `host`, `microbit`, \
-             `mps2-an385`, `mps2-an386`, `mps2-an500`, `mps2-an505`, `mps3-an547`; \
+             `mps2-an385`, `mps2-an386`, `mps2-an500`, `mps2-an505`, `mps3-an547`, `nrf52840-dk`, `nrf5340-dk`, `nucleo-f446re`, \
+             `nucleo-h743zi2`, `nucleo-l4r5zi`, `pico`, `pico2`; \
              a file `manifests/boards/NAME.kdl` adds one"),
     );
     check(

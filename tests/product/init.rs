@@ -52,7 +52,8 @@ fn the_owner_is_asked_of_git() {
 fn an_unknown_board_is_answered_with_the_known_ones() {
     let said = space().complaint(&["init", "sample.tflite", "--board", "mps2-an368", "--owner", "me"]);
     let expected = "2: there is no board `mps2-an368`\n-> did you mean `mps2-an386`? Known here: `host`, `microbit`, \
-                    `mps2-an385`, `mps2-an386`, `mps2-an500`, `mps2-an505`, `mps3-an547`; \
+                    `mps2-an385`, `mps2-an386`, `mps2-an500`, `mps2-an505`, `mps3-an547`, `nrf52840-dk`, `nrf5340-dk`, `nucleo-f446re`, \
+                    `nucleo-h743zi2`, `nucleo-l4r5zi`, `pico`, `pico2`; \
                     a project adds its own in `manifests/boards/NAME.kdl`";
     assert_eq!(said, expected);
 }

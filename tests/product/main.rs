@@ -13,6 +13,7 @@
 mod audit;
 mod bad_manifests;
 mod bad_models;
+mod boards;
 mod commands;
 mod exit_codes;
 mod init;

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::{Value, json};
 
+use super::boards::named;
 use super::init;
 use super::survey::{Question, Subject, Survey};
 use super::{Done, Surroundings};
@@ -23,11 +24,11 @@ use crate::ui::Event;
 use fit::Fit;
 
 pub(super) fn run(args: &cli::Audit, around: &Surroundings) -> Result<Done, Error> {
-    let catalog = Catalog::open(&init::root(around)).map_err(|errors| Error::new(Kind::Manifest, errors))?;
+    let catalog = Catalog::open(&around.root()).map_err(|errors| Error::new(Kind::Manifest, errors))?;
     let manifest_error = |errors| Error::new(Kind::Manifest, errors);
     let boards = match args.boards.as_slice() {
         [] => Board::all(&catalog).map_err(manifest_error)?,
-        named => named.iter().map(|name| init::board(name, &catalog)).collect::<Result<_, _>>()?,
+        asked => asked.iter().map(|name| named(name, &catalog)).collect::<Result<_, _>>()?,
     };
     let library = init::library(&args.kernels, &catalog)?;
     let defects = catalog.defects().map_err(manifest_error)?;

@@ -114,8 +114,9 @@ impl Gathering<'_> {
     fn target(&self, manifest: &Manifest, target: &Target, lock: &Group) -> Result<TargetMaterials, Error> {
         let board = &target.board;
         let emulated = matches!(board.runner, Runner::Qemu { .. });
+        let library_runs = board.runner != Runner::Host;
         let crates = self.crates(lock)?;
-        let library = emulated.then(|| self.library(&manifest.kernels.source, board, lock)).transpose()?;
+        let library = library_runs.then(|| self.library(&manifest.kernels.source, board, lock)).transpose()?;
         let triple = board.rust_target.as_deref();
         Ok(TargetMaterials {
             rustc: self.rustcs.get(board.rust_target.clone(), || self.tool(|tools| Rustc::find(&tools, triple)))?,

@@ -3,12 +3,13 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::boards::named;
 use super::survey::{Question, Subject, Survey};
 use super::{Done, Surroundings};
 use crate::cli;
 use crate::error::{Error, Kind};
 use crate::library::version;
-use crate::manifest::{self, Board, Catalog, Library, Policy, Ratio, Runner};
+use crate::manifest::{self, Board, Catalog, Library, Policy, Ratio, RegionKind, Runner, grouped};
 use crate::model;
 use crate::stage::unreadable;
 use crate::tool::{Invocation, SearchPath};
@@ -21,9 +22,9 @@ const HEADROOM: Ratio = Ratio(0.1);
 
 pub(super) fn run(args: &cli::Init, around: &Surroundings) -> Result<Done, Error> {
     let model = around.path(&args.model);
-    let root = root(around);
+    let root = around.root();
     let catalog = Catalog::open(&root).map_err(|errors| Error::new(Kind::Manifest, errors))?;
-    let board = board(&args.board, &catalog)?;
+    let board = named(&args.board, &catalog)?;
     let name = name(args, &model)?;
     let file = root.join("manifests").join(format!("{name}.kdl"));
     if file.exists() {
@@ -52,6 +53,9 @@ pub(super) fn run(args: &cli::Init, around: &Surroundings) -> Result<Done, Error
     write(&file, &text)?;
     let shown = file.strip_prefix(&around.cwd).unwrap_or(&file);
     tell(around, &found, shown);
+    for text in warnings(&board, &found) {
+        around.ui.show(&Event::Note { text });
+    }
     if !model.starts_with(&root) {
         let text = format!("`{model}` lies outside the project: a copy inside goes with it, to git and to others");
         around.ui.show(&Event::Note { text });
@@ -85,6 +89,27 @@ fn tell(around: &Surroundings, found: &Found, manifest: &Utf8Path) {
     around.ui.show(&Event::Line { fields, text });
 }
 
+/// What the first build will say against the board, in sentences.
+fn warnings(board: &Board, found: &Found) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if let Some(ram) = board.used(RegionKind::Ram).filter(|ram| found.peak > ram.size.0) {
+        let (peak, size) = (grouped(found.peak), grouped(ram.size.0));
+        warnings.push(format!(
+            "this model does not fit on `{}`: its arena takes {peak} bytes, and `{}` has {size}; take a smaller model or a \
+             larger board",
+            board.name, ram.name
+        ));
+    }
+    if board.unmeasured().is_some() {
+        warnings.push(format!(
+            "this version builds for `{}` and does not run it: the verdict will be `unknown`, and the runbook says how to go \
+             on by hand; add `target \"mps2-an386\"` for evidence from an emulator",
+            board.name
+        ));
+    }
+    warnings
+}
+
 /// What a new manifest says of a model on a board.
 struct Found {
     peak: u64,
@@ -114,26 +139,6 @@ impl Found {
             max_mac_share: Ratio(if library_runs { (off * 100.0).ceil() / 100.0 } else { 0.0 }),
             unsupported: subject.lowered.iter().filter_map(|step| Some(step.as_ref().err()?.to_string())).collect(),
         })
-    }
-}
-
-/// The project around the working directory, or a new one in it.
-pub(super) fn root(around: &Surroundings) -> Utf8PathBuf {
-    let is_project = |folder: &&Utf8Path| folder.join("deploy.lock").is_file() || folder.join("manifests").is_dir();
-    around.cwd.ancestors().find(is_project).unwrap_or(&around.cwd).to_owned()
-}
-
-pub(super) fn board(name: &str, catalog: &Catalog) -> Result<Board, Error> {
-    match Board::load(name, catalog) {
-        Some(found) => found.map_err(|errors| Error::new(Kind::Manifest, errors)),
-        None => Err(Error::plain(
-            Kind::Usage,
-            format!("there is no board `{name}`"),
-            format!(
-                "{}; a project adds its own in `manifests/boards/NAME.kdl`",
-                manifest::suggest(name, catalog.boards())
-            ),
-        )),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Only here are the environment and the working directory read.
 
 mod audit;
+mod boards;
 mod build;
 mod check;
 mod clean;
@@ -113,6 +114,7 @@ fn dispatch(cli: &Cli, around: &Surroundings) -> Result<Done, Error> {
         Command::Init(args) => init::run(args, around),
         Command::Audit(args) => audit::run(args, around),
         Command::Check(args) => check::run(args, around),
+        Command::Boards(args) => boards::run(args, around),
         Command::Plan(args) => plan::run(args, &workshop()?),
         Command::Build(args) => build::run(args, &workshop()?),
         Command::Why(args) => why::run(args, &workshop()?),
@@ -136,6 +138,12 @@ impl Surroundings<'_> {
     /// A path as the user means it: relative to the working directory.
     pub(crate) fn path(&self, path: &Utf8Path) -> Utf8PathBuf {
         self.cwd.join(path)
+    }
+
+    /// The project around the working directory, or a new one in it.
+    pub(crate) fn root(&self) -> Utf8PathBuf {
+        let is_project = |folder: &&Utf8Path| folder.join("deploy.lock").is_file() || folder.join("manifests").is_dir();
+        self.cwd.ancestors().find(is_project).unwrap_or(&self.cwd).to_owned()
     }
 
     /// The manifests that are named, or all of the project around the working directory. Every mistake of every file is

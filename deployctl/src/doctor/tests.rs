@@ -38,7 +38,11 @@ fn target(name: &str, triple: Option<&str>, runner: Runner) -> Target {
         rust_target: triple.map(str::to_owned),
         c_flags: vec![],
         memory: vec![],
-        clock_hz: None,
+        fpu: None,
+        starts: None,
+        clock: None,
+        caches: vec![],
+        boot_block: None,
         runner,
     };
     Target { name: spanned(name.into()), board }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::source::string;
 use super::{Board, EmitError, Input};
-use crate::manifest::RegionKind;
+use crate::manifest::{BootBlock, RegionKind};
 
 /// `memory.x`, `None` for the host.
 pub(super) fn memory_map(board: &Board) -> Result<Option<String>, EmitError> {
@@ -21,15 +21,35 @@ pub(super) fn memory_map(board: &Board) -> Result<Option<String>, EmitError> {
     text += "}\n";
     // The runtime crate places code in FLASH and data in RAM.
     for (kind, wanted) in [(RegionKind::Flash, "FLASH"), (RegionKind::Ram, "RAM")] {
-        if board.memory.iter().any(|region| region.name == wanted) {
-            continue;
-        }
-        if let Some(region) = board.memory.iter().find(|region| region.kind == kind) {
+        let used = board.memory.iter().find(|region| region.used && region.kind == kind);
+        if let Some(region) = used.filter(|region| region.name != wanted) {
             let _ = writeln!(text, "REGION_ALIAS(\"{wanted}\", {});", region.name);
         }
     }
+    if board.boot_block == Some(BootBlock::Rp2350ImageDefinition) {
+        text += IMAGE_DEFINITION;
+    }
     Ok(Some(text))
 }
+
+/// Start marker, an item with the image's type, the last item, a loop of this block alone, end marker: RP2350 data sheet,
+/// section 5.9.5.1. Without an item that names it, the vector table is the one at the start of the image.
+const IMAGE_DEFINITION: &str = "
+/* What the RP2350's boot code looks for in the first 4 KiB of flash: an executable image for Arm, secure. */
+SECTIONS
+{
+  .start_block : ALIGN(4)
+  {
+    LONG(0xffffded3)
+    LONG(0x10210142)
+    LONG(0x000001ff)
+    LONG(0x00000000)
+    LONG(0xab123579)
+    . = ALIGN(16);
+  } > FLASH
+} INSERT AFTER .vector_table;
+_stext = ADDR(.start_block) + SIZEOF(.start_block);
+";
 
 /// `.cargo/config.toml`.
 pub(super) fn cargo_config(input: &Input<'_>) -> Result<String, EmitError> {
@@ -45,6 +65,10 @@ pub(super) fn cargo_config(input: &Input<'_>) -> Result<String, EmitError> {
                 "\n[target.{target}]\nrunner = [\n    \"qemu-system-arm\", \"-M\", \"{machine}\", \"-display\", \"none\", \"-serial\", \"none\", \
                  \"-monitor\", \"none\",\n    \"-icount\", \"shift=0\", \"-semihosting-config\", \"enable=on,target=native\", \"-kernel\",\n]\n",
             );
+        }
+        if let Some(chip) = &board.chip {
+            let chip = plain("chip", chip)?;
+            let _ = write!(text, "\n[target.{target}]\nrunner = [\"probe-rs\", \"run\", \"--chip\", \"{chip}\"]\n");
         }
     }
     if let Some(folder) = input.vendor {

@@ -21,7 +21,7 @@ use camino::Utf8PathBuf;
 
 use serde::Serialize;
 
-use crate::manifest::{self, Region, Runner};
+use crate::manifest::{self, BootBlock, Region, Runner};
 use crate::model::lower::Step;
 use crate::model::{Graph, TensorId};
 
@@ -81,8 +81,12 @@ pub struct Board {
     pub rust_target: Option<String>,
     /// Memory regions.
     pub memory: Vec<Region>,
+    /// What the chip's boot code wants to find in the image.
+    pub boot_block: Option<BootBlock>,
     /// The emulator's machine, where the board is emulated.
     pub machine: Option<String>,
+    /// The chip as probe-rs calls it, where the board is reached through a probe.
+    pub chip: Option<String>,
 }
 
 impl From<&manifest::Board> for Board {
@@ -92,9 +96,14 @@ impl From<&manifest::Board> for Board {
             core: board.core.clone(),
             rust_target: board.rust_target.clone(),
             memory: board.memory.clone(),
+            boot_block: board.boot_block,
             machine: match &board.runner {
-                Runner::Host => None,
                 Runner::Qemu { machine, .. } => Some(machine.clone()),
+                Runner::Host | Runner::Probe { .. } => None,
+            },
+            chip: match &board.runner {
+                Runner::Probe { chip } => Some(chip.clone()),
+                Runner::Host | Runner::Qemu { .. } => None,
             },
         }
     }

@@ -79,6 +79,17 @@ fn debug(input: &Input<'_>) -> String {
              ```\n\n"
         );
     }
+    if let Some(chip) = &input.board.chip {
+        let _ = write!(
+            text,
+            "`cargo run --release -p app` writes the app to the board through a debug probe and starts it; it needs `probe-rs`\n\
+             (`cargo install probe-rs-tools`). To debug it:\n\n\
+             ```console\n\
+             $ probe-rs gdb --chip {chip} target/{target}/release/app\n\
+             $ gdb-multiarch target/{target}/release/app -ex 'target remote :1337' -ex 'break model::invoke' -ex continue\n\
+             ```\n\n"
+        );
+    }
     text += "`print model::CURRENT` is the index of the operator that runs, 4294967295 when none does; each operator is a function of\n\
              its own (`model::op_0_…`), so a backtrace and a breakpoint name it.\n\n";
     text

@@ -220,13 +220,24 @@ fn model<'a>(sample: &'a Sample, graph: &'a Graph, kernels: &'a [Entry<'a>]) -> 
 }
 
 fn board() -> Board {
-    let region = |name: &str, kind, address| Region { name: name.to_owned(), kind, address, size: Bytes(4_194_304) };
+    let region = |name: &str, kind, address| Region {
+        name: name.to_owned(),
+        kind,
+        address,
+        size: Bytes(4_194_304),
+        memory: None,
+        used: true,
+        off_at_reset: false,
+        wait_states: None,
+    };
     Board {
         name: "mps2-an386".to_owned(),
         core: "cortex-m4f".to_owned(),
         rust_target: Some("thumbv7em-none-eabihf".to_owned()),
         memory: vec![region("CODE", RegionKind::Flash, 0), region("RAM", RegionKind::Ram, 0x2000_0000)],
+        boot_block: None,
         machine: Some("mps2-an386".to_owned()),
+        chip: None,
     }
 }
 
@@ -313,6 +324,22 @@ fn a_project_is_the_template_with_its_own_model_and_board() {
     insta::assert_snapshot!("cargo_config", text(&files, ".cargo/config.toml"));
     assert_eq!(text(&files, "cmsis-nn/cmsis-nn.sources"), "root ../../../../.shared/d/cmsis-nn\n");
     insta::assert_snapshot!("readme", text(&files, "README.md"));
+}
+
+#[test]
+fn a_memory_map_has_the_region_in_use_and_the_boot_block() {
+    let mut board = board();
+    let unused = Region { name: "DTCM".to_owned(), used: false, ..board.memory[1].clone() };
+    board.memory[1].name = "AXISRAM".to_owned();
+    board.memory.insert(1, unused);
+    board.boot_block = Some(crate::manifest::BootBlock::Rp2350ImageDefinition);
+    let map = super::board::memory_map(&board).expect("plain names").expect("a board has one");
+    let aliases: Vec<&str> = map.lines().filter(|line| line.starts_with("REGION_ALIAS")).collect();
+    assert_eq!(aliases, ["REGION_ALIAS(\"FLASH\", CODE);", "REGION_ALIAS(\"RAM\", AXISRAM);"]);
+    let words: Vec<&str> = map.lines().filter_map(|line| line.trim().strip_prefix("LONG(")).collect();
+    assert_eq!(words, ["0xffffded3)", "0x10210142)", "0x000001ff)", "0x00000000)", "0xab123579)"]);
+    board.boot_block = Some(crate::manifest::BootBlock::Rp2040SecondStage);
+    assert!(!super::board::memory_map(&board).expect("plain names").expect("one").contains("SECTIONS"));
 }
 
 #[test]

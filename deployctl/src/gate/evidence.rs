@@ -170,6 +170,8 @@ pub struct Difference {
 pub struct Footprint {
     /// Why there is none.
     pub blocked: Option<String>,
+    /// Whether that is because it does not fit the board's memory.
+    pub does_not_fit: bool,
     /// Flash of the app: every loaded byte that lies in flash, `.data`'s initial values included. Absent on the host.
     pub flash_bytes: Option<u64>,
     /// Of that, the model's constants: filters, biases, requantization factors.
@@ -206,7 +208,7 @@ pub struct Measurement {
     pub blocked: Option<String>,
     /// Whether that is the firmware's own failure (a fault, a damaged guard), not the lack of firmware.
     pub target_failed: bool,
-    /// How the target was run: `host`, or `qemu mps2-an386`.
+    /// How the target was run, or would have to be: `host`, `qemu mps2-an386`, `probe STM32F446RETx`.
     pub runner: String,
     /// Whether an emulator stood in for hardware.
     pub emulated: bool,

@@ -174,7 +174,7 @@ fn flash(limits: &Limits, footprint: &Footprint) -> Check {
     let mut base = check("flash", "flash", Verdict::NotApplicable, "");
     base.manifest = limits.flash.map(|_| "gates.flash".to_owned());
     if let Some(reason) = &footprint.blocked {
-        base.verdict = Verdict::Unknown;
+        base.verdict = if footprint.does_not_fit { Verdict::Fail } else { Verdict::Unknown };
         base.detail.clone_from(reason);
         return base;
     }

@@ -1,17 +1,17 @@
 //! A board file to a checked [`Board`].
 //!
-//! Knows memory regions and runners; does not know whether the tools that they need are installed.
-
-use std::ops::RangeInclusive;
+//! Knows clocks, caches, boot blocks and runners, and leaves memory to [`regions`]; does not know whether the tools that they need are installed.
 
 use super::catalog::Entry;
 use super::decode::{Grammar, Node, Report, Times, check_children};
 use super::error::{Errors, is_misspelt};
+use super::hardware::{Board, BootBlock, Cache, Clock, PerTick, Runner, Security};
 use super::header;
 use super::parse;
+use super::regions::{self, MEMORY};
 use super::syntax::Syntax;
-use super::types::{Board, Bytes, PerTick, Region, RegionKind, Runner};
 use super::units;
+use super::value::Value;
 use crate::library::Features;
 
 const FILE: Grammar = Grammar {
@@ -25,19 +25,22 @@ const FILE: Grammar = Grammar {
         ("c-flags", Times::Once),
         ("memory", Times::Once),
         ("clock", Times::Once),
+        ("cache", Times::Often),
+        ("boot-block", Times::Once),
         ("runner", Times::Once),
     ],
     later: &[],
 };
 const TEXT: Grammar = Grammar { arguments: 1, ..Grammar::NOTHING };
 const TEXTS: Grammar = Grammar { arguments: 64, ..Grammar::NOTHING };
-const CORE: Grammar = Grammar { arguments: 1, properties: &["dsp", "mve"], ..Grammar::NOTHING };
-const MEMORY: Grammar = Grammar { children: &[("flash", Times::Often), ("ram", Times::Often)], ..Grammar::NOTHING };
-const REGION: Grammar = Grammar { arguments: 1, properties: &["address", "size"], ..Grammar::NOTHING };
-const RUNNER: Grammar = Grammar { arguments: 1, properties: &["machine", "instructions-per-tick"], ..Grammar::NOTHING };
-const FLASH_EXAMPLE: &str = "flash \"FLASH\" address=0x0 size=\"256KiB\"";
-const RAM_EXAMPLE: &str = "ram \"RAM\" address=0x20000000 size=\"64KiB\"";
-const ADDRESSES: RangeInclusive<i128> = 0..=0xFFFF_FFFF;
+const CORE: Grammar = Grammar { arguments: 1, properties: &["dsp", "mve", "fpu", "starts"], ..Grammar::NOTHING };
+const CLOCK: Grammar = Grammar { arguments: 1, properties: &["to", "source", "full"], ..Grammar::NOTHING };
+const CACHE: Grammar = Grammar { arguments: 1, properties: &["on"], ..Grammar::NOTHING };
+const RUNNER: Grammar =
+    Grammar { arguments: 1, properties: &["machine", "instructions-per-tick", "chip"], ..Grammar::NOTHING };
+const FPUS: [(&str, &str); 3] =
+    [("fpv4-sp-d16", "fpv4-sp-d16"), ("fpv5-sp-d16", "fpv5-sp-d16"), ("fpv5-d16", "fpv5-d16")];
+const STATES: [(&str, Security); 2] = [("secure", Security::Secure), ("non-secure", Security::NonSecure)];
 
 /// Reads the board called `name` from its file.
 pub(super) fn read(name: &str, entry: &Entry, syntax: &Syntax) -> Result<Board, Errors> {
@@ -66,23 +69,46 @@ impl<'a> File<'a> {
         let rust_target = self.find("rust-target", &TEXT);
         let c_flags = self.find("c-flags", &TEXTS);
         let memory_node = self.find("memory", &MEMORY);
-        let memory = memory_node.as_ref().map(regions);
-        let clock = self.find("clock", &TEXT);
+        let memory = memory_node.as_ref().map(regions::read);
+        let clock = self.find("clock", &CLOCK);
+        let block_node = self.find("boot-block", &TEXT);
+        let caches = self.caches();
         let parts = [("rust-target", rust_target), ("c-flags", c_flags), ("memory", memory_node), ("clock", clock)];
         self.check_parts(runner.as_ref(), runner_node.as_ref(), &parts);
+        let others = [("cache", Node::find(self.nodes, "cache", &CACHE, self.report)), ("boot-block", block_node)];
+        check_absent(runner.as_ref(), &others);
         let feature = |name| core.and_then(|core| core.property(name)).map_or(Some(false), |value| value.flag());
         let features = Features { dsp: feature("dsp")?, mve: feature("mve")? };
+        let fpu = core.and_then(|core| core.property("fpu"));
+        let fpu = fpu.map_or(Some(None), |value| value.choice(&FPUS, &[]).map(Some));
+        let starts = core.and_then(|core| core.property("starts"));
+        let starts = starts.map_or(Some(None), |value| value.choice(&STATES, &[]).map(Some));
+        let c_flags_read = optional(c_flags, texts).map(Option::unwrap_or_default);
+        let rust_target_read = optional(rust_target, one_text);
+        if let (Some(core), Some(fpu), Some(flags), Some(target)) = (core, fpu, &c_flags_read, &rust_target_read) {
+            check_fpu(&core, fpu, flags, target.as_deref());
+        }
         Some(Board {
             name: name.to_owned(),
             summary: one_text(summary?)?,
             core: one_text(core?)?,
             features,
-            rust_target: optional(rust_target, one_text)?,
-            c_flags: optional(c_flags, texts)?.unwrap_or_default(),
+            fpu: fpu?.map(str::to_owned),
+            starts: starts?,
+            rust_target: rust_target_read?,
+            c_flags: c_flags_read?,
             memory: memory.unwrap_or(Some(Vec::new()))?,
-            clock_hz: optional(clock, hertz)?,
+            clock: optional(clock, clock_of)?,
+            caches: caches?,
+            boot_block: optional(block_node, boot_block)?,
             runner: runner?,
         })
+    }
+
+    fn caches(&self) -> Option<Vec<Cache>> {
+        let nodes = Node::find_all(self.nodes, "cache", &CACHE, self.report);
+        let caches: Vec<Option<Cache>> = nodes.into_iter().map(cache).collect();
+        caches.into_iter().collect()
     }
 
     fn find(&self, name: &str, grammar: &Grammar) -> Option<Node<'a>> {
@@ -106,7 +132,7 @@ impl<'a> File<'a> {
                     let message = format!("`{name}` has no meaning on a board that runs on the host");
                     part.refuse(message, "host board", "remove it; cargo's own target and the C linker are used");
                 }
-                (Runner::Qemu { .. }, None)
+                (Runner::Qemu { .. } | Runner::Probe { .. }, None)
                     if !self.nodes.iter().any(|node| is_misspelt(node.name().value(), name)) =>
                 {
                     let help = format!("write `{}`", example_of(name));
@@ -142,12 +168,11 @@ pub(super) fn one_text(node: Node<'_>) -> Option<String> {
 /// All arguments as texts; at least one.
 pub(super) fn texts(node: Node<'_>) -> Option<Vec<String>> {
     node.need_argument(0, "at least one text", &format!("{} \"…\"", node.name()))?;
-    let texts: Vec<_> = node.arguments().iter().map(super::value::Value::text).collect();
+    let texts: Vec<_> = node.arguments().iter().map(Value::text).collect();
     texts.into_iter().collect()
 }
 
-fn hertz(node: Node<'_>) -> Option<u64> {
-    let value = node.need_argument(0, "a frequency", "clock \"25MHz\"")?;
+fn frequency(value: &Value<'_>) -> Option<u64> {
     let hertz = value.quantity(false, "25MHz", units::hertz)?;
     if hertz == 0 {
         value.refuse("a clock of 0 Hz does not tick", "zero", "write the core clock, such as `\"25MHz\"`");
@@ -156,77 +181,96 @@ fn hertz(node: Node<'_>) -> Option<u64> {
     Some(hertz)
 }
 
-fn runner(node: &Node<'_>) -> Option<Runner> {
-    let kind = node
-        .need_argument(0, "a kind", "runner \"qemu\" machine=\"…\" instructions-per-tick=…")?
-        .choice(&[("host", "host"), ("qemu", "qemu")], &["probe-rs"])?;
-    if kind == "host" {
-        for key in ["machine", "instructions-per-tick"] {
-            if let Some(value) = node.property(key) {
-                value.refuse(format!("`{key}` has no meaning on the host"), "host board", "remove it");
-            }
-        }
-        return Some(Runner::Host);
-    }
-    let machine = node.need_property("machine", "machine=\"mps2-an386\"").and_then(|value| value.text());
-    let ticks = node.need_property("instructions-per-tick", "instructions-per-tick=40");
-    let ticks = ticks.and_then(|value| value.thousandths(1..=1_000_000));
-    Some(Runner::Qemu { machine: machine?, instructions_per_tick: PerTick(ticks?) })
-}
-
-fn regions(memory: &Node<'_>) -> Option<Vec<Region>> {
-    let mut found: Vec<(Node<'_>, Option<Region>)> = Vec::new();
-    let kinds = [("flash", RegionKind::Flash, FLASH_EXAMPLE), ("ram", RegionKind::Ram, RAM_EXAMPLE)];
-    for (name, kind, example) in kinds {
-        let nodes = memory.children(name, &REGION);
-        if nodes.is_empty() {
-            memory.missing(name, example);
-        }
-        found.extend(nodes.into_iter().map(|node| (node, region(&node, kind))));
-    }
-    found.sort_by_key(|(node, _)| node.span().start);
-    let checked: Vec<(Node<'_>, Region)> =
-        found.iter().filter_map(|(node, region)| Some((*node, region.clone()?))).collect();
-    for (index, (node, region)) in checked.iter().enumerate() {
-        for (_, other) in &checked[..index] {
-            check_apart(node, region, other);
-        }
-    }
-    found.into_iter().map(|(_, region)| region).collect()
-}
-
-fn check_apart(node: &Node<'_>, region: &Region, other: &Region) {
-    if region.name == other.name {
-        let message = format!("two memory regions are called `{}`", region.name);
-        node.refuse(message, "second one", "give each its own name");
-    }
-    let (end, other_end) = (region.address + region.size.0, other.address + other.size.0);
-    if region.address < other_end && other.address < end {
-        let message = format!("`{}` and `{}` overlap", region.name, other.name);
-        let help = format!("`{}` lies at {:#x}..{:#x}", other.name, other.address, other_end);
-        node.refuse(message, "overlaps", help);
-    }
-}
-
-fn region(node: &Node<'_>, kind: RegionKind) -> Option<Region> {
-    let name = node.need_argument(0, "a name for the linker", RAM_EXAMPLE).and_then(|value| {
-        let name = value.text()?;
-        let plain = name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
-        if !plain || name.starts_with(|first: char| first.is_ascii_digit()) {
-            let help = "use capital letters, digits and `_`, such as `RAM` or `SRAM1`";
-            value.refuse(format!("`{name}` is no name for a memory region"), "here", help);
+fn clock_of(node: Node<'_>) -> Option<Clock> {
+    let hz = node.need_argument(0, "a frequency", "clock \"25MHz\"").and_then(|value| frequency(&value));
+    let above = |key: &'static str| -> Option<Option<u64>> {
+        let Some(value) = node.property(key) else { return Some(None) };
+        let found = frequency(&value)?;
+        if hz.is_some_and(|hz| found < hz) {
+            let message = format!("`{key}` is below the clock itself");
+            value.refuse(message, "lower", "the clock at reset comes first, then what is above it");
             return None;
         }
-        Some(name)
-    });
-    let address = node.need_property("address", "address=0x20000000").and_then(|value| value.integer(ADDRESSES));
-    let size = node.need_property("size", "size=\"64KiB\"");
-    let bytes = size.and_then(|value| value.quantity(true, "64KiB", units::bytes));
-    let (address, size, bytes) = (u64::try_from(address?).ok()?, size?, bytes?);
-    if bytes.0 == 0 || bytes.0 > (1 << 32) - address {
-        let help = "a region has at least one byte and ends at or below 4 GiB";
-        size.refuse("a region of this size cannot lie there", "out of range", help);
-        return None;
+        Some(Some(found))
+    };
+    let (to_hz, full_hz) = (above("to"), above("full"));
+    let source = node.property("source").map_or(Some(None), |value| value.text().map(Some));
+    Some(Clock { hz: hz?, to_hz: to_hz?, source: source?, full_hz: full_hz? })
+}
+
+fn cache(node: Node<'_>) -> Option<Cache> {
+    let name = node.need_argument(0, "what it caches", "cache \"instructions\" on=#false").and_then(|name| name.text());
+    let on = node.need_property("on", "on=#false").and_then(|value| value.flag());
+    Some(Cache { name: name?, on: on? })
+}
+
+fn boot_block(node: Node<'_>) -> Option<BootBlock> {
+    let blocks = [BootBlock::Rp2040SecondStage, BootBlock::Rp2350ImageDefinition].map(|block| (block.name(), block));
+    node.need_argument(0, "a kind", "boot-block \"rp2350-image-definition\"")?.choice(&blocks, &[])
+}
+
+/// A floating-point unit is stated where the ABI passes numbers in it, and is the one that the C flags name.
+fn check_fpu(core: &Node<'_>, fpu: Option<&str>, flags: &[String], target: Option<&str>) {
+    let named = flags.iter().find_map(|flag| flag.strip_prefix("-mfpu="));
+    match (fpu, named) {
+        (None, _) if target.is_some_and(|target| target.ends_with("hf")) => {
+            let help =
+                format!("write `core … fpu=\"{}\"`, or take a Rust target without `hf`", named.unwrap_or(FPUS[0].0));
+            core.refuse("`rust-target` passes numbers in a floating-point unit, and `core` has none", "no `fpu`", help);
+        }
+        (Some(fpu), Some(named)) if fpu != named => {
+            let help = format!("write `-mfpu={fpu}` in `c-flags`, or `fpu=\"{named}\"` here");
+            core.refuse(format!("`core` has the unit `{fpu}`, and `c-flags` name `{named}`"), "another one", help);
+        }
+        _ => {}
     }
-    Some(Region { name: name?, kind, address, size: Bytes(bytes.0) })
+}
+
+/// A host has no hardware to describe.
+fn check_absent(runner: Option<&Runner>, parts: &[(&str, Option<Node<'_>>)]) {
+    for (name, part) in parts {
+        if let (Some(Runner::Host), Some(part)) = (runner, part) {
+            part.refuse(format!("`{name}` has no meaning on a board that runs on the host"), "host board", "remove it");
+        }
+    }
+}
+
+/// The runners, each with the properties that it takes.
+const RUNNERS: [(&str, &[&str]); 3] =
+    [("host", &[]), ("qemu", &["machine", "instructions-per-tick"]), ("probe", &["chip"])];
+
+fn runner(node: &Node<'_>) -> Option<Runner> {
+    let kinds = RUNNERS.map(|(name, takes)| (name, (name, takes)));
+    let (kind, takes) = node
+        .need_argument(0, "a kind", "runner \"qemu\" machine=\"…\" instructions-per-tick=…")?
+        .choice(&kinds, &[])?;
+    for key in RUNNERS.iter().flat_map(|(_, keys)| *keys).filter(|key| !takes.contains(key)) {
+        if let Some(value) = node.property(key) {
+            value.refuse(format!("the runner `{kind}` has no `{key}`"), "of another runner", "remove it");
+        }
+    }
+    match kind {
+        "host" => Some(Runner::Host),
+        "probe" => {
+            let chip = node.need_property("chip", "chip=\"STM32F446RETx\"").and_then(|value| chip(&value));
+            Some(Runner::Probe { chip: chip? })
+        }
+        _ => {
+            let machine = node.need_property("machine", "machine=\"mps2-an386\"").and_then(|value| value.text());
+            let ticks = node.need_property("instructions-per-tick", "instructions-per-tick=40");
+            let ticks = ticks.and_then(|value| value.thousandths(1..=1_000_000));
+            Some(Runner::Qemu { machine: machine?, instructions_per_tick: PerTick(ticks?) })
+        }
+    }
+}
+
+/// A chip's name, which people paste into a shell.
+fn chip(value: &Value<'_>) -> Option<String> {
+    let name = value.text()?;
+    if name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.')) {
+        return Some(name);
+    }
+    let help = "write it as `probe-rs chip list` does, such as `STM32F446RETx`";
+    value.refuse(format!("`{name}` is no name of a chip"), "here", help);
+    None
 }

@@ -9,9 +9,10 @@ use std::sync::OnceLock;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::error::Errors;
+use super::hardware::Board;
 use super::parse;
 use super::syntax::Syntax;
-use super::types::{Board, Library};
+use super::types::Library;
 use crate::builtin;
 use crate::library::Defect;
 

@@ -7,7 +7,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::catalog::Catalog;
 use super::decode::{Grammar, Node, Report, Times, check_children};
 use super::error::{Errors, suggest};
-use super::types::{Board, Gates, Manifest, Runbook, Spanned, Target};
+use super::hardware::Board;
+use super::types::{Gates, Manifest, Runbook, Spanned, Target};
 use super::value::Value;
 use super::{board, header, interface, limits, parse, regression, resolve};
 

@@ -2,7 +2,8 @@
 //!
 //! Knows KDL and the file system; does not know stages or tools. A file goes through [`guard`] (brackets and nesting),
 //! [`parse`] (KDL), [`decode`] (nodes and values) and the modules that know what stands where: [`deployment`] with
-//! [`interface`], [`limits`] and [`regression`]; [`board`]; [`library`]; [`known_bad`]. Graphs are known to [`write`](mod@write) alone,
+//! [`interface`], [`limits`] and [`regression`]; [`board`] with [`regions`]; [`library`]; [`known_bad`]. Graphs are known to
+//! [`write`](mod@write) alone,
 //! which makes new manifests.
 
 mod board;
@@ -12,6 +13,7 @@ mod deployment;
 mod error;
 mod files;
 mod guard;
+mod hardware;
 mod header;
 mod interface;
 mod known_bad;
@@ -19,6 +21,7 @@ mod library;
 mod limits;
 mod parse;
 mod project;
+mod regions;
 mod regression;
 mod resolve;
 mod syntax;
@@ -33,9 +36,10 @@ mod tests;
 pub use catalog::{Catalog, Entry};
 pub use deployment::{DEPLOYMENT_NAMES, is_deployment_name, load};
 pub use error::{Errors, Problem, suggest};
+pub use hardware::*;
 pub use project::{clashes, fuzz_body};
 pub use resolve::{discover, project_root};
 pub use syntax::Syntax;
 pub use types::*;
-pub use units::grouped;
+pub use units::{frequency, grouped, size};
 pub use write::{Init, budget_for, init};

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
-use crate::library::{Defect, Features};
+use crate::library::Defect;
 use crate::model::TensorType;
+
+use super::hardware::Board;
 
 /// A value with the byte range of the manifest text it came from.
 #[derive(Clone, Debug, PartialEq)]
@@ -221,88 +223,6 @@ pub struct Runbook {
     pub review_every: Option<String>,
 }
 
-/// A board file (`manifests/boards/NAME.kdl`).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Board {
-    /// Name: the file's stem.
-    pub name: String,
-    /// One line for people.
-    pub summary: String,
-    /// Core name for people and for the kernel library's key, such as `cortex-m4f`; `host` for the host.
-    pub core: String,
-    /// Instruction set features.
-    pub features: Features,
-    /// Rust target triple; absent for the host's own.
-    pub rust_target: Option<String>,
-    /// Flags for the C compiler (`-mcpu=cortex-m4` …).
-    pub c_flags: Vec<String>,
-    /// Memory regions, in the file's order.
-    pub memory: Vec<Region>,
-    /// Core clock in Hz at which the harness runs, where there is one.
-    pub clock_hz: Option<u64>,
-    /// How it is run.
-    pub runner: Runner,
-}
-
-/// A memory region.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Region {
-    /// Linker name, such as `FLASH` or `RAM`.
-    pub name: String,
-    /// What it is.
-    pub kind: RegionKind,
-    /// First address.
-    pub address: u64,
-    /// Size.
-    pub size: Bytes,
-}
-
-/// Kinds of memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RegionKind {
-    /// Code and constants.
-    Flash,
-    /// Data, stack and arena.
-    Ram,
-}
-
-/// How firmware for a board is run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub enum Runner {
-    /// As a process of the host.
-    Host,
-    /// In QEMU.
-    Qemu {
-        /// `-M`.
-        machine: String,
-        /// Instructions a `SysTick` tick under `-icount shift=0`.
-        instructions_per_tick: PerTick,
-    },
-}
-
-/// Instructions a tick, in thousandths: clocks need not divide a gigahertz.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct PerTick(pub u64);
-
-impl PerTick {
-    /// Instructions in `ticks` ticks, rounded down.
-    pub fn instructions(self, ticks: u64) -> u64 {
-        let instructions = u128::from(ticks) * u128::from(self.0) / 1000;
-        u64::try_from(instructions).unwrap_or(u64::MAX)
-    }
-}
-
-impl std::fmt::Display for PerTick {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (whole, rest) = (self.0 / 1000, self.0 % 1000);
-        let text = format!("{whole}.{rest:03}");
-        formatter.write_str(text.trim_end_matches('0').trim_end_matches('.'))
-    }
-}
-
 /// A kernel library file (`manifests/kernels/NAME.kdl`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Library {
@@ -345,16 +265,4 @@ pub enum Source {
     Pypi { package: String, version: String, folder: String },
     /// A crate, fetched with cargo.
     Crate { package: String, version: String, folder: String },
-}
-
-#[cfg(test)]
-mod tests {
-    use super::PerTick;
-
-    #[test]
-    fn ticks_need_not_divide_a_gigahertz() {
-        assert_eq!(PerTick(31_250).instructions(3), 93);
-        assert_eq!(PerTick(40_000).instructions(132_402), 5_296_080);
-        assert_eq!([31_250, 40_000, 62_500].map(|per| PerTick(per).to_string()), ["31.25", "40", "62.5"]);
-    }
 }

@@ -108,6 +108,27 @@ pub(super) fn hertz(text: &str) -> Result<u64, UnitError> {
     }
 }
 
+/// A frequency as people read it: `6.5 MHz`, exact.
+pub fn frequency(hz: u64) -> String {
+    let (whole, rest, unit) = match hz {
+        1_000_000.. => (hz / 1_000_000, format!("{:06}", hz % 1_000_000), "MHz"),
+        1_000.. => (hz / 1_000, format!("{:03}", hz % 1_000), "kHz"),
+        _ => (hz, String::new(), "Hz"),
+    };
+    let rest = rest.trim_end_matches('0');
+    let point = if rest.is_empty() { "" } else { "." };
+    format!("{whole}{point}{rest} {unit}")
+}
+
+/// A size as people read it: in MiB or KiB where that is exact.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        whole if whole > 0 && whole.is_multiple_of(1 << 20) => format!("{} MiB", whole >> 20),
+        whole if whole > 0 && whole.is_multiple_of(1 << 10) => format!("{} KiB", whole >> 10),
+        bytes => format!("{} bytes", grouped(bytes)),
+    }
+}
+
 /// The number at the front and the unit behind it, spaces between them dropped.
 fn split(text: &str) -> (&str, &str) {
     let text = text.trim();

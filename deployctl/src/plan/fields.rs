@@ -67,6 +67,7 @@ pub(super) fn compile(board: &Board, found: &TargetMaterials, runtime: &Runtime)
         linker: board.rust_target.is_none().then(|| found.linker.clone()),
         crates: found.crates.clone(),
         links_library: found.library.is_some(),
+        regions: board.memory.iter().filter(|region| region.used).cloned().collect(),
         runtime: runtime.clone(),
     }
 }
@@ -79,6 +80,7 @@ pub(super) fn measure(
 ) -> stage::Measure {
     stage::Measure {
         runner: board.runner.clone(),
+        unmeasured: board.unmeasured(),
         qemu: found.qemu.clone(),
         runs: manifest.regression.runs,
         runtime: runtime.clone(),
@@ -124,6 +126,7 @@ pub(super) fn subject(manifest: &Manifest, board: &Board, materials: &Materials,
             evidence: match &board.runner {
                 Runner::Host => "host".to_owned(),
                 Runner::Qemu { machine, .. } => format!("emulated (QEMU, {machine})"),
+                Runner::Probe { chip } => format!("none: compiled for {chip}, not run"),
             },
         },
         model: named(
@@ -131,6 +134,7 @@ pub(super) fn subject(manifest: &Manifest, board: &Board, materials: &Materials,
             &materials.model.digest().to_string(),
         ),
         tools,
+        cautions: board.cautions(),
     }
 }
 
@@ -171,7 +175,9 @@ pub(super) fn runbook(manifest: &Manifest, board: &Board, found: &TargetMaterial
         contacts: manifest.runbook.clone(),
         runner: board.runner.clone(),
         rust_target: board.rust_target.clone(),
-        regions: board.memory.clone(),
+        regions: board.memory.iter().filter(|region| region.used).cloned().collect(),
+        not_bootable: board.not_bootable().map(str::to_owned),
+        cycles_only: board.cycles_only(),
         links_library: found.library.is_some(),
         outputs: manifest.model.outputs.iter().map(|port| port.value.clone()).collect(),
         run_command: runner::run_command(&board.runner, artifact::HARNESS, artifact::SESSION),

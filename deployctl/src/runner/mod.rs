@@ -6,6 +6,7 @@
 pub mod app;
 mod guide;
 pub mod host;
+pub mod probe;
 pub mod qemu;
 pub mod session;
 mod signature;
@@ -174,17 +175,22 @@ pub fn dump(
     Ok(Transcript::new(&ended).dump(session, vector, operator)?)
 }
 
-/// The command line that plays the session file `session` with `harness`, as a person types it in the folder of both.
+/// The command line that plays the session file `session` with `harness`, as a person types it in the folder of both. On a
+/// probe it only starts the harness: probe-rs hands a target no standard input.
 pub fn run_command(runner: &manifest::Runner, harness: &str, session: &str) -> String {
     let command = match runner {
         manifest::Runner::Host => host::command(format!("./{harness}")),
         manifest::Runner::Qemu { machine, .. } => {
             qemu::harness_command(Utf8Path::new("qemu-system-arm"), machine, Utf8Path::new(harness))
         }
+        manifest::Runner::Probe { chip } => probe::command(chip, Utf8Path::new(harness)),
     };
     let words: Vec<&str> =
         std::iter::once(command.program.as_str()).chain(command.args.iter().map(String::as_str)).collect();
-    format!("{} < {session}", words.join(" "))
+    match runner {
+        manifest::Runner::Probe { .. } => words.join(" "),
+        manifest::Runner::Host | manifest::Runner::Qemu { .. } => format!("{} < {session}", words.join(" ")),
+    }
 }
 
 /// Plays `script` and gives what the target wrote, as it is. Half a transcript is none: a time-out is an error.

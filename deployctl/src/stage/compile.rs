@@ -6,10 +6,12 @@ use serde::Serialize;
 
 use super::cargo::{Cargo, Vendored};
 use super::emit::Emission;
+use super::overflow::overflow;
 use super::{Runtime, artifact, crates, fail};
 use crate::elf;
 use crate::error::{Error, Kind};
 use crate::gate::evidence::{FirmwareCrate, Footprint};
+use crate::manifest::Region;
 use crate::tool::{HostLinker, Rustc};
 
 /// Tells the `cmsis-nn` crate where `libcmsis_nn.a` lies.
@@ -28,6 +30,8 @@ pub struct Compile {
     pub crates: Vendored,
     /// Whether the kernel library is an input.
     pub links_library: bool,
+    /// The memory that firmware lies in.
+    pub regions: Vec<Region>,
     /// Starts tools.
     #[serde(skip)]
     pub runtime: Runtime,
@@ -39,7 +43,7 @@ impl Stage for Compile {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn fields(&self) -> Fields {
@@ -73,7 +77,15 @@ impl Stage for Compile {
             // symbols, and with them their order in the image.
             variables.push((LIBRARY, library.as_str()));
         }
-        let built = cargo.build(&["-p", "app", "-p", "harness"], &variables)?;
+        let built = match cargo.build(&["-p", "app", "-p", "harness"], &variables) {
+            Ok(built) => built,
+            Err(error) => {
+                let reason = overflow(&error.to_string(), &self.regions).ok_or(error)?;
+                let too_large = Footprint { blocked: Some(reason), does_not_fit: true, ..Footprint::default() };
+                job.write_json(artifact::FOOTPRINT, &too_large)?;
+                return Ok(());
+            }
+        };
         if !built.compiled.is_empty() {
             let crates: Vec<&str> = built.compiled.iter().map(String::as_str).collect();
             job.log(format!("{}: compiled again, since its sources have moved: {}", job.node(), crates.join(", ")));

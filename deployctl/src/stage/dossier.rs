@@ -23,6 +23,8 @@ pub struct Subject {
     pub model: Named,
     /// Tools and sources with their versions.
     pub tools: Vec<Named>,
+    /// What whoever reads a report about the board must know, in sentences.
+    pub cautions: Vec<String>,
 }
 
 /// A deployment's identity.
@@ -196,7 +198,7 @@ impl Dossier {
             metrics: metrics(planned.plan.as_ref(), footprint, measurement, audit),
             operators: operators(audit, footprint, expectation.vectors.first()),
             code: code(footprint),
-            warnings: warnings(expectation, audit),
+            warnings: subject.cautions.iter().cloned().chain(warnings(expectation, audit)).collect(),
             vectors: Vectors {
                 source: expectation.source.clone(),
                 count: expectation.vectors.len(),

@@ -12,7 +12,7 @@ use super::emit::Emission;
 use super::expect;
 use super::{Runtime, artifact};
 use crate::error::{Error, Kind};
-use crate::gate::evidence::{Difference, Expectation, Measurement};
+use crate::gate::evidence::{Difference, Expectation, Footprint, Measurement};
 use crate::manifest;
 use crate::model::lower::{Refusal, Step};
 use crate::model::{self, Graph, TensorId};
@@ -24,6 +24,8 @@ use crate::tool::Qemu;
 pub struct Measure {
     /// The board's runner.
     pub runner: manifest::Runner,
+    /// Why nothing can be measured on the board, where that is known beforehand.
+    pub unmeasured: Option<String>,
     /// The emulator, for boards that it emulates.
     pub qemu: Option<Qemu>,
     /// Runs of each vector.
@@ -39,7 +41,7 @@ impl Stage for Measure {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn fields(&self) -> Fields {
@@ -50,8 +52,14 @@ impl Stage for Measure {
         let emission: Emission = job.read_json("emission")?;
         let mut result = Measurement { runs: self.runs, ..self.describe() };
         let (mut session_text, mut transcript) = (String::new(), Vec::new());
+        let footprint: Footprint = job.read_json_at("firmware", artifact::FOOTPRINT)?;
         if let Some(reason) = emission.blocked {
             result.blocked = Some(reason);
+        } else if footprint.blocked.is_some() {
+            result.blocked = Some("there is no firmware to run: it does not fit".to_owned());
+        } else if let Some(reason) = &self.unmeasured {
+            session_text = Bench::set_up(self, &emission.digest, job)?.session.bringup_script(0);
+            result.blocked = Some(reason.clone());
         } else {
             let bench = Bench::set_up(self, &emission.digest, job)?;
             session_text = bench.session.bringup_script(0);
@@ -84,13 +92,14 @@ impl Measure {
         let (runner, emulated) = match &self.runner {
             manifest::Runner::Host => ("host".to_owned(), false),
             manifest::Runner::Qemu { machine, .. } => (format!("qemu {machine}"), true),
+            manifest::Runner::Probe { chip } => (format!("probe {chip}"), false),
         };
         Measurement { runner, emulated, ..Measurement::default() }
     }
 
     fn instructions_per_tick(&self) -> Option<manifest::PerTick> {
         match &self.runner {
-            manifest::Runner::Host => None,
+            manifest::Runner::Host | manifest::Runner::Probe { .. } => None,
             manifest::Runner::Qemu { instructions_per_tick, .. } => Some(*instructions_per_tick),
         }
     }

@@ -16,6 +16,7 @@ mod kernels;
 mod measure;
 mod memory;
 mod model;
+mod overflow;
 mod report;
 mod roster;
 mod runbook;

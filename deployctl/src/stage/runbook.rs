@@ -33,6 +33,10 @@ pub struct Runbook {
     pub rust_target: Option<String>,
     /// Memory regions of the board.
     pub regions: Vec<manifest::Region>,
+    /// Why the board does not start this firmware, where that is known.
+    pub not_bootable: Option<String>,
+    /// Why cycles on the board are no time of the product's, where that is so.
+    pub cycles_only: Option<String>,
     /// Whether the firmware contains a C library, so that building it needs the cross compiler.
     pub links_library: bool,
     /// Declared outputs, for their labels.
@@ -57,7 +61,7 @@ impl Stage for Runbook {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn fields(&self) -> Fields {
@@ -109,6 +113,7 @@ impl Runbook {
         values["interface"] = json!(bringup::Ports::of(graph));
         values["peaks"] = json!(self.peaks(&dossier));
         values["roster"] = json!(Roster::of(&papers.audit));
+        values["build_digest"] = json!(papers.emission.digest);
         values["fullest"] = json!(papers.planned.plan.as_ref().map(|plan| roster::span(&plan.fullest())));
         values["image_sizes"] = json!(papers.footprint.flash_bytes.is_some() && papers.footprint.ram_bytes.is_some());
         self.describe(&mut values);
@@ -135,13 +140,19 @@ impl Runbook {
         values["manifest"] = json!(self.manifest);
         values["host"] = json!(host);
         values["machine"] = match &self.runner {
-            Runner::Host => json!(null),
+            Runner::Host | Runner::Probe { .. } => json!(null),
             Runner::Qemu { machine, .. } => json!(machine),
         };
         values["instructions_per_tick"] = match &self.runner {
-            Runner::Host => json!(null),
+            Runner::Host | Runner::Probe { .. } => json!(null),
             Runner::Qemu { instructions_per_tick, .. } => json!(instructions_per_tick.to_string()),
         };
+        values["chip"] = match &self.runner {
+            Runner::Probe { chip } => json!(chip),
+            Runner::Host | Runner::Qemu { .. } => json!(null),
+        };
+        values["not_bootable"] = json!(self.not_bootable);
+        values["cycles_only"] = json!(self.cycles_only);
         values["rust_target"] = json!(self.rust_target);
         values["regions"] = json!(self.regions);
         values["links_library"] = json!(self.links_library);
@@ -204,6 +215,7 @@ fn telling_parts(command: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gate::evidence::Measurement;
     use crate::manifest::PerTick;
     use crate::stage::sample;
 
@@ -223,6 +235,8 @@ mod tests {
             runner,
             rust_target: (!host).then(|| "thumbv7em-none-eabihf".into()),
             regions: vec![],
+            not_bootable: None,
+            cycles_only: None,
             links_library: !host,
             outputs: vec![],
             build_command: "cargo build --release --locked --offline".into(),
@@ -310,6 +324,36 @@ mod tests {
         assert_eq!(parts[..4], words);
         assert_eq!(parts[4..], ["< bringup.session"]);
         assert_eq!(telling_parts(&runbook(Runner::Host).run_command), ["./harness.elf", "< bringup.session"]);
+    }
+
+    fn probe() -> Runner {
+        Runner::Probe { chip: "STM32F446RETx".into() }
+    }
+
+    #[test]
+    fn behind_a_probe_evidence_is_missing_and_the_way_to_it_is_there() {
+        let mut papers = sample::papers("x");
+        papers.measurement = Measurement { blocked: Some("not measured".into()), ..Measurement::default() };
+        let text = rendered(probe(), &papers, "");
+        for words in [
+            "**Evidence from the target is missing.**",
+            "$ probe-rs run --chip STM32F446RETx harness.elf | tee my.transcript\n",
+            "boot 1 d1ce *…",
+            "$ probe-rs run --chip STM32F446RETx app.elf\n",
+        ] {
+            assert!(text.contains(words), "`{words}` is not in\n{text}");
+        }
+        for words in ["qemu", "bringup.transcript", "not start this firmware", "no time of the product's"] {
+            assert!(!text.contains(words), "`{words}` is in\n{text}");
+        }
+        let stuck = Runbook {
+            not_bootable: Some("no second stage".into()),
+            cycles_only: Some("slow".into()),
+            ..runbook(probe())
+        };
+        let text = stuck.render(&papers, &sample::graph("x"), "", &[]).unwrap();
+        assert!(text.contains("does not start this firmware:** no second stage. Nothing below"), "{text}");
+        assert!(text.contains("no time of the product's: slow."), "{text}");
     }
 
     #[test]

@@ -50,6 +50,7 @@ pub(super) fn subject() -> Subject {
         },
         model: named("model sample.tflite", "50b2"),
         tools: vec![named("rustc", "rustc 1.95.0"), named("emulator", "QEMU 7.2")],
+        cautions: vec![],
     }
 }
 
@@ -131,6 +132,7 @@ pub(super) fn papers(output: &str) -> Papers {
             distinct_outputs: 1,
         },
         footprint: Footprint {
+            does_not_fit: false,
             flash_bytes: Some(36_048),
             weights_bytes: 19_088,
             ram_bytes: Some(1_084),

@@ -157,7 +157,6 @@ fn respond<S: Copy, Y, A: Copy + Default>(
 #[cfg(test)]
 mod tests {
     use super::{Svdf, SvdfF32, SvdfSizes, svdf, svdf_f32};
-    use crate::arithmetic::settled;
     use crate::bytes::{Element, view, view_mut, words_as_i8, words_as_i8_mut};
     use crate::{Activation, Requant};
 

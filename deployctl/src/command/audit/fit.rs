@@ -59,9 +59,9 @@ impl Fit {
         let ram = survey.peak.map(|peak| (peak, peak + STACK));
         let flash = (survey.peak.is_some() || survey.audit.unsupported().next().is_none())
             .then_some((constants + survey.code.least, constants + survey.code.most));
-        let regions: Vec<RegionFit> = [(RegionKind::Flash, "FLASH", flash), (RegionKind::Ram, "RAM", ram)]
+        let regions: Vec<RegionFit> = [(RegionKind::Flash, flash), (RegionKind::Ram, ram)]
             .into_iter()
-            .filter_map(|(kind, name, taken)| Some(region_fit(region(board, kind, name)?, taken)))
+            .filter_map(|(kind, taken)| Some(region_fit(board.used(kind)?, taken)))
             .collect();
         let worst = regions.iter().map(|region| region.fits).max();
         // A host takes what it can run.
@@ -73,12 +73,6 @@ impl Fit {
     pub(super) fn region(&self, kind: RegionKind) -> Option<&RegionFit> {
         self.regions.iter().find(|region| region.kind == kind)
     }
-}
-
-/// The region that the linker takes: the one of that name, else the first of the kind, as the emitted memory map has it.
-fn region<'b>(board: &'b Board, kind: RegionKind, name: &str) -> Option<&'b Region> {
-    let named = board.memory.iter().find(|region| region.name == name);
-    named.or_else(|| board.memory.iter().find(|region| region.kind == kind))
 }
 
 fn region_fit(region: &Region, taken: Option<(u64, u64)>) -> RegionFit {
@@ -107,7 +101,16 @@ mod tests {
 
     #[test]
     fn a_region_is_full_close_or_free() {
-        let region = Region { name: "RAM".into(), kind: RegionKind::Ram, address: 0, size: Bytes(1_000) };
+        let region = Region {
+            name: "RAM".into(),
+            kind: RegionKind::Ram,
+            address: 0,
+            size: Bytes(1_000),
+            memory: None,
+            used: true,
+            off_at_reset: false,
+            wait_states: None,
+        };
         let fits = |taken| region_fit(&region, taken).fits;
         assert_eq!(fits(Some((500, 1_000))), Fits::Yes);
         assert_eq!(fits(Some((1_000, 1_001))), Fits::Close);

@@ -121,6 +121,18 @@ impl Case {
     }
 }
 
+#[test]
+fn firmware_that_does_not_fit_fails_and_what_it_would_have_done_is_unknown() {
+    let spoil = |case: &mut Case| {
+        case.footprint =
+            Footprint { blocked: Some("`RAM` lacks 4".into()), does_not_fit: true, ..Footprint::default() };
+        case.measurement = Measurement { blocked: Some("no firmware".into()), ..Measurement::default() };
+    };
+    let (flash, all) = Case::spoilt("flash", spoil);
+    assert_eq!((flash.verdict, all, flash.detail.as_str()), (Verdict::Fail, Verdict::Fail, "`RAM` lacks 4"));
+    assert_eq!(Case::spoilt("bit_exactness", spoil).0.verdict, Verdict::Unknown);
+}
+
 /// A margin that is met exactly is met.
 #[test]
 fn a_target_on_its_margins_passes() {

@@ -204,7 +204,9 @@ fn boards() {
         ("nothing but the header", head.to_owned()),
         ("not a board", GOOD.to_owned()),
         ("an unknown runner", with("\"qemu\"", "\"quemu\"")),
-        ("a probe", with("\"qemu\"", "\"probe-rs\"")),
+        ("probe-rs", with("\"qemu\"", "\"probe-rs\"")),
+        ("a probe with an emulator's properties", with("\"qemu\"", "\"probe\"")),
+        ("no name of a chip", with("\"qemu\" machine=\"m\" instructions-per-tick=40", "\"probe\" chip=\"a b; rm\"")),
         ("a host with memory", with("\"qemu\" machine=\"m\" instructions-per-tick=40", "\"host\" machine=\"m\"")),
         ("an emulator without a clock", with("clock \"25MHz\"\n", "")),
         ("a clock without a unit", with("25MHz", "25")),
@@ -213,6 +215,34 @@ fn boards() {
         ("a region past the end", with("0x20000000 size=\"64KiB\"", "0xFFFF8000 size=\"64KiB\"")),
         ("a name for no linker", with("\"RAM\"", "\"ram 1\"")),
         ("no flash", with("flash \"FLASH\" address=0 size=\"1MiB\"; ", "")),
+        ("two RAMs, none in use", with("size=\"64KiB\" }", "size=\"64KiB\"; ram \"B\" address=0 size=1 }")),
+        (
+            "two RAMs, both in use",
+            with("size=\"64KiB\" }", "size=\"64KiB\" use=\"data\"; ram \"B\" address=0x30000000 size=1 use=\"data\" }"),
+        ),
+        ("code in RAM", with("size=\"64KiB\" }", "size=\"64KiB\" use=\"code\" }")),
+        ("a use of what is off", with("size=\"64KiB\" }", "size=\"64KiB\" off-at-reset=#true }")),
+        (
+            "the linker's name for another region",
+            with(
+                "ram \"RAM\" address=0x20000000 size=\"64KiB\"",
+                "ram \"RAM\" address=0x20000000 size=1; ram \"B\" address=0x30000000 size=1 use=\"data\"",
+            ),
+        ),
+        ("a flash kind of RAM", with("size=\"64KiB\" }", "size=\"64KiB\" kind=\"qspi\" }")),
+        ("too many wait states", with("size=\"64KiB\" }", "size=\"64KiB\" wait-states=256 }")),
+        ("floating point without a unit", with("rust-target \"t\"", "rust-target \"thumbv7em-none-eabihf\"")),
+        (
+            "two units",
+            with(
+                "\"cortex-m4f\"\nrust-target \"t\"\nc-flags \"-mthumb\"",
+                "\"cortex-m4f\" fpu=\"fpv4-sp-d16\"\nrust-target \"t\"\nc-flags \"-mfpu=fpv5-d16\"",
+            ),
+        ),
+        ("an unknown unit and state", with("\"cortex-m4f\"", "\"cortex-m4f\" fpu=\"vfp\" starts=\"secur\"")),
+        ("a clock that ends below its start", with("\"25MHz\"", "\"25MHz\" to=\"1MHz\" full=\"20MHz\"")),
+        ("a cache that is neither on nor off", with("clock \"25MHz\"", "cache \"data\"\nclock \"25MHz\"")),
+        ("an unknown boot block", with("clock \"25MHz\"", "boot-block \"rp2040\"\nclock \"25MHz\"")),
         ("a feature in quotes", with("\"cortex-m4f\"", "\"cortex-m4f\" dsp=\"yes\"")),
     ];
     let cases: Vec<_> = cases.iter().map(|(title, text)| (*title, text.as_str())).collect();

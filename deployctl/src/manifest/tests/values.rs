@@ -78,13 +78,60 @@ fn the_built_in_boards_and_libraries_load() {
     assert!(names.is_superset(&["host", "mps2-an386"].into()));
     let board = Board::load("mps2-an386", &catalog).unwrap().unwrap();
     assert!(board.features.dsp && !board.features.mve);
-    assert_eq!((board.core.as_str(), board.clock_hz), ("cortex-m4f", Some(25_000_000)));
+    assert_eq!((board.core.as_str(), board.clock.map(|clock| clock.hz)), ("cortex-m4f", Some(25_000_000)));
     let regions: Vec<_> = board.memory.iter().map(|region| (region.name.as_str(), region.address)).collect();
     assert_eq!(regions, [("FLASH", 0), ("RAM", 0x2000_0000)]);
     assert_eq!(board.runner, Runner::Qemu { machine: "mps2-an386".to_owned(), instructions_per_tick: PerTick(40_000) });
     let library = Library::load("cmsis-nn", &catalog).unwrap().unwrap();
     assert!(matches!(&library.source, Source::Pypi { version, .. } if version == "0.2.1"));
     assert_eq!(Library::all(&catalog).unwrap().len(), catalog.libraries().count());
+}
+
+/// A built-in board, its regions as name, address and KiB.
+fn hardware(name: &str) -> (Board, Vec<(String, u64, u64)>) {
+    let board = Board::load(name, &Catalog::builtin()).unwrap().unwrap();
+    let regions =
+        board.memory.iter().map(|region| (region.name.clone(), region.address, region.size.0 >> 10)).collect();
+    (board, regions)
+}
+
+#[test]
+fn firmware_lies_in_the_region_that_the_file_names() {
+    let (board, regions) = hardware("nucleo-h743zi2");
+    assert_eq!(regions.len(), 9);
+    assert_eq!(board.used(RegionKind::Flash).unwrap().address, 0x0800_0000);
+    let data = board.used(RegionKind::Ram).unwrap();
+    assert_eq!((data.name.as_str(), data.address, data.size), ("AXISRAM", 0x2400_0000, Bytes(512 << 10)));
+    let off: Vec<_> = board.memory.iter().filter(|region| region.off_at_reset).map(|region| &*region.name).collect();
+    assert_eq!(off, ["SRAM1", "SRAM2", "SRAM3", "BKPSRAM"]);
+    let (pico, regions) = hardware("pico");
+    assert_eq!(regions[1], ("FLASH".to_owned(), 0x1000_0100, 2047));
+    let (boot, code) = (&pico.memory[0], pico.used(RegionKind::Flash).unwrap());
+    assert_eq!((boot.address + boot.size.0, boot.size.0 + code.size.0), (code.address, 2 << 20));
+}
+
+#[test]
+fn each_board_behind_a_probe_says_how_far_it_goes() {
+    let boards = Board::all(&Catalog::builtin()).unwrap();
+    let probes = boards.iter().filter(|board| matches!(board.runner, Runner::Probe { .. }));
+    let reach: Vec<String> = probes.map(|board| format!("{}: {}", board.name, board.reach())).collect();
+    assert_eq!(
+        reach,
+        [
+            "nrf52840-dk: compiled, not run",
+            "nrf5340-dk: compiled, not run; cycles only",
+            "nucleo-f446re: compiled, not run; cycles only",
+            "nucleo-h743zi2: compiled, not run; cycles only",
+            "nucleo-l4r5zi: compiled, not run; cycles only",
+            "pico: compiled, not run; not bootable",
+            "pico2: compiled, not run; cycles only",
+        ]
+    );
+    for board in &boards {
+        assert_eq!(board.unmeasured().is_some(), matches!(board.runner, Runner::Probe { .. }), "{}", board.name);
+        let caution = usize::from(board.not_bootable().is_some()) + usize::from(board.cycles_only().is_some());
+        assert_eq!(board.cautions().len(), caution + usize::from(board.unmeasured().is_some()), "{}", board.name);
+    }
 }
 
 #[test]
