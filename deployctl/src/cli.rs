@@ -87,20 +87,6 @@ pub struct Init {
     pub name: Option<String>,
 }
 
-/// `audit`.
-#[derive(Debug, Args)]
-pub struct Audit {
-    /// The models. One that cannot be read is said, and the others are answered all the same.
-    #[arg(required = true, value_name = "MODEL")]
-    pub models: Vec<Utf8PathBuf>,
-    /// A board to ask for, once for each; all known boards if none is named.
-    #[arg(long = "board", value_name = "BOARD")]
-    pub boards: Vec<String>,
-    /// The kernel library.
-    #[arg(long, value_name = "LIBRARY", default_value = "cmsis-nn")]
-    pub kernels: String,
-}
-
 /// `boards`.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -118,6 +104,20 @@ pub enum BoardsAction {
         /// The board's name, as the list has it.
         board: String,
     },
+}
+
+/// `audit`.
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// The models. One that cannot be read is said, and the others are answered all the same.
+    #[arg(required = true, value_name = "MODEL")]
+    pub models: Vec<Utf8PathBuf>,
+    /// A board to ask for, once for each; all known boards if none is named.
+    #[arg(long = "board", value_name = "BOARD")]
+    pub boards: Vec<String>,
+    /// The kernel library.
+    #[arg(long, value_name = "LIBRARY", default_value = "cmsis-nn")]
+    pub kernels: String,
 }
 
 /// `plan`.

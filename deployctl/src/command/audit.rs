@@ -28,7 +28,7 @@ pub(super) fn run(args: &cli::Audit, around: &Surroundings) -> Result<Done, Erro
     let manifest_error = |errors| Error::new(Kind::Manifest, errors);
     let boards = match args.boards.as_slice() {
         [] => Board::all(&catalog).map_err(manifest_error)?,
-        asked => asked.iter().map(|name| named(name, &catalog)).collect::<Result<_, _>>()?,
+        names => names.iter().map(|name| named(name, &catalog)).collect::<Result<_, _>>()?,
     };
     let library = init::library(&args.kernels, &catalog)?;
     let defects = catalog.defects().map_err(manifest_error)?;
