@@ -15,6 +15,18 @@ fn age(space: &Space, key: Digest, days: u64) {
     std::fs::File::open(path).unwrap().set_modified(time).unwrap();
 }
 
+/// Sweeps. Other tests of this program start processes: until such a child has become another program it holds what the
+/// program had open, a lock that was just let go too.
+fn swept(space: &Space, sweep: &Sweep) -> Result<Swept, Error> {
+    for _ in 0..200 {
+        match gc(&space.store(), sweep) {
+            Err(Error::Busy(_)) => std::thread::sleep(Duration::from_millis(10)),
+            other => return other,
+        }
+    }
+    gc(&space.store(), sweep)
+}
+
 fn days(days: u64) -> Duration {
     Duration::from_secs(days * 86_400)
 }
@@ -24,10 +36,10 @@ fn only_what_is_old_and_unneeded_goes() {
     let space = Space::new();
     let old = space.build(&diamond(Mix::new("old")));
     let new = space.build(&diamond(Mix::new("new")));
-    assert_eq!(gc(&space.store(), &Sweep { older_than: days(30), keep: BTreeSet::new() }).unwrap(), Swept::default());
+    assert_eq!(swept(&space, &Sweep { older_than: days(30), keep: BTreeSet::new() }).unwrap(), Swept::default());
     old.keys().for_each(|key| age(&space, key, 40));
     let keep: BTreeSet<_> = new.keys().collect();
-    let swept = gc(&space.store(), &Sweep { older_than: days(30), keep }).unwrap();
+    let swept = swept(&space, &Sweep { older_than: days(30), keep }).unwrap();
     assert_eq!((swept.records, swept.objects), (2, 3), "two and four, their outputs, and the text `old`");
     assert!(space.ran(&diamond(Mix::new("new"))).is_empty());
     let clean = Space::new();
@@ -41,7 +53,7 @@ fn everything_may_go_and_comes_again() {
     let space = Space::new();
     let all = space.build(&diamond(Mix::new("2")));
     all.keys().for_each(|key| age(&space, key, 1));
-    assert_eq!(gc(&space.store(), &Sweep::default()).unwrap().records, 4);
+    assert_eq!(swept(&space, &Sweep::default()).unwrap().records, 4);
     assert!(stored(&space.path("store")).is_empty());
     assert_eq!(space.ran(&diamond(Mix::new("2"))).len(), 4);
 }
@@ -54,5 +66,5 @@ fn not_while_a_build_is_on() {
     in_use.lock_shared().unwrap();
     assert!(matches!(gc(&store, &Sweep::default()), Err(Error::Busy(_))));
     drop(in_use);
-    gc(&store, &Sweep::default()).unwrap();
+    swept(&space, &Sweep::default()).unwrap();
 }

@@ -92,7 +92,7 @@ fn sections(board: &Board, catalog: &Catalog) -> Vec<(&'static str, Vec<String>)
         ("C flags", one((!board.c_flags.is_empty()).then(|| board.c_flags.join(" ")))),
         ("Rust target", one(board.rust_target.clone())),
         ("file", one(catalog.board_file(&board.name).map(|entry| entry.shown.clone()))),
-        ("in a manifest", vec![format!("target \"{}\"", board.name)]),
+        ("manifest", vec![format!("target \"{}\"", board.name)]),
     ]
 }
 
