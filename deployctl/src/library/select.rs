@@ -187,7 +187,7 @@ fn common_form(op: &Op) -> Result<Variant, Unfit> {
     Ok(variant)
 }
 
-/// What keeps an operator from the library: it has no function for it, or that is not bound.
+/// What keeps an operator from the library: no function of it is bound, where it has one at all.
 fn missing(op: &Op) -> String {
     let unbound = match op {
         Op::ConvolveI16(ConvolveI16 { at, .. }) => match at.layer {
@@ -202,7 +202,10 @@ fn missing(op: &Op) -> String {
         Op::ConvolveF32(_) | Op::PoolF32(_) | Op::SoftmaxF32(_) => {
             return "the library computes in integers, not in float32".to_owned();
         }
-        _ => return "the library has no function for this operator".to_owned(),
+        Op::Svdf(p) if p.state == Element::I16 => "arm_svdf_state_s16_s8",
+        Op::Svdf(_) => "arm_svdf_s8",
+        Op::TransposeConv(p) if p.element == Element::I8 => "arm_transpose_conv_s8",
+        _ => return "no function of the library is bound for this operator".to_owned(),
     };
     format!("`{unbound}` is not bound yet")
 }
