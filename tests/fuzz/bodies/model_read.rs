@@ -2,7 +2,8 @@
 //!
 //! Shared by the fuzz target of this name and by the seeded mutations in the plain test run.
 
-use deployctl::model::{Call, Graph, Step, evaluate, lower, read, vectors};
+use deployctl::library::macs;
+use deployctl::model::{Call, Graph, Step, TensorId, evaluate, lower, read, vectors};
 
 /// Work that a run may take in here; models that are larger are read and lowered but not run.
 const MAX_WORK: usize = 1 << 22;
@@ -30,16 +31,13 @@ pub(crate) fn body(bytes: &[u8]) -> bool {
     true
 }
 
-/// Multiplications, or elements where that is more.
+/// Multiplications, elements of all windows, or bytes, whichever is most.
 fn work(graph: &Graph, step: &Step) -> usize {
-    let taps = match &step.call {
-        Call::Conv2d(p) => p.filter.h * p.filter.w * p.filter.c,
-        Call::DepthwiseConv2d(p) => p.filter.h * p.filter.w,
-        Call::FullyConnected(p) => p.depth,
+    let bytes = |ids: &[TensorId]| ids.iter().map(|&id| graph.tensor(id).bytes()).max().unwrap_or(0);
+    let window = match &step.call {
         Call::AveragePool2d(p) | Call::MaxPool2d(p) => p.window.h * p.window.w,
-        Call::Add(_) | Call::Softmax(_) | Call::Reshape | Call::Op(_) => 1,
+        _ => 1,
     };
-    let bytes = step.outputs.iter().map(|&id| graph.tensor(id).bytes()).sum::<usize>();
-    let elements = bytes.saturating_mul(taps);
-    step.inputs.iter().fold(elements, |work, &id| work.max(graph.tensor(id).bytes()))
+    let multiplied = usize::try_from(macs(step)).unwrap_or(usize::MAX);
+    multiplied.max(bytes(&step.outputs).saturating_mul(window)).max(bytes(&step.inputs))
 }
