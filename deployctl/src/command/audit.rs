@@ -243,7 +243,7 @@ impl Found {
 
     fn text(&self) -> String {
         let subject = match &self.row {
-            Some(row) => format!("op:{} {} (`{}`)", row.operator.0, row.name, short_name(&row.output)),
+            Some(row) => format!("op:{} {} (`{}`)", row.label, row.name, short_name(&row.output)),
             None => "all arithmetic".to_owned(),
         };
         let mut text = table::wrapped(

@@ -42,6 +42,7 @@ mod tests {
     fn audit(kernels: &[(&str, &str)]) -> Audit {
         let row = |(symbol, entry): &(&str, &str)| AuditRow {
             operator: OperatorId(0),
+            label: "0".to_owned(),
             name: "CONV_2D".into(),
             output: String::new(),
             shape: vec![],

@@ -12,6 +12,7 @@ use crate::elf;
 use crate::error::{Error, Kind};
 use crate::gate::evidence::{FirmwareCrate, Footprint};
 use crate::manifest::Region;
+use crate::model::BLOCKS;
 use crate::tool::{HostLinker, Rustc};
 
 /// Tells the `cmsis-nn` crate where `libcmsis_nn.a` lies.
@@ -149,9 +150,19 @@ impl Compile {
     }
 }
 
-/// The operator that a function of the model crate runs: `model::op_3_conv_2d` is 3.
-fn operator_of(symbol: &str) -> Option<usize> {
-    symbol.strip_prefix("model::op_")?.split('_').next()?.parse().ok()
+/// What people call the operator that a function of the model crate runs: of `model::op_3_conv_2d` 3, of
+/// `model::op_3_body_0_add` 3.body.0.
+fn operator_of(symbol: &str) -> Option<String> {
+    let mut words = symbol.strip_prefix("model::op_")?.split('_').peekable();
+    let is_index = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    let mut label = words.next().filter(|word| is_index(word))?.to_owned();
+    while let (Some(block), Some(index)) = (words.next(), words.next()) {
+        if !BLOCKS.contains(&block) || !is_index(index) {
+            break;
+        }
+        label = format!("{label}.{block}.{index}");
+    }
+    Some(label)
 }
 
 #[cfg(test)]
@@ -160,7 +171,10 @@ mod tests {
 
     #[test]
     fn symbols_name_their_operator() {
-        assert_eq!(operator_of("model::op_12_softmax"), Some(12));
+        let of = |symbol| operator_of(symbol).unwrap();
+        assert_eq!(of("model::op_12_softmax"), "12");
+        assert_eq!(of("model::op_12_conv_2d"), "12");
+        assert_eq!(of("model::op_12_body_3_then_0_copy"), "12.body.3.then.0");
         assert_eq!(operator_of("model::invoke"), None);
     }
 }

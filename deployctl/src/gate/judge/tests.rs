@@ -20,6 +20,7 @@ struct Case {
 fn row(operator: usize, library: &str, macs: u64) -> AuditRow {
     AuditRow {
         operator: OperatorId(operator),
+        label: operator.to_string(),
         name: "CONV_2D".into(),
         output: "model/act/Relu;model/conv".into(),
         shape: vec![1, 4],
