@@ -6,11 +6,13 @@ use std::collections::BTreeSet;
 use thiserror::Error;
 
 use crate::model::lower::{Call, Step};
-use crate::model::{Block, Graph, TensorId};
+use crate::model::{Block, Graph, TensorId, TensorType};
 
 /// Contents that are overwritten before they are read: a fault of the planner, never of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("op:{operator} needs `{tensor}`, whose place in the arena holds something else by then: report this as a fault of the memory planner")]
+#[error(
+    "op:{operator} needs `{tensor}`, whose place in the arena holds something else by then: report this as a fault of the memory planner"
+)]
 pub struct Lost {
     /// What people call the operator; `end` for what the model returns or keeps.
     pub operator: String,
@@ -31,8 +33,10 @@ pub(super) fn run(
     scratch: &dyn Fn(usize) -> Option<Place>,
 ) -> Result<(), Lost> {
     let walk = Walk { graph, steps, places, scratch };
-    let kept: Vec<TensorId> =
-        (0..graph.tensors.len()).map(TensorId).filter(|id| graph.tensor(*id).variable && places(id).is_some()).collect();
+    let kept: Vec<TensorId> = (0..graph.tensors.len())
+        .map(TensorId)
+        .filter(|id| graph.tensor(*id).variable && places(id).is_some())
+        .collect();
     let mut intact = Intact::new();
     for id in kept.iter().chain(&graph.inputs) {
         walk.write(&mut intact, *id);
@@ -98,7 +102,9 @@ impl Walk<'_> {
     }
 
     fn read(&self, intact: &Intact, id: TensorId, step: Option<&Step>) -> Result<(), Lost> {
-        if self.graph.tensor(id).constant.is_some() || intact.contains(&id) {
+        let tensor = self.graph.tensor(id);
+        // A handle stands for a variable, and has no contents.
+        if tensor.constant.is_some() || tensor.dtype == TensorType::Resource || intact.contains(&id) {
             return Ok(());
         }
         Err(self.lost(id, step))

@@ -19,8 +19,8 @@ mod search;
 use serde::{Deserialize, Serialize};
 
 pub use buffers::{Buffers, buffers};
-use contents::run;
 pub use contents::Lost;
+use contents::run;
 pub use picture::picture;
 pub use plan::{ALIGNMENT, Kind, Live, MemoryError, MemoryPlan, Placed, plan};
 pub use proof::{Overlap, verify};

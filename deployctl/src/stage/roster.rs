@@ -33,8 +33,7 @@ pub(super) struct Reasoned {
 impl Roster {
     pub(super) fn of(audit: &Audit) -> Self {
         let indices = |wanted: &dyn Fn(&AuditRow) -> bool| -> Option<String> {
-            let found: Vec<String> =
-                audit.rows.iter().filter(|row| wanted(row)).map(|row| row.label.clone()).collect();
+            let found: Vec<String> = audit.rows.iter().filter(|row| wanted(row)).map(|row| row.label.clone()).collect();
             (!found.is_empty()).then(|| span(&found))
         };
         let library = |row: &AuditRow| row.kernel.as_ref().map(|kernel| kernel.library.clone());

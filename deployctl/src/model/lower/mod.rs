@@ -82,9 +82,17 @@ pub enum Call {
     /// An operator of the common form.
     Op(Op),
     /// One block or the other, by the input, which is one bool.
-    If { then: Block, otherwise: Block },
+    If {
+        then: Block,
+        otherwise: Block,
+    },
     /// `start`; then `condition`, and `body` as long as it leaves other than zero in `proceeds`.
-    While { start: Block, condition: Block, body: Block, proceeds: TensorId },
+    While {
+        start: Block,
+        condition: Block,
+        body: Block,
+        proceeds: TensorId,
+    },
 }
 
 /// Weights of a step: where they are, and how its accumulator becomes output.

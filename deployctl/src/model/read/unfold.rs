@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::source::{File, Source};
 use super::ReadError;
+use super::source::{File, Source};
 use crate::model::{Block, Operator, Options, Tensor, TensorId, TensorType};
 
 /// Tensors and operators of blocks, all together. A file of a few kilobytes could ask for as many as it likes.
@@ -43,8 +43,7 @@ pub(super) fn unfold<'a>(file: &File<'a>, main: Source<'a>) -> Result<Unfolded<'
         reached: BTreeSet::new(),
     };
     let room = MOST;
-    let mut work =
-        Work { file, found, sources: BTreeMap::new(), variables: BTreeMap::new(), running: vec![0], room };
+    let mut work = Work { file, found, sources: BTreeMap::new(), variables: BTreeMap::new(), running: vec![0], room };
     for index in 0..count {
         work.enter(&Site { at: index, subgraph: 0, index })?;
     }
@@ -131,7 +130,8 @@ impl<'a> Work<'_, 'a> {
         self.alike(site, ("inputs", 0), &inputs, &body, false)?;
         self.alike(site, ("outputs", 0), outputs, &body, true)?;
         let &[said] = condition.graph.outputs.as_slice() else {
-            let problem = format!("runs subgraph {}, a condition of {} outputs", graphs[0], condition.graph.outputs.len());
+            let problem =
+                format!("runs subgraph {}, a condition of {} outputs", graphs[0], condition.graph.outputs.len());
             return Err(ReadError::inconsistent(site.field("builtin_options"), problem));
         };
         // What the body hands on as it is can be read where it was before; everything else lives in the operator's outputs.
@@ -140,8 +140,11 @@ impl<'a> Work<'_, 'a> {
             let problem = format!("has {} values for the {} inputs of a loop", outputs.len(), inputs.len());
             return Err(ReadError::inconsistent(site.field("outputs"), problem));
         }
-        let values: Vec<TensorId> =
-            kept.iter().zip(inputs.iter().zip(outputs)).map(|(&kept, (&from, &to))| if kept { from } else { to }).collect();
+        let values: Vec<TensorId> = kept
+            .iter()
+            .zip(inputs.iter().zip(outputs))
+            .map(|(&kept, (&from, &to))| if kept { from } else { to })
+            .collect();
         for source in [&condition, &body] {
             self.alike(site, ("inputs", 0), &values, source, true)?;
         }
@@ -210,7 +213,10 @@ impl<'a> Work<'_, 'a> {
             }
             if one && list == "inputs" && outer.quantization != inner.quantization {
                 let (outer, inner) = (&outer.name, &inner.name);
-                let what = format!("is `{outer}`, which has another quantization than `{inner}` of subgraph {}", source.subgraph);
+                let what = format!(
+                    "is `{outer}`, which has another quantization than `{inner}` of subgraph {}",
+                    source.subgraph
+                );
                 return Err(ReadError::unsupported(field(), what, "quantize both alike"));
             }
         }
@@ -219,7 +225,8 @@ impl<'a> Work<'_, 'a> {
 
     /// Adds the graph's tensors, `bound` being its inputs. Gives each one's place among all.
     fn instantiate(&mut self, source: &Source<'a>, bound: &[TensorId]) -> Result<Vec<TensorId>, ReadError> {
-        let inputs: BTreeMap<TensorId, TensorId> = source.graph.inputs.iter().copied().zip(bound.iter().copied()).collect();
+        let inputs: BTreeMap<TensorId, TensorId> =
+            source.graph.inputs.iter().copied().zip(bound.iter().copied()).collect();
         let mut ids = Vec::with_capacity(source.graph.tensors.len());
         for (index, tensor) in source.graph.tensors.iter().enumerate() {
             let origin = (source.subgraph, index);

@@ -16,12 +16,7 @@ type Name = (String, String);
 /// Appends the variables and has the operators that read, assign and initialize them say which; one that cannot be
 /// resolved keeps its options, and has no kernel. First values go into the blob of constants. `handed_on` are handles that
 /// stand for the same variable as others.
-pub(super) fn resolve(
-    graph: &mut Graph,
-    handed_on: &[(TensorId, TensorId)],
-    first: &[First<'_>],
-    blob: &mut Blob<'_>,
-) {
+pub(super) fn resolve(graph: &mut Graph, handed_on: &[(TensorId, TensorId)], first: &[First<'_>], blob: &mut Blob<'_>) {
     let order = graph.order();
     let Graph { tensors, operators, .. } = graph;
     let names = names(operators, handed_on);
