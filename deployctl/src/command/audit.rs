@@ -232,6 +232,7 @@ impl Found {
             "model": self.model,
             "boards": self.boards,
             "operator": self.row.as_ref().map(|row| row.operator),
+            "label": self.row.as_ref().map(|row| &row.label),
             "name": self.row.as_ref().map(|row| &row.name),
             "output": self.row.as_ref().map(|row| &row.output),
             "macs": self.row.as_ref().map(|row| row.macs),
