@@ -1,6 +1,6 @@
 //! What the stages found out about a target: the evidence that gates judge and reports print.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -181,8 +181,11 @@ pub struct Footprint {
     pub weights_bytes: u64,
     /// Static RAM of the app: `.data`, `.bss` and the arena. Absent on the host.
     pub ram_bytes: Option<u64>,
-    /// Code of each operator's function in the model crate, by operator index.
+    /// Code of each operator's function in the model crate, by what the operator is called.
     pub operator_code: BTreeMap<String, u64>,
+    /// Functions of the kernel library that each operator's function calls, itself or by way of others that are no operator's,
+    /// by what the operator is called.
+    pub operator_kernels: BTreeMap<String, BTreeSet<String>>,
     /// Code of the kernel library's functions that were linked, by symbol.
     pub kernel_code: BTreeMap<String, u64>,
     /// Digest of the app's loadable image.
