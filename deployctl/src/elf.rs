@@ -29,9 +29,9 @@ pub struct Image {
 
 impl Image {
     /// Functions that `function` calls, and those that they call, by demangled name. Of Arm images only; calls through
-    /// pointers are not seen.
-    pub fn reached(&self, function: &str) -> BTreeSet<&str> {
-        calls::reached(&self.calls, function)
+    /// pointers are not seen, nor is what functions call at which the search is to `stop`.
+    pub fn reached(&self, function: &str, stop: impl Fn(&str) -> bool) -> BTreeSet<&str> {
+        calls::reached(&self.calls, function, stop)
     }
 }
 

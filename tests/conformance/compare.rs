@@ -175,7 +175,8 @@ fn invocations(graph: &Graph, mut data: &[u8]) -> Result<Vec<(Inputs, Written)>,
             Ok::<_, Wrong>(tensor.to_vec())
         };
         let inputs = graph.inputs.iter().map(|&id| take(id)).collect::<Result<_, _>>()?;
-        let written = graph.operators.iter().map(|operator| recorded(graph, operator).map(&mut take).collect());
+        let main = &graph.operators[..graph.main().end];
+        let written = main.iter().map(|operator| recorded(graph, operator).map(&mut take).collect());
         found.push((inputs, written.collect::<Result<_, _>>()?));
     }
     Ok(found)
@@ -212,7 +213,7 @@ fn vectors(model: &Read, steps: &[Step], data: &[u8], executor: &dyn Executor) -
                     continue;
                 }
                 let ulp = distance(graph.tensor(id).dtype, output, expected).map_err(|what| {
-                    let (operator, name, tensor) = (step.operator.0, &figures.name, id.0);
+                    let (operator, name, tensor) = (graph.label(step.operator), &figures.name, id.0);
                     Wrong::Result(format!("vector {vector}, operator {operator} `{name}`, tensor {tensor}: {what}"))
                 })?;
                 figures.tensors += 1;

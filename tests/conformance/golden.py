@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes `tests/golden/state.tflite`, a model with both kinds of state, and `state.npz`: inputs of twelve inferences in a
-row and LiteRT Micro's answers to them.
+row and LiteRT Micro's answers to them. `control.tflite` and `control.npz` are the same of a model with loops and branches.
 
     P tests/conformance/golden.py            P is Python with the packages of `tests/oracle/requirements.txt`
     P tests/conformance/golden.py --check    compare, write nothing, exit 1 on a difference
@@ -19,7 +19,7 @@ FOLDER = pathlib.Path(__file__).resolve().parent.parent / "golden"
 INFERENCES = 12
 
 
-def model():
+def state():
     """SVDF, and a sum with what a variable holds, which it then becomes."""
     g = Graph(np.random.Generator(np.random.PCG64(12)))
     x = g.input([1, 8], Type.INT8, Quantization([0.05], [-3]))
@@ -37,23 +37,91 @@ def model():
     g.op("ASSIGN_VARIABLE", [handle, after], [], "AssignVariableOptions")
     result = g.output([1, 4], Type.INT8, Quantization([1.2], [5]))
     g.op("ADD", [after, y], [result], "AddOptions")
-    return g, x, result
+    return g, result
 
 
-def main():
-    g, x, result = model()
+def control():
+    """A loop of as many rounds as the sign and size of the input say, each a convolution and an IF; then an IF between a dense
+    layer and what the loop has left, which counts in a variable how often it was taken."""
+    g = Graph(np.random.Generator(np.random.PCG64(13)))
+    x = g.input([1, 4, 4, 2], Type.INT8, Quantization([0.05], [-3]))
+    most, rounds = g.add([1], Type.INT8, x.quant), g.add([1], Type.INT8, x.quant)
+    count = g.constant([-3], Type.INT8, x.quant)
+    g.op("SLICE", [x, g.constant([0] * 4, Type.INT32), g.constant([1] * 4, Type.INT32)], [g.like(x, [1] * 4)])
+    g.op("RESHAPE", [g.operators[-1][2][0]], [most], "ReshapeOptions", newShape=[1])
+    g.op("MINIMUM", [most, g.constant([60], Type.INT8, x.quant)], [rounds], "MaximumMinimumOptions")
+
+    said = g.function()
+    now, last, _ = (control_input(said, t) for t in (count, rounds, x))
+    said.outputs = [said.op("LESS", [now, last], [said.add([1], Type.BOOL)], "LessOptions")]
+
+    body = g.function()
+    now, last, value = (control_input(body, t) for t in (count, rounds, x))
+    one = body.constant([17], Type.INT8, x.quant)
+    next = body.op("ADD", [now, one], [body.like(now)], "AddOptions")
+    filter = body.weights([2, 3, 3, 2], Type.INT8, scale=0.01)
+    filtered = body.like(value)
+    convolution = dict(padding=0, strideH=1, strideW=1, dilationHFactor=1, dilationWFactor=1, fusedActivationFunction=0)
+    body.op("CONV_2D", [value, filter, body.constant([9, -40], Type.INT32)], [filtered], "Conv2DOptions", **convolution)
+    early = body.op("LESS", [now, body.constant([10], Type.INT8, x.quant)], [body.add([1], Type.BOOL)], "LessOptions")
+    sum, maximum = body.function(), body.function()
+    for h, way, options in ((sum, "ADD", "AddOptions"), (maximum, "MAXIMUM", "MaximumMinimumOptions")):
+        a, b = control_input(h, value), control_input(h, filtered)
+        h.outputs = [h.op(way, [a, b], [h.like(a)], options)]
+    made = body.like(value)
+    body.op("IF", [early, value, filtered], [made], "IfOptions", thenSubgraphIndex=sum.number, elseSubgraphIndex=maximum.number)
+    body.outputs = [next, last, made]
+
+    behind = [g.like(t) for t in (count, rounds, x)]
+    g.op("WHILE", [count, rounds, x], behind, "WhileOptions", condSubgraphIndex=said.number, bodySubgraphIndex=body.number)
+    flat = g.op("RESHAPE", [behind[2]], [g.like(x, [1, 32])], "ReshapeOptions", newShape=[1, 32])
+
+    def handle(h):
+        return h.op("VAR_HANDLE", [], [h.add([1], Type.RESOURCE)], "VarHandleOptions", container="", sharedName="taken")
+
+    dense, plain = g.function(), g.function()
+    a, b = control_input(dense, flat), control_input(dense, behind[0])
+    weights, bias = dense.weights([1, 32], Type.INT8, scale=0.01), dense.constant([70], Type.INT32)
+    sum = dense.op("FULLY_CONNECTED", [a, weights, bias], [dense.like(x, [1, 1])], "FullyConnectedOptions")
+    old = dense.op("READ_VARIABLE", [handle(dense)], [dense.like(x, [1, 1])], "ReadVariableOptions")
+    more = dense.op("ADD", [old, sum], [dense.like(x, [1, 1])], "AddOptions")
+    dense.op("ASSIGN_VARIABLE", [dense.operators[1][2][0], more], [], "AssignVariableOptions")
+    dense.outputs = [more]
+    a, b = control_input(plain, flat), control_input(plain, behind[0])
+    plain.outputs = [plain.op("RESHAPE", [b], [plain.like(x, [1, 1])], "ReshapeOptions", newShape=[1, 1])]
+    many = g.op("LESS", [g.constant([30], Type.INT8, x.quant), behind[0]], [g.add([1], Type.BOOL)], "LessOptions")
+    taken, result = g.like(x, [1, 1]), g.output(x.shape, Type.INT8, Quantization([0.1], [5]))
+    g.op("IF", [many, flat, behind[0]], [taken], "IfOptions", thenSubgraphIndex=dense.number, elseSubgraphIndex=plain.number)
+    g.op("ADD", [behind[2], taken], [result], "AddOptions")
+    return g, result
+
+
+def control_input(h, x):
+    """A tensor of another graph as an input of `h`."""
+    h.inputs.append(h.like(x))
+    return h.inputs[-1]
+
+
+def made(name, model):
+    g, result = model()
     vectors = [g.vector() for _ in range(INFERENCES)]
     ((outcome, written),) = litert.run_all([(g.file(), vectors)])
     assert outcome == litert.RAN, written
+    (x,) = g.inputs
     inputs = np.stack([np.frombuffer(vector[0], np.int8).reshape(x.shape) for vector in vectors])
     # What the last operator has written.
     outputs = np.stack([np.frombuffer(operators[-1], np.int8).reshape(result.shape) for operators in written])
-    made = {"state.tflite": g.file(), "state.npz": npz({f"t{x.index}": inputs, f"t{result.index}": outputs})}
-    differ = [name for name, data in made.items() if not (FOLDER / name).exists() or (FOLDER / name).read_bytes() != data]
+    if "--check" not in sys.argv[1:]:
+        print(name, outputs.reshape(INFERENCES, -1).tolist())
+    return {f"{name}.tflite": g.file(), f"{name}.npz": npz({f"t{x.index}": inputs, f"t{result.index}": outputs})}
+
+
+def main():
+    files = made("state", state) | made("control", control)
+    differ = [name for name, data in files.items() if not (FOLDER / name).exists() or (FOLDER / name).read_bytes() != data]
     if "--check" not in sys.argv[1:]:
         for name in differ:
-            (FOLDER / name).write_bytes(made[name])
-        print(outputs.reshape(INFERENCES, -1))
+            (FOLDER / name).write_bytes(files[name])
         return 0
     for name in differ:
         print(f"{FOLDER / name} is not what LiteRT Micro gives; run tests/conformance/golden.py", file=sys.stderr)

@@ -95,6 +95,8 @@ class Graph:
         self.rng, self.chained = rng, chained
         self.tensors, self.inputs, self.operators = [], [], []
         self.codes, self.functions = [], []
+        # A function's own: what it returns, and its number in the file.
+        self.outputs, self.number = [], 0
 
     # ---- numbers -------------------------------------------------------------------------------------------------------
 
@@ -261,7 +263,7 @@ class Graph:
         return last + [t for t in written if t.index in read and self.chance(0.15)]
 
     def keeps_state(self):
-        return any(t.variable or t.type == Type.RESOURCE for t in self.tensors)
+        return any(t.variable or t.type == Type.RESOURCE for g in [self, *self.functions] for t in g.tensors)
 
     def vector(self):
         """Bytes of one set of inputs."""
@@ -274,10 +276,8 @@ class Graph:
         model.operatorCodes = [self._code(*code) for code in self.codes]
         model.buffers = [AlignedBuffer()]
         subgraph = self._subgraph(model.buffers)
-        subgraph.inputs = [t.index for t in self.inputs]
-        subgraph.outputs = [t.index for t in self.results()]
-        subgraph.name = "main"
-        model.subgraphs = [subgraph] + [once._subgraph(model.buffers) for once in self.functions]
+        subgraph.outputs, subgraph.name = [t.index for t in self.results()], "main"
+        model.subgraphs = [subgraph] + [function._subgraph(model.buffers) for function in self.functions]
         builder = flatbuffers.Builder(1024)
         builder.Finish(model.Pack(builder), b"TFL3")
         return bytes(builder.Output())
@@ -286,14 +286,16 @@ class Graph:
         subgraph = schema.SubGraphT()
         subgraph.tensors = [self._tensor(t, buffers) for t in self.tensors]
         subgraph.operators = [operator for operator, _, _ in self.operators]
-        subgraph.inputs, subgraph.outputs, subgraph.name = [], [], "once"
+        subgraph.inputs, subgraph.outputs = [t.index for t in self.inputs], [t.index for t in self.outputs]
+        subgraph.name = f"function {self.number}"
         return subgraph
 
     def function(self):
         """A function beside the main one, which shares its operator codes."""
         function = Graph(self.rng)
-        function.codes = self.codes
+        function.codes, function.functions = self.codes, self.functions
         self.functions.append(function)
+        function.number = len(self.functions)
         return function
 
     @staticmethod

@@ -3,7 +3,7 @@
 use deployctl::library::{Features, Kernel, reference, scratch_bytes, select};
 use deployctl::memory::{MemoryPlan, plan};
 use deployctl::model::lower::{Call, Step};
-use deployctl::model::{Graph, Read, TensorId};
+use deployctl::model::{Block, Graph, Read, TensorId};
 use kernels::{Op, Weights, as_i8, words_as_i8, words_as_i8_mut};
 
 use crate::compare::{Executor, Inputs, Written};
@@ -99,8 +99,9 @@ impl Arena<'_> {
             self.write(id, as_i8(bytes));
         }
         let mut written = Vec::new();
-        for (position, (step, kernel)) in steps.iter().zip(kernels).enumerate() {
-            self.run(position, step, kernel);
+        for id in self.model.graph.main().operators() {
+            self.step(steps, kernels, id.0);
+            let step = &steps[id.0];
             let unsigned = |id: &TensorId| self.read(*id).bytes().iter().map(|byte| byte.cast_unsigned()).collect();
             written.push(step.outputs.iter().map(unsigned).collect());
         }
@@ -111,6 +112,33 @@ impl Arena<'_> {
     fn place(&self, id: TensorId) -> Aligned {
         let tensor = self.model.graph.tensor(id);
         if tensor.variable { self.read(id) } else { Aligned::of(&vec![POISON; tensor.bytes()]) }
+    }
+
+    fn block(&mut self, steps: &[Step], kernels: &[Kernel], block: Block) {
+        block.operators().for_each(|id| self.step(steps, kernels, id.0));
+    }
+
+    /// Runs one step and all that it runs.
+    fn step(&mut self, steps: &[Step], kernels: &[Kernel], position: usize) {
+        match steps[position].call {
+            Call::If { then, otherwise } => {
+                let block = if self.holds(steps[position].inputs[0]) { then } else { otherwise };
+                self.block(steps, kernels, block);
+            }
+            Call::While { start, condition, body, proceeds } => {
+                self.block(steps, kernels, start);
+                self.block(steps, kernels, condition);
+                while self.holds(proceeds) {
+                    self.block(steps, kernels, body);
+                    self.block(steps, kernels, condition);
+                }
+            }
+            _ => self.run(position, &steps[position], &kernels[position]),
+        }
+    }
+
+    fn holds(&self, condition: TensorId) -> bool {
+        self.read(condition).bytes()[0] != 0
     }
 
     /// Runs one step and poisons what it used as scratch memory.

@@ -123,6 +123,25 @@ fn every_operator_of_every_model_computes_the_reference_on_the_host() {
     }
 }
 
+/// A loop with a branch in it, and a branch with state in it.
+#[test]
+fn loops_and_branches_compute_the_reference_on_the_host() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let planned = Planned::new(include_bytes!("../golden/control.tflite"), SCALAR, reference);
+    run_on_host(&planned, None, &planned.seeded(8), folder.path());
+    let text = fs::read_to_string(folder.path().join("model/src/lib.rs")).expect("text");
+    for lines in [
+        "(arena);\n    loop {\n        op_3_cond_0_less(arena);\n",
+        "    } else {\n        op_3_body_3_else_0_maximum(arena);\n",
+    ] {
+        assert!(text.contains(lines), "{text}");
+    }
+    let sources = ["model/src/lib.rs", "model/src/parameters.rs"].map(|path| folder.path().join(path));
+    let formatted = Command::new("rustfmt").args(["--edition", "2024", "--check"]).args(sources).output();
+    let formatted = formatted.expect("rustfmt starts");
+    assert!(formatted.status.success(), "{}", String::from_utf8_lossy(&formatted.stdout));
+}
+
 #[test]
 fn every_operator_of_every_model_computes_the_reference_through_cmsis_nn_on_the_host() {
     let Ok(root) = std::env::var("DEPLOYCTL_CMSIS_NN") else {

@@ -86,8 +86,9 @@ impl Planned {
     pub(crate) fn recorded(&self, data: &[u8]) -> Vec<Vec<Vec<u8>>> {
         let graph = &self.read.graph;
         let size = |id: &TensorId| graph.tensor(*id).bytes();
-        let outputs = graph.operators.iter().flat_map(|operator| &operator.outputs);
-        let variables = graph.operators.iter().flat_map(|operator| operator.inputs.iter().flatten());
+        let main = &graph.operators[..graph.main().end];
+        let outputs = main.iter().flat_map(|operator| &operator.outputs);
+        let variables = main.iter().flat_map(|operator| operator.inputs.iter().flatten());
         let outputs: usize = outputs
             .filter(|id| graph.tensor(**id).dtype != TensorType::Resource)
             .chain(variables.filter(|id| graph.tensor(**id).variable))

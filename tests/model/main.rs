@@ -6,6 +6,7 @@
     reason = "tests stop at the first surprise and say what they skip"
 )]
 
+mod control;
 mod hostile;
 #[path = "../fuzz/bodies/model_read.rs"]
 mod model_read;

@@ -45,7 +45,7 @@ fn packed_weights_are_unpacked() {
 fn unreadable_models_are_errors_that_name_the_field() {
     let cases = [
         (Flaw::Version, "`model.version` is 2, which is not supported"),
-        (Flaw::TwoSubgraphs, "`model.subgraphs` has 2 subgraphs"),
+        (Flaw::TwoSubgraphs, "`model.subgraphs` has 2 subgraphs, of which no operator runs number 1"),
         (Flaw::NegativeDimension, "`model.subgraphs[0].tensors[3].shape[1]` is -6: a dynamic shape"),
         (
             Flaw::HugeShape,

@@ -185,7 +185,8 @@ fn defective(site: &Site) -> Option<(Standing, String, Vec<Way>)> {
     let reference = format!(
         "until then give this operator the reference kernel: `use \"op:{}\" kernel=\"reference\" reason=\"{}\"` in the \
          manifest's `kernels`; it is slower",
-        site.operator.0, defect.name
+        site.graph.label(site.operator),
+        defect.name
     );
     let ways = vec![
         way(WayKind::Setting, defect.remedy.clone(), [Medium, Low, Low]),

@@ -50,7 +50,7 @@ fn step(call: Call) -> Step {
 
 fn refused(reason: &str, advice: &str) -> Result<Step, Refusal> {
     let (reason, advice) = (reason.to_owned(), advice.to_owned());
-    Err(Refusal { operator: OperatorId(0), name: "X".into(), tensor: String::new(), reason, advice })
+    Err(Refusal { operator: OperatorId(0), label: "0".into(), name: "X".into(), tensor: String::new(), reason, advice })
 }
 
 /// As the audit asks: the kernel that the library chooses, else the reference kernel.

@@ -232,6 +232,7 @@ impl Found {
             "model": self.model,
             "boards": self.boards,
             "operator": self.row.as_ref().map(|row| row.operator),
+            "label": self.row.as_ref().map(|row| &row.label),
             "name": self.row.as_ref().map(|row| &row.name),
             "output": self.row.as_ref().map(|row| &row.output),
             "macs": self.row.as_ref().map(|row| row.macs),
@@ -243,7 +244,7 @@ impl Found {
 
     fn text(&self) -> String {
         let subject = match &self.row {
-            Some(row) => format!("op:{} {} (`{}`)", row.operator.0, row.name, short_name(&row.output)),
+            Some(row) => format!("op:{} {} (`{}`)", row.label, row.name, short_name(&row.output)),
             None => "all arithmetic".to_owned(),
         };
         let mut text = table::wrapped(

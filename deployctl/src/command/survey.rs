@@ -98,7 +98,8 @@ impl Survey {
                 .collect();
             let plan = memory::plan(&subject.graph, &steps, &scratch)
                 .map_err(|error| Error::caused(Kind::Model, &error, "is the model meant for a microcontroller?"))?;
-            (peak, fullest) = (Some(plan.peak as u64), Some(plan.peak_operator));
+            let order = subject.graph.order();
+            (peak, fullest) = (Some(plan.peak as u64), order.get(plan.peak_operator).map(|id| id.0));
         }
         Ok(Self { audit, peak, fullest, code })
     }

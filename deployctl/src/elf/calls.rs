@@ -45,13 +45,14 @@ pub(super) fn calls(file: &object::File) -> Result<Calls, object::read::Error> {
     Ok(found)
 }
 
-/// Everything that `function` runs, itself excepted, unless it calls itself by way of others.
-pub(super) fn reached<'a>(calls: &'a Calls, function: &str) -> BTreeSet<&'a str> {
+/// Everything that `function` runs, itself excepted, unless it calls itself by way of others; not what those call that `stop`
+/// the search.
+pub(super) fn reached<'a>(calls: &'a Calls, function: &str, stop: impl Fn(&str) -> bool) -> BTreeSet<&'a str> {
     let mut reached = BTreeSet::new();
     let called = |name: &str| calls.get(name).into_iter().flatten().map(String::as_str);
     let mut open: Vec<&str> = called(function).collect();
     while let Some(name) = open.pop() {
-        if reached.insert(name) {
+        if reached.insert(name) && !stop(name) {
             open.extend(called(name));
         }
     }
@@ -126,7 +127,8 @@ mod tests {
             pairs.iter().map(|(name, called)| ((*name).to_owned(), owned(called))).collect()
         };
         let calls = calls(&[("op", &["shim"]), ("shim", &["arm", "memcpy"]), ("arm", &["arm"]), ("other", &["arm_2"])]);
-        assert_eq!(Vec::from_iter(reached(&calls, "op")), ["arm", "memcpy", "shim"]);
-        assert!(reached(&calls, "nothing").is_empty());
+        assert_eq!(Vec::from_iter(reached(&calls, "op", |_| false)), ["arm", "memcpy", "shim"]);
+        assert_eq!(Vec::from_iter(reached(&calls, "op", |name| name == "shim")), ["shim"]);
+        assert!(reached(&calls, "nothing", |_| false).is_empty());
     }
 }

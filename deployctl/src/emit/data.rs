@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::source::{Value, comment, item};
-use super::{EmitError, Files, Model};
-use crate::model::TensorId;
+use super::{EmitError, Files, Model, stem};
 use crate::model::graph::Constant;
 use crate::model::lower::{Step, StepWeights};
+use crate::model::{OperatorId, TensorId};
 
 /// Constant data as text and files.
 #[derive(Default)]
@@ -43,7 +43,7 @@ impl Data {
         for &id in model.tensors.keys() {
             if let Some(place) = model.graph.first_value(id) {
                 let bytes = slice(model, place).ok_or_else(|| EmitError::Tensor {
-                    operator: 0,
+                    operator: "0".to_owned(),
                     tensor: name(model, id),
                     problem: "has a first value outside the weights blob",
                 })?;
@@ -86,15 +86,16 @@ impl Data {
     }
 
     /// The expression that names a step's table.
-    pub(super) fn table(position: usize, table: usize) -> String {
-        format!("kernels::as_i8(&parameters::OP_{position}_TABLE_{table}.0)")
+    pub(super) fn table(model: &Model<'_>, position: usize, table: usize) -> String {
+        let stem = stem(model, position).to_ascii_uppercase();
+        format!("kernels::as_i8(&parameters::{stem}_TABLE_{table}.0)")
     }
 
     fn table_file(&mut self, model: &Model<'_>, position: usize, table: usize, bytes: &[i8]) {
         let operator = &model.graph.operators[model.steps[position].operator.0].name;
         let bytes = bytes.iter().map(|byte| byte.cast_unsigned()).collect();
-        let about = format!("Table of op:{position} {}", comment(operator));
-        self.file(&about, &format!("op_{position}_table_{table}"), bytes);
+        let about = format!("Table of op:{} {}", model.graph.label(OperatorId(position)), comment(operator));
+        self.file(&about, &format!("{}_table_{table}", stem(model, position)), bytes);
     }
 
     fn weights(
@@ -106,7 +107,7 @@ impl Data {
     ) -> Result<(), EmitError> {
         let operator = &model.graph.operators[step.operator.0].name;
         let filter = self.bytes(model, position, weights.filter, "filter")?;
-        let prefix = format!("OP_{position}");
+        let prefix = stem(model, position).to_ascii_uppercase();
         let mut table = |name: &str, numbers: &[i32]| {
             let head = format!("static {prefix}_{name}: [i32; {}]", numbers.len());
             self.items += &item(0, &head, &Value::numbers(numbers));
@@ -126,7 +127,7 @@ impl Data {
             ("multipliers", table("MULTIPLIERS", &weights.multipliers)),
             ("shifts", table("SHIFTS", &weights.shifts)),
         ];
-        let _ = write!(self.items, "\n/// op:{position} {}.\n", comment(operator));
+        let _ = write!(self.items, "\n/// op:{} {}.\n", model.graph.label(OperatorId(position)), comment(operator));
         let head = format!("pub(crate) static {prefix}: Weights<'static>");
         self.items += &item(0, &head, &Value::Struct("Weights", fields));
         self.weighted = true;
@@ -141,7 +142,7 @@ impl Data {
         let bytes = constant(model, position, id)?;
         let tensor = model.graph.tensor(id);
         let about = format!("{} {:?}", comment(&tensor.name), tensor.shape);
-        let name = self.file(&about, &format!("op_{position}_{role}"), bytes.to_vec());
+        let name = self.file(&about, &format!("{}_{role}", stem(model, position)), bytes.to_vec());
         self.names.insert(id, name.clone());
         Ok(name)
     }
@@ -159,7 +160,8 @@ impl Data {
 
 /// A constant's bytes.
 fn constant<'a>(model: &Model<'a>, operator: usize, id: TensorId) -> Result<&'a [u8], EmitError> {
-    let fault = |problem| EmitError::Tensor { operator, tensor: name(model, id), problem };
+    let label = || model.graph.label(OperatorId(operator));
+    let fault = |problem| EmitError::Tensor { operator: label(), tensor: name(model, id), problem };
     let tensor = model.graph.tensors.get(id.0).ok_or_else(|| fault("is not in the graph"))?;
     let place = tensor.constant.ok_or_else(|| fault("is neither constant nor in the memory plan"))?;
     slice(model, place).ok_or_else(|| fault("lies outside the weights blob"))

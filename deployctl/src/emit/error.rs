@@ -22,8 +22,8 @@ pub enum EmitError {
     /// A tensor's bytes are not where the artifacts say.
     #[error("op:{operator}: tensor `{tensor}` {problem}: this is a fault of deployctl, report it with the model")]
     Tensor {
-        /// Position of the step; the number of steps for model inputs and outputs.
-        operator: usize,
+        /// What people call the operator; the number of steps for model inputs and outputs.
+        operator: String,
         /// The tensor's name.
         tensor: String,
         /// What is wrong.
@@ -34,8 +34,8 @@ pub enum EmitError {
         "op:{operator}: its parameters cannot be written: {problem}: this is a fault of deployctl, report it with the model"
     )]
     Parameters {
-        /// Position of the step.
-        operator: usize,
+        /// What people call the operator.
+        operator: String,
         /// What is wrong.
         problem: String,
     },

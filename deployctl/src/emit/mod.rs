@@ -6,6 +6,7 @@
 //! Knows graphs, steps and boards; does not know the engine, the planner's or the kernel table's insides, or the file system.
 
 mod board;
+mod control;
 mod data;
 mod error;
 mod literal;
@@ -23,7 +24,7 @@ use serde::Serialize;
 
 use crate::manifest::{self, BootBlock, Region, Runner};
 use crate::model::lower::Step;
-use crate::model::{Graph, TensorId};
+use crate::model::{Graph, OperatorId, TensorId};
 
 pub use error::EmitError;
 
@@ -43,7 +44,7 @@ pub struct Model<'a> {
     pub graph: &'a Graph,
     /// The blob in which the graph's constants lie.
     pub weights: &'a [u8],
-    /// Every operator in execution order.
+    /// Every operator in the graph's order.
     pub steps: &'a [Step],
     /// One kernel a step.
     pub kernels: &'a [Entry<'a>],
@@ -139,6 +140,17 @@ pub struct Library<'a> {
 /// All files of a project.
 pub fn project(input: &Input<'_>) -> Result<Files, EmitError> {
     project::project(input)
+}
+
+/// What an operator is called in names of functions and files: `op_3`, `op_3_body_0`.
+fn stem(model: &Model<'_>, position: usize) -> String {
+    format!("op_{}", source::identifier(&model.graph.label(OperatorId(position))))
+}
+
+/// The name of an operator's function.
+fn function_name(model: &Model<'_>, position: usize) -> String {
+    let operator = &model.graph.operators[model.steps[position].operator.0].name;
+    format!("{}_{}", stem(model, position), source::identifier(operator))
 }
 
 /// The files of the `model` crate alone, by their path in the project. The template's sample is made by this, too.

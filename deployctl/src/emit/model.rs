@@ -6,23 +6,24 @@ use std::ops::Range;
 
 use super::data::{Data, name};
 use super::literal::literal;
-use super::source::{Value, comment, float, identifier, item, range, string};
-use super::{EmitError, Model};
-use crate::model::TensorId;
+use super::source::{Value, comment, float, item, range, string};
+use super::{EmitError, Model, control, function_name, stem};
 use crate::model::lower::{Call, Step};
+use crate::model::{OperatorId, TensorId};
 
 /// Columns that a `use` line may take.
 const WIDTH: usize = 120;
 
 /// The file's text.
 pub(super) fn library(model: &Model<'_>, data: &Data) -> Result<String, EmitError> {
-    let functions: Vec<Function> =
-        (0..model.steps.len()).map(|position| function(model, data, position)).collect::<Result<_, _>>()?;
+    let order = model.graph.order().into_iter().map(|id| id.0).filter(|&position| position < model.steps.len());
+    let functions: Vec<Function> = order.map(|position| function(model, data, position)).collect::<Result<_, _>>()?;
+    let main: Vec<usize> = model.graph.main().operators().map(|id| id.0).collect();
     let mut text = header(model, data.module(model).is_some(), &functions);
     text += &interface(model)?;
-    text += &operators(model, &functions)?;
+    text += &operators(model, &main)?;
     text += &reset(model, data)?;
-    text += &invoke(&functions);
+    text += &invoke(model, &main);
     for function in &functions {
         text += &function.text;
     }
@@ -31,7 +32,6 @@ pub(super) fn library(model: &Model<'_>, data: &Data) -> Result<String, EmitErro
 
 /// An operator's function.
 struct Function {
-    name: String,
     text: String,
     /// Types of the `kernels` crate that it names.
     types: BTreeSet<&'static str>,
@@ -101,16 +101,17 @@ fn interface(model: &Model<'_>) -> Result<String, EmitError> {
     Ok(text)
 }
 
-fn operators(model: &Model<'_>, functions: &[Function]) -> Result<String, EmitError> {
+fn operators(model: &Model<'_>, main: &[usize]) -> Result<String, EmitError> {
     let mut infos = Vec::new();
-    for (position, (step, function)) in model.steps.iter().zip(functions).enumerate() {
+    for &position in main {
+        let step = &model.steps[position];
         let outputs = step.outputs.iter().map(|&id| tensor_info(model, position, id)).collect::<Result<_, _>>()?;
         infos.push(Value::Struct(
             "OperatorInfo",
             vec![
                 ("name", Value::Plain(string(&model.graph.operators[step.operator.0].name))),
                 ("outputs", Value::Reference(Box::new(Value::Array(outputs)))),
-                ("run", Value::plain(&function.name)),
+                ("run", Value::plain(&function_name(model, position))),
             ],
         ));
     }
@@ -139,12 +140,13 @@ fn reset(model: &Model<'_>, data: &Data) -> Result<String, EmitError> {
     Ok(text + "}\n")
 }
 
-fn invoke(functions: &[Function]) -> String {
+fn invoke(model: &Model<'_>, main: &[usize]) -> String {
     let mut text = String::from(
         "\n/// Runs the model: inputs in the arena become outputs in the arena.\npub fn invoke(arena: &mut Arena) {\n",
     );
-    for (position, function) in functions.iter().enumerate() {
-        let _ = write!(text, "    CURRENT.store({position}, Ordering::Relaxed);\n    {}(arena);\n", function.name);
+    for &position in main {
+        let function = function_name(model, position);
+        let _ = write!(text, "    CURRENT.store({position}, Ordering::Relaxed);\n    {function}(arena);\n");
     }
     text + "    CURRENT.store(u32::MAX, Ordering::Relaxed);\n}\n"
 }
@@ -156,7 +158,7 @@ fn tensor_info(model: &Model<'_>, operator: usize, id: TensorId) -> Result<Value
     let scale = quantization.and_then(|q| q.scales.first()).copied().unwrap_or(0.0);
     let zero = quantization.and_then(|q| q.zero_points.first()).copied().unwrap_or(0);
     let zero = i32::try_from(zero).map_err(|_| EmitError::Tensor {
-        operator,
+        operator: model.graph.label(OperatorId(operator)),
         tensor: name(model, id),
         problem: "has a zero point beyond 32 bits",
     })?;
@@ -173,8 +175,9 @@ fn tensor_info(model: &Model<'_>, operator: usize, id: TensorId) -> Result<Value
 }
 
 /// A tensor's bytes in the arena.
-fn place(model: &Model<'_>, operator: usize, id: TensorId) -> Result<Range<usize>, EmitError> {
-    let fault = |problem| EmitError::Tensor { operator, tensor: name(model, id), problem };
+pub(super) fn place(model: &Model<'_>, operator: usize, id: TensorId) -> Result<Range<usize>, EmitError> {
+    let label = || model.graph.label(OperatorId(operator));
+    let fault = |problem| EmitError::Tensor { operator: label(), tensor: name(model, id), problem };
     let place = model.tensors.get(&id).ok_or_else(|| fault("has no place in the arena"))?;
     if place.end > model.arena || place.start > place.end {
         return Err(fault("lies outside the arena"));
@@ -205,13 +208,17 @@ impl Slices {
 
 fn function(model: &Model<'_>, data: &Data, position: usize) -> Result<Function, EmitError> {
     let step = &model.steps[position];
-    let operator = &model.graph.operators[step.operator.0].name;
-    let function = format!("op_{position}_{}", identifier(operator));
+    let function = function_name(model, position);
     let head = description(model, position);
-    let parameters = literal(&step.call).map_err(|problem| EmitError::Parameters { operator: position, problem })?;
+    if let Some(body) = control::body(model, data, position)?.filter(|body| !body.is_empty()) {
+        let text = format!("{head}#[inline(never)]\nfn {function}(arena: &mut Arena) {{\n{body}}}\n");
+        return Ok(Function { text, types: BTreeSet::new() });
+    }
+    let label = || model.graph.label(OperatorId(position));
+    let parameters = literal(&step.call).map_err(|problem| EmitError::Parameters { operator: label(), problem })?;
     let Some(parameters) = parameters else {
         let text = format!("{head}fn {function}(_arena: &mut Arena) {{}}\n");
-        return Ok(Function { name: function, text, types: BTreeSet::new() });
+        return Ok(Function { text, types: BTreeSet::new() });
     };
     let mut slices = Slices::default();
     let arguments = match step.call {
@@ -225,7 +232,7 @@ fn function(model: &Model<'_>, data: &Data, position: usize) -> Result<Function,
         model.kernels[position].function,
         arguments,
     );
-    Ok(Function { name: function, text, types: parameters.types })
+    Ok(Function { text, types: parameters.types })
 }
 
 /// Weights, inputs, output and scratch, one after the other.
@@ -233,7 +240,7 @@ fn arguments(model: &Model<'_>, data: &Data, position: usize, slices: &mut Slice
     let step = &model.steps[position];
     let mut arguments = vec!["&PARAMS".to_owned()];
     if step.weights.is_some() {
-        arguments.push(format!("&parameters::OP_{position}"));
+        arguments.push(format!("&parameters::{}", stem(model, position).to_ascii_uppercase()));
     }
     arguments.extend(inputs(model, data, position, slices)?);
     arguments.extend(outputs(model, position, slices)?);
@@ -268,7 +275,7 @@ fn inputs(model: &Model<'_>, data: &Data, position: usize, slices: &mut Slices) 
             None => slices.take(&name, place(model, position, id)?),
         });
     }
-    arguments.extend((0..step.tables.len()).map(|table| Data::table(position, table)));
+    arguments.extend((0..step.tables.len()).map(|table| Data::table(model, position, table)));
     Ok(arguments)
 }
 
@@ -289,9 +296,11 @@ fn description(model: &Model<'_>, position: usize) -> String {
     let by = match step.call {
         Call::Reshape if step.outputs.is_empty() => "nothing to do, the variable has its place".to_owned(),
         Call::Reshape => "nothing to do, both tensors have the same place".to_owned(),
+        Call::If { .. } => "one block or the other".to_owned(),
+        Call::While { .. } => "a block again and again".to_owned(),
         _ => comment(model.kernels[position].symbol),
     };
-    let mut text = format!("\n/// op:{position} {}, {by}.\n///\n", comment(operator));
+    let mut text = format!("\n/// op:{} {}, {by}.\n///\n", model.graph.label(OperatorId(position)), comment(operator));
     let mut line = |role: &str, id: TensorId| {
         let tensor = model.graph.tensor(id);
         let _ = writeln!(text, "/// * {role} {} {:?}", comment(&name(model, id)), tensor.shape);

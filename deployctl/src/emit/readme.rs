@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::Input;
 use super::project::uses_cmsis_nn;
 use super::source::comment;
+use crate::model::OperatorId;
 use crate::model::lower::Call;
 
 pub(super) fn readme(input: &Input<'_>) -> String {
@@ -33,8 +34,9 @@ pub(super) fn readme(input: &Input<'_>) -> String {
     text += "## Operators\n\n| op | operator | kernel |\n|---:|---|---|\n";
     for (position, (step, kernel)) in model.steps.iter().zip(model.kernels).enumerate() {
         let operator = comment(&model.graph.operators[step.operator.0].name);
-        let by = if matches!(step.call, Call::Reshape) { "none".to_owned() } else { comment(kernel.symbol) };
-        let _ = writeln!(text, "| {position} | {operator} | {by} |");
+        let no_kernel = matches!(step.call, Call::Reshape | Call::If { .. } | Call::While { .. });
+        let by = if no_kernel { "none".to_owned() } else { comment(kernel.symbol) };
+        let _ = writeln!(text, "| {} | {operator} | {by} |", model.graph.label(OperatorId(position)));
     }
     text
 }

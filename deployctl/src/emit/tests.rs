@@ -89,7 +89,7 @@ impl Sample {
             Call::MaxPool2d(_) => "kernels::max_pool_2d",
             Call::Add(_) => "kernels::add",
             Call::Softmax(_) => "kernels::softmax",
-            Call::Reshape => "",
+            Call::Reshape | Call::If { .. } | Call::While { .. } => "",
             Call::Op(_) => "kernels::zeros_like",
         };
         self.functions.push((function, function.trim_start_matches("kernels::"), false));

@@ -33,7 +33,7 @@ pub struct Finding {
 pub struct Audit {
     /// The kernel library that was asked for.
     pub library: String,
-    /// One row an operator, in execution order.
+    /// One row an operator, in the graph's order.
     pub rows: Vec<AuditRow>,
 }
 
@@ -42,13 +42,16 @@ pub struct Audit {
 pub struct AuditRow {
     /// Position in the model.
     pub operator: OperatorId,
+    /// What people call it: the position, or `3.body.0` for the first operator in the body of the loop at 3.
+    #[serde(default)]
+    pub label: String,
     /// LiteRT's name.
     pub name: String,
     /// Name of the first output tensor.
     pub output: String,
     /// Shape of the first output tensor.
     pub shape: Vec<usize>,
-    /// Multiply-accumulates an inference.
+    /// Multiply-accumulates each time that it runs.
     pub macs: u64,
     /// The kernel; absent where nothing can run the operator.
     pub kernel: Option<Kernel>,
@@ -61,7 +64,7 @@ pub struct AuditRow {
 }
 
 impl Audit {
-    /// Multiply-accumulates of the whole model.
+    /// Multiply-accumulates of the whole model, each operator once: both branches of every IF, one round of every WHILE.
     pub fn macs(&self) -> u64 {
         self.rows.iter().map(|row| row.macs).sum()
     }
@@ -178,10 +181,11 @@ pub struct Footprint {
     pub weights_bytes: u64,
     /// Static RAM of the app: `.data`, `.bss` and the arena. Absent on the host.
     pub ram_bytes: Option<u64>,
-    /// Code of each operator's function in the model crate, by operator index.
-    pub operator_code: BTreeMap<usize, u64>,
-    /// Functions of the kernel library that each operator's function calls, itself or by way of others, by operator index.
-    pub operator_kernels: BTreeMap<usize, BTreeSet<String>>,
+    /// Code of each operator's function in the model crate, by what the operator is called.
+    pub operator_code: BTreeMap<String, u64>,
+    /// Functions of the kernel library that each operator's function calls, itself or by way of others that are no operator's,
+    /// by what the operator is called.
+    pub operator_kernels: BTreeMap<String, BTreeSet<String>>,
     /// Code of the kernel library's functions that were linked, by symbol.
     pub kernel_code: BTreeMap<String, u64>,
     /// Digest of the app's loadable image.

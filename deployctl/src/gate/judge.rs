@@ -132,7 +132,7 @@ fn interface(found: &Interface) -> Check {
 fn operators(audit: &Audit) -> Check {
     let missing: Vec<_> = audit.unsupported().collect();
     let bad: Vec<_> = audit.known_bad().collect();
-    let place = |row: &AuditRow| format!("op:{} {} (`{}`)", row.operator.0, row.name, short_name(&row.output));
+    let place = |row: &AuditRow| format!("op:{} {} (`{}`)", row.label, row.name, short_name(&row.output));
     let (verdict, detail) = match (missing.first(), bad.first()) {
         (None, None) => (Verdict::Pass, format!("all {} operators have a kernel", audit.rows.len())),
         (Some(row), _) => (

@@ -25,21 +25,21 @@ pub(super) fn broken_promise(audit: &Audit, footprint: &Footprint) -> Option<Str
 /// One operator whose kernels in the image are not those of its row.
 fn difference(row: &AuditRow, footprint: &Footprint) -> Option<String> {
     let nothing = BTreeSet::new();
-    let runs = footprint.operator_kernels.get(&row.operator.0).unwrap_or(&nothing);
+    let runs = footprint.operator_kernels.get(&row.label).unwrap_or(&nothing);
     let kernel = row.kernel.as_ref()?;
     let promised = library::is_linked(kernel).then_some(kernel.symbol.as_str());
     let missing = promised.filter(|symbol| !runs.contains(*symbol));
     let expected = |symbol: &str| Some(symbol) == promised || Some(symbol) == library::may_call(kernel);
     let surplus = runs.iter().find(|symbol| library::is_kernel_function(symbol) && !expected(symbol));
-    let (index, name) = (row.operator.0, &row.name);
+    let (label, name) = (&row.label, &row.name);
     match (missing, surplus) {
         (None, None) => None,
         (Some(symbol), None) => {
-            Some(format!("the audit promised `{symbol}` for op:{index} {name}, which does not call it"))
+            Some(format!("the audit promised `{symbol}` for op:{label} {name}, which does not call it"))
         }
-        (None, Some(other)) => Some(format!("op:{index} {name} calls `{other}`, which the audit did not promise")),
+        (None, Some(other)) => Some(format!("op:{label} {name} calls `{other}`, which the audit did not promise")),
         (Some(symbol), Some(other)) => {
-            Some(format!("the audit promised `{symbol}` for op:{index} {name}, which calls `{other}` instead"))
+            Some(format!("the audit promised `{symbol}` for op:{label} {name}, which calls `{other}` instead"))
         }
     }
 }
@@ -54,6 +54,7 @@ mod tests {
     fn audit(kernels: &[Option<(&str, &str)>]) -> Audit {
         let row = |(operator, kernel): (usize, &Option<(&str, &str)>)| AuditRow {
             operator: OperatorId(operator),
+            label: operator.to_string(),
             name: "CONV_2D".into(),
             output: String::new(),
             shape: vec![],
@@ -73,7 +74,8 @@ mod tests {
 
     fn image(operators: &[&[&str]]) -> Footprint {
         let owned = |symbols: &&[&str]| symbols.iter().map(|symbol| (*symbol).to_owned()).collect();
-        let operator_kernels = operators.iter().map(owned).enumerate().collect();
+        let named = |(operator, symbols): (usize, _)| (operator.to_string(), symbols);
+        let operator_kernels = operators.iter().map(owned).enumerate().map(named).collect();
         Footprint { flash_bytes: Some(1), operator_kernels, ..Footprint::default() }
     }
 

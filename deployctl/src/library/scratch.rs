@@ -71,6 +71,6 @@ fn dimensions(call: &Call) -> [usize; 9] {
         }
         Call::Add(p) => [p.output.n, p.output.h, p.output.w, p.output.c, 1, 1, p.output.h, p.output.w, p.output.c],
         Call::Softmax(p) => [p.rows, 1, 1, p.depth, 1, 1, 1, 1, p.depth],
-        Call::Reshape | Call::Op(_) => [1; 9],
+        Call::Reshape | Call::If { .. } | Call::While { .. } | Call::Op(_) => [1; 9],
     }
 }

@@ -45,7 +45,7 @@ pub fn select(step: &Step, features: Features) -> Result<Kernel, Unfit> {
             ));
         }
         Call::Softmax(_) => Variant::Softmax,
-        Call::Reshape => return Ok(no_code()),
+        Call::Reshape | Call::If { .. } | Call::While { .. } => return Ok(no_code()),
         Call::Op(op) => common_form(op)?,
     };
     Ok(variant.kernel(features))
@@ -61,7 +61,7 @@ pub fn reference(step: &Step) -> Kernel {
         Call::MaxPool2d(_) => "max_pool_2d",
         Call::Add(_) => "add",
         Call::Softmax(_) => "softmax",
-        Call::Reshape => return no_code(),
+        Call::Reshape | Call::If { .. } | Call::While { .. } => return no_code(),
         Call::Op(op) => op.function(),
     };
     Kernel {

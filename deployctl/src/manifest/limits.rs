@@ -144,13 +144,22 @@ fn override_of(node: &Node<'_>, library: Option<&str>) -> Option<Spanned<Overrid
 fn operator(value: &Value<'_>) -> Option<String> {
     let text = value.name().filter(|text| !text.is_empty()).or_else(|| value.text())?;
     match text.strip_prefix("op:") {
-        Some(index) if index.parse::<u32>().is_err() || index.starts_with('+') => {
+        Some(position) if !is_position(position) => {
             let help = "write an operator's index, such as `op:7`, its name, such as `SOFTMAX`, or its output tensor";
             value.refuse(format!("`{text}` is not an operator's index"), "here", help);
             None
         }
         _ => Some(text),
     }
+}
+
+/// `7`, or `7.body.0` for an operator in a loop or branch.
+fn is_position(text: &str) -> bool {
+    let is_index = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit()) && word.parse::<u32>().is_ok();
+    let is_block = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    let words: Vec<&str> = text.split('.').collect();
+    let sound = |(at, word): (usize, &&str)| if at % 2 == 0 { is_index(word) } else { is_block(word) };
+    words.len() % 2 == 1 && words.iter().enumerate().all(sound)
 }
 
 fn refuse_doubles(node: &Node<'_>, overrides: &[Option<Spanned<Override>>]) {
@@ -198,4 +207,15 @@ fn limit<T: Default + PartialEq>(
     });
     let margin = share(&node, "margin");
     Some(Some(Spanned { value: Limit { max: max?, margin: margin? }, span: node.span() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_position;
+
+    #[test]
+    fn positions_name_blocks() {
+        assert!(["0", "7", "7.body.0", "3.body.1.then.12"].into_iter().all(is_position));
+        assert!(!["", "seven", "+7", "7.", "7.body", "7.body.", "7.0", "7..0", "body.7"].into_iter().any(is_position));
+    }
 }

@@ -161,7 +161,7 @@ pub struct Kernels {
 /// A `use` node: one operator or several, and the kernel that they get.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Override {
-    /// `op:7`, an operator's name (`SOFTMAX`), or the name of an output tensor.
+    /// `op:7`, `op:7.body.0` in a loop, an operator's name (`SOFTMAX`), or the name of an output tensor.
     pub operator: String,
     /// `reference` or the library's name.
     pub kernel: String,

@@ -3,11 +3,13 @@
 //! A buffer is a rectangle, operators wide and bytes high, that may move up and down only; the arena is as high as the
 //! highest rectangle's end. LiteRT Micro places the largest buffer first and each next one in the lowest gap that takes it.
 //! Here that is the first attempt of several ([`layout`]), and an exact search closes what gap to the lower bound remains.
-//! Every plan is proved by [`verify`], which shares no code with the search.
+//! Every plan is proved by [`verify`], which shares no code with the search, and by following what every operator on every path
+//! reads and writes (`contents`), which shares none with the lifetimes.
 //!
 //! Knows graphs and steps; does not know budgets (the gate's business), boards or kernel libraries.
 
 mod buffers;
+mod contents;
 mod fit;
 mod picture;
 mod plan;
@@ -17,6 +19,8 @@ mod search;
 use serde::{Deserialize, Serialize};
 
 pub use buffers::{Buffers, buffers};
+pub use contents::Lost;
+use contents::run;
 pub use picture::picture;
 pub use plan::{ALIGNMENT, Kind, Live, MemoryError, MemoryPlan, Placed, plan};
 pub use proof::{Overlap, verify};

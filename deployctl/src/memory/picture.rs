@@ -47,7 +47,7 @@ text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-seri
 const HATCH: &str = "<defs><pattern id=\"hatch\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\">\
 <rect width=\"6\" height=\"6\" style=\"fill:var(--band)\"/><rect width=\"3\" height=\"6\" style=\"fill:var(--scratch)\"/></pattern></defs>\n";
 
-/// Draws a plan; `operators` are the names of the steps in order.
+/// Draws a plan; `operators` are the names of the steps in the order of time.
 pub fn picture(plan: &MemoryPlan, title: &str, operators: &[&str]) -> String {
     let columns = plan.scratch.len().max(1);
     let column = (PLOT / columns).clamp(COLUMN.0, COLUMN.1);
@@ -106,7 +106,7 @@ impl Canvas<'_> {
 
     fn peak_operator(&self, operators: &[&str]) -> String {
         let at = self.plan.peak_operator;
-        format!("op:{at} {}", operators.get(at).unwrap_or(&"")).trim_end().to_owned()
+        format!("op:{} {}", self.plan.label(at), operators.get(at).unwrap_or(&"")).trim_end().to_owned()
     }
 
     fn heading(&self, svg: &mut String, title: &str, operators: &[&str]) {
@@ -159,10 +159,11 @@ impl Canvas<'_> {
             let class = if operator == self.plan.peak_operator { "tick end high" } else { "tick end" };
             let _ = writeln!(
                 svg,
-                "<text class=\"{class}\" transform=\"translate({} {}) rotate(-50)\">{} {operator}</text>",
+                "<text class=\"{class}\" transform=\"translate({} {}) rotate(-50)\">{} {}</text>",
                 px(x),
                 px(y),
                 escape(&shorten(&name, 20)),
+                self.plan.label(operator),
             );
         }
         let middle = TOP + HEIGHT / 2;
@@ -184,8 +185,8 @@ impl Canvas<'_> {
             Kind::Activation => "alternate",
         };
         let lives = match (buffer.first, buffer.last) {
-            (first, last) if first == last => format!("op:{first}"),
-            (first, last) => format!("op:{first} to op:{last}"),
+            (first, last) if first == last => format!("op:{}", self.plan.label(first)),
+            (first, last) => format!("op:{} to op:{}", self.plan.label(first), self.plan.label(last)),
         };
         let bytes = grouped(buffer.size);
         // What is thinner than a few pixels is drawn so high and without an edge, or nobody would see it.

@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Buffers, Overlap, buffers, layout, verify};
+use super::{Buffers, Lost, Overlap, buffers, layout, run, verify};
 use crate::model::lower::Step;
 use crate::model::{Graph, TensorId};
 
@@ -16,6 +16,9 @@ pub const ALIGNMENT: usize = 16;
 /// Where tensors and scratch buffers lie, and why the arena is as large as it is. Offsets and sizes are bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryPlan {
+    /// What people call the operators, in the order of time: what `first`, `last` and `peak_operator` count.
+    #[serde(default)]
+    pub operators: Vec<String>,
     /// Every buffer with its place.
     pub buffers: Vec<Placed>,
     /// Bytes of the arena that every activation has, model inputs and outputs included; not rounded up.
@@ -37,11 +40,17 @@ pub struct MemoryPlan {
 }
 
 impl MemoryPlan {
-    /// The operators that need most: all at which the lower bound is reached.
-    pub fn fullest(&self) -> Vec<usize> {
+    /// What people call the operators that need most: all at which the lower bound is reached.
+    pub fn fullest(&self) -> Vec<String> {
         let end = self.buffers.iter().map(|buffer| buffer.last + 1).max().unwrap_or(0);
         let need = |operator: usize| live(&self.buffers, operator).iter().map(|share| share.size).sum::<usize>();
-        (0..end).filter(|&operator| need(operator) == self.lower_bound).collect()
+        let fullest = (0..end).filter(|&operator| need(operator) == self.lower_bound);
+        fullest.map(|operator| self.label(operator)).collect()
+    }
+
+    /// What people call the operator at this time.
+    pub fn label(&self, time: usize) -> String {
+        self.operators.get(time).cloned().unwrap_or_else(|| time.to_string())
     }
 }
 
@@ -101,6 +110,9 @@ pub enum MemoryError {
     /// The planner's result does not hold.
     #[error(transparent)]
     Unsound(#[from] Overlap),
+    /// The same, found by following the contents of tensors.
+    #[error(transparent)]
+    Lost(#[from] Lost),
 }
 
 /// Plans the arena of a model: lists the buffers, places them, proves the result.
@@ -115,6 +127,9 @@ pub fn plan(graph: &Graph, steps: &[Step], scratch: &[usize]) -> Result<MemoryPl
     }
     let layout = layout(&found.buffers, ALIGNMENT);
     verify(&found.buffers, &layout)?;
+    let places = |id: &TensorId| found.tensors.get(id).map(|&index| (layout.offsets[index], found.buffers[index].size));
+    let scratch = |step: usize| found.scratch[step].map(|index| (layout.offsets[index], found.buffers[index].size));
+    run(graph, steps, &places, &scratch)?;
     let kinds = kinds(graph, &found);
     let range = |index: usize| layout.offsets[index]..layout.offsets[index] + found.buffers[index].size;
     let placed: Vec<Placed> = found
@@ -132,6 +147,7 @@ pub fn plan(graph: &Graph, steps: &[Step], scratch: &[usize]) -> Result<MemoryPl
         })
         .collect();
     Ok(MemoryPlan {
+        operators: graph.order().into_iter().map(|id| graph.label(id)).collect(),
         live_at_peak: live(&placed, layout.peak_operator),
         buffers: placed,
         tensors: found.tensors.iter().map(|(&id, &index)| (id, range(index))).collect(),

@@ -8,10 +8,13 @@ use kernels::{Weights, as_i8};
 
 use super::graph::Constant;
 use super::lower::{Call, Step, StepWeights};
-use super::{Graph, Tensor, TensorId};
+use super::{Block, Graph, Tensor, TensorId};
 
 /// All output tensors of one run together may not be larger: they are kept in memory.
 const MAX_BYTES: usize = 1 << 30;
+
+/// Rounds of all loops of one run together. Firmware has no such bound.
+const MAX_ROUNDS: usize = 1 << 16;
 
 /// Why a run is not possible.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,18 +44,27 @@ pub enum EvaluateError {
         name: String,
     },
     /// Steps in which a tensor is read that no step before has written.
-    #[error("operator {operator} reads `{name}`, which no step before it writes; lower the whole graph")]
+    #[error("op:{operator} reads `{name}`, which no step before it writes; lower the whole graph")]
     Steps {
-        /// The operator's index.
-        operator: usize,
+        /// What people call the operator.
+        operator: String,
         /// Name of the tensor.
         name: String,
     },
     /// A step with another number of tensors than its kernel takes.
-    #[error("operator {operator} has other tensors than its kernel takes; lower the graph again")]
+    #[error("op:{operator} has other tensors than its kernel takes; lower the graph again")]
     Operands {
-        /// The operator's index.
-        operator: usize,
+        /// What people call the operator.
+        operator: String,
+    },
+    /// A loop whose condition stays true.
+    #[error(
+        "op:{operator} WHILE has not ended when {MAX_ROUNDS} rounds have run; firmware would hang here: give the loop a limit, or \
+         other inputs"
+    )]
+    Endless {
+        /// What people call the operator.
+        operator: String,
     },
     /// Activations that are too large to keep.
     #[error("the model's activations are more than {MAX_BYTES} bytes; use a smaller model")]
@@ -61,8 +73,8 @@ pub enum EvaluateError {
 
 /// Runs `steps`, which [`lower`](super::lower::lower) made of all operators of `graph`, once, on one vector.
 ///
-/// `inputs` are the bytes of the model's inputs in their order. Returns for every step, in execution order, the bytes of its
-/// output tensors.
+/// `inputs` are the bytes of the model's inputs in their order. Returns for every step of the main graph, in execution order,
+/// the bytes of its output tensors; what IF and WHILE run is seen in theirs.
 pub fn evaluate(
     graph: &Graph,
     steps: &[Step],
@@ -82,14 +94,10 @@ pub fn evaluate_from(
 ) -> Result<Vec<Vec<Vec<u8>>>, EvaluateError> {
     let mut values = admit(state, graph, steps, weights, inputs)?;
     let mut written = Vec::with_capacity(steps.len());
-    for step in steps {
-        let outputs = run(&values, step)?;
-        written.push(
-            outputs.iter().map(|output| output.bytes().iter().map(|byte| byte.cast_unsigned()).collect()).collect(),
-        );
-        for (id, output) in step.outputs.iter().zip(outputs) {
-            values.tensors[id.0] = Some(output);
-        }
+    for step in graph.main().operators().map_while(|id| steps.get(id.0)) {
+        values.step(steps, step)?;
+        let bytes = |id: &TensorId| Ok(unsigned(values.input(step, *id)?));
+        written.push(step.outputs.iter().map(bytes).collect::<Result<_, EvaluateError>>()?);
     }
     for id in variables(graph, steps) {
         if let Some(buffer) = values.tensors[id.0].take() {
@@ -97,6 +105,10 @@ pub fn evaluate_from(
         }
     }
     Ok(written)
+}
+
+fn unsigned(bytes: &[i8]) -> Vec<u8> {
+    bytes.iter().map(|byte| byte.cast_unsigned()).collect()
 }
 
 /// What a model's variables hold between two inferences. The default is what `model::reset` makes of them on the target.
@@ -114,15 +126,55 @@ struct Values<'a> {
     graph: &'a Graph,
     weights: &'a [u8],
     tensors: Vec<Option<Buffer>>,
+    /// Rounds that loops may still run.
+    rounds: usize,
 }
 
 impl Values<'_> {
+    fn block(&mut self, steps: &[Step], block: Block) -> Result<(), EvaluateError> {
+        block.operators().filter_map(|id| steps.get(id.0)).try_for_each(|step| self.step(steps, step))
+    }
+
+    /// Runs a step and all that it runs.
+    fn step(&mut self, steps: &[Step], step: &Step) -> Result<(), EvaluateError> {
+        match (&step.call, step.inputs.as_slice()) {
+            (&Call::If { then, otherwise }, &[condition]) => {
+                let block = if self.holds(step, condition)? { then } else { otherwise };
+                self.block(steps, block)
+            }
+            (&Call::While { start, condition, body, proceeds }, _) => {
+                self.block(steps, start)?;
+                self.block(steps, condition)?;
+                while self.holds(step, proceeds)? {
+                    let operator = || self.graph.label(step.operator);
+                    let rounds = self.rounds.checked_sub(1);
+                    self.rounds = rounds.ok_or_else(|| EvaluateError::Endless { operator: operator() })?;
+                    self.block(steps, body)?;
+                    self.block(steps, condition)?;
+                }
+                Ok(())
+            }
+            _ => {
+                let outputs = run(self, step)?;
+                for (id, output) in step.outputs.iter().zip(outputs) {
+                    self.tensors[id.0] = Some(output);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// What a condition says.
+    fn holds(&self, step: &Step, condition: TensorId) -> Result<bool, EvaluateError> {
+        Ok(self.input(step, condition)?.first().is_some_and(|&byte| byte != 0))
+    }
+
     fn input(&self, step: &Step, id: TensorId) -> Result<&[i8], EvaluateError> {
         let name = || self.graph.tensor(id).name.clone();
         self.tensors[id.0]
             .as_ref()
             .map(Buffer::bytes)
-            .ok_or_else(|| EvaluateError::Steps { operator: step.operator.0, name: name() })
+            .ok_or_else(|| EvaluateError::Steps { operator: self.graph.label(step.operator), name: name() })
     }
 
     /// The bytes of a constant.
@@ -152,7 +204,7 @@ fn admit<'a>(
     if total.is_none_or(|total| total > MAX_BYTES) {
         return Err(EvaluateError::TooLarge);
     }
-    let mut values = Values { graph, weights, tensors: vec![None; graph.tensors.len()] };
+    let mut values = Values { graph, weights, tensors: vec![None; graph.tensors.len()], rounds: MAX_ROUNDS };
     for (&id, bytes) in graph.inputs.iter().zip(inputs) {
         let tensor = graph.tensor(id);
         if bytes.len() != tensor.bytes() {
@@ -203,7 +255,7 @@ fn run(values: &Values, step: &Step) -> Result<Vec<Buffer>, EvaluateError> {
         (Call::Softmax(p), [input], [output]) => kernels::softmax(p, input, output),
         (Call::Reshape, [], []) => {}
         (Call::Reshape, [input], [output]) => output.copy_from_slice(input),
-        _ => return Err(EvaluateError::Operands { operator: step.operator.0 }),
+        _ => return Err(EvaluateError::Operands { operator: values.graph.label(step.operator) }),
     }
     Ok(buffers)
 }

@@ -6,22 +6,25 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::flow::Block;
+
 /// Position of a tensor in [`Graph::tensors`], which is its index in the model file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TensorId(pub usize);
 
-/// Position of an operator in [`Graph::operators`], which is its index in the model file and its execution order.
+/// Position of an operator in [`Graph::operators`]; for those of the main graph also their index in the model file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OperatorId(pub usize);
 
-/// A single-subgraph model.
+/// A model: its main graph, and the graphs that IF and WHILE run as blocks of further operators ([`Block`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Graph {
-    /// All tensors of the model file, used or not; behind them the resource variables, of which a file has only names.
+    /// All tensors of the main graph, used or not; behind them those of blocks, and the resource variables, of which a file
+    /// has only names.
     pub tensors: Vec<Tensor>,
-    /// Operators in execution order.
+    /// Operators of the main graph in execution order, then those of blocks, each block's one after the other.
     pub operators: Vec<Operator>,
     /// Model inputs.
     pub inputs: Vec<TensorId>,
@@ -44,7 +47,7 @@ impl Graph {
         values.flat_map(|values| values.iter().rev()).find(|value| value.cell == id).map(|value| value.constant)
     }
 
-    /// Operators with their positions, in execution order.
+    /// All operators with their positions; [`Graph::order`] is the order in which they run.
     pub fn operators(&self) -> impl Iterator<Item = (OperatorId, &Operator)> {
         self.operators.iter().enumerate().map(|(index, operator)| (OperatorId(index), operator))
     }
@@ -321,6 +324,24 @@ pub enum Options {
     LeakyRelu {
         alpha: f32,
     },
+    If {
+        /// The file's indices of the graphs: then, else.
+        graphs: [i32; 2],
+        then: Block,
+        otherwise: Block,
+    },
+    While {
+        /// The file's indices of the graphs: condition, body.
+        graphs: [i32; 2],
+        /// Gives the operator's outputs, which are the loop's values, their first contents.
+        start: Block,
+        condition: Block,
+        body: Block,
+        /// What `condition` says: whether `body` runs (again).
+        proceeds: TensorId,
+    },
+    /// Of `COPY`, which no file has: a value enters or leaves a block.
+    Copy,
     Other,
 }
 

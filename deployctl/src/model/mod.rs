@@ -5,6 +5,7 @@
 pub mod builtin;
 mod digest;
 mod evaluate;
+mod flow;
 pub mod graph;
 pub mod lower;
 mod name;
@@ -15,6 +16,7 @@ pub mod vectors;
 
 pub use digest::{digest, digest_all};
 pub use evaluate::{EvaluateError, State, evaluate, evaluate_from};
+pub use flow::{BLOCKS, Block};
 pub use graph::{Graph, Operator, OperatorId, Options, Quantization, Tensor, TensorId, TensorType};
 pub use lower::{Call, Refusal, Step, StepWeights, lower};
 pub use name::short_name;

@@ -37,7 +37,7 @@ impl Stage for Audit {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn fields(&self) -> Fields {
@@ -60,6 +60,7 @@ impl Audit {
             let output = node.outputs.first().map(|id| graph.tensor(*id));
             let mut row = AuditRow {
                 operator,
+                label: graph.label(operator),
                 name: node.name.clone(),
                 output: output.map_or_else(String::new, |tensor| tensor.name.clone()),
                 shape: output.map_or_else(Vec::new, |tensor| tensor.shape.clone()),
@@ -145,8 +146,8 @@ impl Audit {
                     Kind::Manifest,
                     format!("`kernels.use \"{}\"` names no operator of the model", wanted.operator),
                     format!(
-                        "name one as `op:0` to `op:{}`, by operator (`CONV_2D`) or by its output tensor",
-                        graph.operators.len().saturating_sub(1)
+                        "name one as `op:0` to `op:{}` (`op:3.body.0` in a loop), by operator (`CONV_2D`) or by its output tensor",
+                        graph.main().end.saturating_sub(1)
                     ),
                 ));
             }
@@ -164,7 +165,7 @@ fn rewritten(operator: &Operator) -> Option<String> {
 /// Whether a `use` node means this operator: by index, by operator name or by output tensor.
 fn names(wanted: &str, graph: &Graph, id: OperatorId) -> bool {
     let operator = &graph.operators[id.0];
-    wanted == format!("op:{}", id.0)
+    wanted.strip_prefix("op:").is_some_and(|wanted| wanted == graph.label(id))
         || wanted == operator.name
         || operator.outputs.iter().any(|output| graph.tensor(*output).name == wanted)
 }

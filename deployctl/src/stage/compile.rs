@@ -12,6 +12,7 @@ use crate::elf;
 use crate::error::{Error, Kind};
 use crate::gate::evidence::{FirmwareCrate, Footprint};
 use crate::manifest::Region;
+use crate::model::BLOCKS;
 use crate::tool::{HostLinker, Rustc};
 
 /// Tells the `cmsis-nn` crate where `libcmsis_nn.a` lies.
@@ -140,8 +141,10 @@ impl Compile {
             if symbol.starts_with("model::parameters::") {
                 footprint.weights_bytes += size;
             } else if let Some(operator) = operator_of(symbol) {
-                *footprint.operator_code.entry(operator).or_default() += size;
-                let kernels = app.reached(symbol).into_iter().filter(|function| is_of_library(function));
+                *footprint.operator_code.entry(operator.clone()).or_default() += size;
+                // What IF and WHILE run is their own.
+                let reached = app.reached(symbol, |name| operator_of(name).is_some());
+                let kernels = reached.into_iter().filter(|function| is_of_library(function));
                 footprint.operator_kernels.entry(operator).or_default().extend(kernels.map(str::to_owned));
             } else if is_of_library(symbol) {
                 footprint.kernel_code.insert(symbol.clone(), size);
@@ -155,9 +158,19 @@ fn is_of_library(symbol: &str) -> bool {
     symbol.starts_with("arm_")
 }
 
-/// The operator that a function of the model crate runs: `model::op_3_conv_2d` is 3.
-fn operator_of(symbol: &str) -> Option<usize> {
-    symbol.strip_prefix("model::op_")?.split('_').next()?.parse().ok()
+/// What people call the operator that a function of the model crate runs: of `model::op_3_conv_2d` 3, of
+/// `model::op_3_body_0_add` 3.body.0.
+fn operator_of(symbol: &str) -> Option<String> {
+    let mut words = symbol.strip_prefix("model::op_")?.split('_').peekable();
+    let is_index = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    let mut label = words.next().filter(|word| is_index(word))?.to_owned();
+    while let (Some(block), Some(index)) = (words.next(), words.next()) {
+        if !BLOCKS.contains(&block) || !is_index(index) {
+            break;
+        }
+        label = format!("{label}.{block}.{index}");
+    }
+    Some(label)
 }
 
 #[cfg(test)]
@@ -166,7 +179,10 @@ mod tests {
 
     #[test]
     fn symbols_name_their_operator() {
-        assert_eq!(operator_of("model::op_12_softmax"), Some(12));
+        let of = |symbol| operator_of(symbol).unwrap();
+        assert_eq!(of("model::op_12_softmax"), "12");
+        assert_eq!(of("model::op_12_conv_2d"), "12");
+        assert_eq!(of("model::op_12_body_3_then_0_copy"), "12.body.3.then.0");
         assert_eq!(operator_of("model::invoke"), None);
     }
 }

@@ -28,7 +28,9 @@ pub(super) fn difference_at(
     expected: &[i8],
     found: &[i8],
 ) -> Difference {
-    let writer = steps.iter().rfind(|step| step.outputs.contains(&tensor)).map(|step| step.operator);
+    // What a block writes is the main graph's operator's.
+    let main = steps.get(..graph.main().end).unwrap_or(steps);
+    let writer = main.iter().rfind(|step| step.outputs.contains(&tensor)).map(|step| step.operator);
     let dtype = graph.tensor(tensor).dtype;
     Difference {
         vector,

@@ -77,6 +77,8 @@ pub(super) struct Metric {
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct OperatorRow {
     pub index: usize,
+    /// What people call it.
+    pub label: String,
     pub name: String,
     pub output: String,
     pub shape: String,
@@ -252,6 +254,7 @@ fn operators(audit: &Audit, footprint: &Footprint, vector: Option<&ExpectedVecto
     let digest = |operator: usize| vector.and_then(|vector| vector.operators.get(operator)).cloned();
     let rows = audit.rows.iter().map(|row| OperatorRow {
         index: row.operator.0,
+        label: row.label.clone(),
         name: row.name.clone(),
         output: row.output.clone(),
         shape: row.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("×"),
@@ -263,7 +266,7 @@ fn operators(audit: &Audit, footprint: &Footprint, vector: Option<&ExpectedVecto
         reason: row.reason.clone(),
         advice: row.advice.clone(),
         finding: row.finding.clone(),
-        code_bytes: footprint.operator_code.get(&row.operator.0).copied(),
+        code_bytes: footprint.operator_code.get(&row.label).copied(),
         digest: digest(row.operator.0),
     });
     Operators { library: audit.library.clone(), macs, off_library: audit.share_off_library(), rows: rows.collect() }

@@ -94,7 +94,7 @@ impl Stage for Emit {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn fields(&self) -> Fields {
@@ -137,7 +137,7 @@ impl Stage for Emit {
         for (path, bytes) in self.files(Model { digest: &identity, ..model })? {
             job.write(&format!("{}{path}", artifact::PROJECT), &bytes)?;
         }
-        job.write_json(artifact::EMISSION, &Emission { blocked: None, digest: identity, operators: steps.len() })?;
+        job.write_json(artifact::EMISSION, &Emission { blocked: None, digest: identity, operators: graph.main().end })?;
         Ok(())
     }
 }

@@ -48,7 +48,7 @@ impl Stage for Expect {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn fields(&self) -> Fields {
@@ -86,7 +86,7 @@ pub(super) fn steps(lowered: &[Result<Step, Refusal>]) -> Result<Vec<Step>, Stri
         .iter()
         .cloned()
         .collect::<Result<_, _>>()
-        .map_err(|refusal| format!("not supported: op:{} {} {}", refusal.operator.0, refusal.name, refusal.reason))
+        .map_err(|refusal| format!("not supported: op:{} {} {}", refusal.label, refusal.name, refusal.reason))
 }
 
 impl Expect {

@@ -36,7 +36,7 @@ impl Stage for Memory {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn fields(&self) -> Fields {
@@ -61,7 +61,8 @@ impl Stage for Memory {
                 "please report this with the model's operator list",
             )
         })?;
-        let names: Vec<&str> = graph.operators.iter().map(|operator| operator.name.as_str()).collect();
+        let order = graph.order();
+        let names: Vec<&str> = order.iter().map(|id| graph.operators[id.0].name.as_str()).collect();
         job.write(artifact::PICTURE, memory::picture(&plan, "the arena", &names).as_bytes())?;
         job.write_json(artifact::MEMORY, &Planned { blocked: None, plan: Some(plan) })?;
         Ok(())

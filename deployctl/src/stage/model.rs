@@ -22,7 +22,7 @@ impl Stage for Model {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn fields(&self) -> Fields {

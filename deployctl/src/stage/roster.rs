@@ -33,7 +33,7 @@ pub(super) struct Reasoned {
 impl Roster {
     pub(super) fn of(audit: &Audit) -> Self {
         let indices = |wanted: &dyn Fn(&AuditRow) -> bool| -> Option<String> {
-            let found: Vec<usize> = audit.rows.iter().filter(|row| wanted(row)).map(|row| row.operator.0).collect();
+            let found: Vec<String> = audit.rows.iter().filter(|row| wanted(row)).map(|row| row.label.clone()).collect();
             (!found.is_empty()).then(|| span(&found))
         };
         let library = |row: &AuditRow| row.kernel.as_ref().map(|kernel| kernel.library.clone());
@@ -63,15 +63,24 @@ impl Roster {
     }
 }
 
-/// `op:1 to op:3, op:5`, of ascending indices.
-pub(super) fn span(operators: &[usize]) -> String {
-    let ranges = operators.chunk_by(|one, next| one + 1 == *next);
+/// `op:1 to op:3, op:5, op:7.body.0 to op:7.body.2`, of what operators are called, in order.
+pub(super) fn span(operators: &[String]) -> String {
+    let ranges = operators.chunk_by(|one, next| follows(one, next));
     let words = ranges.map(|range| match range {
         [first, .., last] => format!("op:{first} to op:{last}"),
         [only] => format!("op:{only}"),
         [] => String::new(),
     });
     words.collect::<Vec<_>>().join(", ")
+}
+
+/// Whether two operators stand next to each other in one block, or in the main graph.
+fn follows(one: &str, next: &str) -> bool {
+    let split = |label: &str| {
+        let (block, index) = label.rsplit_once('.').unwrap_or(("", label));
+        Some((block.to_owned(), index.parse::<usize>().ok()?))
+    };
+    split(one).is_some_and(|(block, index)| split(next) == Some((block, index + 1)))
 }
 
 #[cfg(test)]
@@ -81,8 +90,10 @@ mod tests {
 
     #[test]
     fn ranges_are_short() {
-        assert_eq!(span(&[0]), "op:0");
-        assert_eq!(span(&[1, 2, 3, 5, 7, 8]), "op:1 to op:3, op:5, op:7 to op:8");
+        let span = |labels: &[&str]| span(&labels.iter().map(|&label| label.to_owned()).collect::<Vec<_>>());
+        assert_eq!(span(&["0"]), "op:0");
+        assert_eq!(span(&["1", "2", "3", "5", "7", "8"]), "op:1 to op:3, op:5, op:7 to op:8");
+        assert_eq!(span(&["1", "2.then.0", "2.then.1", "2.else.2"]), "op:1, op:2.then.0 to op:2.then.1, op:2.else.2");
         assert_eq!(span(&[]), "");
     }
 

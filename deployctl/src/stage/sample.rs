@@ -77,6 +77,7 @@ pub(super) fn graph(output: &str) -> Graph {
 pub(super) fn papers(output: &str) -> Papers {
     let row = |operator: usize, name: &str, output: &str, macs: u64, library: &str, symbol: &str| AuditRow {
         operator: OperatorId(operator),
+        label: operator.to_string(),
         name: name.to_owned(),
         output: output.to_owned(),
         shape: vec![1, 2],
@@ -136,8 +137,9 @@ pub(super) fn papers(output: &str) -> Papers {
             flash_bytes: Some(36_048),
             weights_bytes: 19_088,
             ram_bytes: Some(1_084),
-            operator_code: [(0, 54), (1, 46)].into(),
-            operator_kernels: [(0, ["arm_convolve_s8".to_owned()].into()), (1, [].into())].into(),
+            operator_code: [("0".to_owned(), 54), ("1".to_owned(), 46)].into(),
+            operator_kernels: [("0".to_owned(), ["arm_convolve_s8".to_owned()].into()), ("1".to_owned(), [].into())]
+                .into(),
             kernel_code: [("arm_convolve_s8".to_owned(), 994), ("arm_nn_mat_mult".to_owned(), 1_172)].into(),
             app_image: "a11a".into(),
             harness_image: "b22b".into(),
@@ -172,6 +174,7 @@ fn plan(output: &str) -> MemoryPlan {
         last,
     };
     MemoryPlan {
+        operators: vec!["0".to_owned(), "1".to_owned()],
         buffers: vec![placed("model/conv/Relu;model/conv", 0, 1), placed(output, 32, 1)],
         tensors: [].into(),
         scratch: vec![None, None],

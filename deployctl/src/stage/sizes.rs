@@ -73,8 +73,8 @@ impl Stage for Sizes {
                     return Err(fail(
                         Kind::Tool,
                         format!(
-                            "op:{index}: the kernel library asks for {answer} bytes of scratch (`{question}`), and the table for {} says {}",
-                            audit.library, sizes[*index]
+                            "op:{}: the kernel library asks for {answer} bytes of scratch (`{question}`), and the table for {} says {}",
+                            audit.rows[*index].label, audit.library, sizes[*index]
                         ),
                         "these library sources are not the ones that this version supports; `deployctl fetch` brings the pinned ones",
                     ));

@@ -533,7 +533,7 @@ pub const ENUM_MIN_BUILTIN_OPTIONS: u8 = 0;
 pub const ENUM_MAX_BUILTIN_OPTIONS: u8 = 111;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 #[allow(non_camel_case_types)]
-pub const ENUM_VALUES_BUILTIN_OPTIONS: [BuiltinOptions; 30] = [
+pub const ENUM_VALUES_BUILTIN_OPTIONS: [BuiltinOptions; 32] = [
   BuiltinOptions::NONE,
   BuiltinOptions::Conv2DOptions,
   BuiltinOptions::DepthwiseConv2DOptions,
@@ -559,6 +559,8 @@ pub const ENUM_VALUES_BUILTIN_OPTIONS: [BuiltinOptions; 30] = [
   BuiltinOptions::ResizeNearestNeighborOptions,
   BuiltinOptions::LeakyReluOptions,
   BuiltinOptions::MirrorPadOptions,
+  BuiltinOptions::IfOptions,
+  BuiltinOptions::WhileOptions,
   BuiltinOptions::DepthToSpaceOptions,
   BuiltinOptions::BatchMatMulOptions,
   BuiltinOptions::CumsumOptions,
@@ -596,6 +598,8 @@ impl BuiltinOptions {
   pub const ResizeNearestNeighborOptions: Self = Self(74);
   pub const LeakyReluOptions: Self = Self(75);
   pub const MirrorPadOptions: Self = Self(77);
+  pub const IfOptions: Self = Self(92);
+  pub const WhileOptions: Self = Self(93);
   pub const DepthToSpaceOptions: Self = Self(94);
   pub const BatchMatMulOptions: Self = Self(101);
   pub const CumsumOptions: Self = Self(102);
@@ -630,6 +634,8 @@ impl BuiltinOptions {
     Self::ResizeNearestNeighborOptions,
     Self::LeakyReluOptions,
     Self::MirrorPadOptions,
+    Self::IfOptions,
+    Self::WhileOptions,
     Self::DepthToSpaceOptions,
     Self::BatchMatMulOptions,
     Self::CumsumOptions,
@@ -664,6 +670,8 @@ impl BuiltinOptions {
       Self::ResizeNearestNeighborOptions => Some("ResizeNearestNeighborOptions"),
       Self::LeakyReluOptions => Some("LeakyReluOptions"),
       Self::MirrorPadOptions => Some("MirrorPadOptions"),
+      Self::IfOptions => Some("IfOptions"),
+      Self::WhileOptions => Some("WhileOptions"),
       Self::DepthToSpaceOptions => Some("DepthToSpaceOptions"),
       Self::BatchMatMulOptions => Some("BatchMatMulOptions"),
       Self::CumsumOptions => Some("CumsumOptions"),
@@ -4539,6 +4547,232 @@ impl ::core::fmt::Debug for LeakyReluOptions<'_> {
       ds.finish()
   }
 }
+pub enum IfOptionsOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct IfOptions<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for IfOptions<'a> {
+  type Inner = IfOptions<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> IfOptions<'a> {
+  pub const VT_THEN_SUBGRAPH_INDEX: ::flatbuffers::VOffsetT = 4;
+  pub const VT_ELSE_SUBGRAPH_INDEX: ::flatbuffers::VOffsetT = 6;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    IfOptions { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args IfOptionsArgs
+  ) -> ::flatbuffers::WIPOffset<IfOptions<'bldr>> {
+    let mut builder = IfOptionsBuilder::new(_fbb);
+    builder.add_else_subgraph_index(args.else_subgraph_index);
+    builder.add_then_subgraph_index(args.then_subgraph_index);
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn then_subgraph_index(&self) -> i32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<i32>(IfOptions::VT_THEN_SUBGRAPH_INDEX, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn else_subgraph_index(&self) -> i32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<i32>(IfOptions::VT_ELSE_SUBGRAPH_INDEX, Some(0)).unwrap()}
+  }
+}
+
+impl ::flatbuffers::Verifiable for IfOptions<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<i32>("then_subgraph_index", Self::VT_THEN_SUBGRAPH_INDEX, false)?
+     .visit_field::<i32>("else_subgraph_index", Self::VT_ELSE_SUBGRAPH_INDEX, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct IfOptionsArgs {
+    pub then_subgraph_index: i32,
+    pub else_subgraph_index: i32,
+}
+impl<'a> Default for IfOptionsArgs {
+  #[inline]
+  fn default() -> Self {
+    IfOptionsArgs {
+      then_subgraph_index: 0,
+      else_subgraph_index: 0,
+    }
+  }
+}
+
+pub struct IfOptionsBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> IfOptionsBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_then_subgraph_index(&mut self, then_subgraph_index: i32) {
+    self.fbb_.push_slot::<i32>(IfOptions::VT_THEN_SUBGRAPH_INDEX, then_subgraph_index, 0);
+  }
+  #[inline]
+  pub fn add_else_subgraph_index(&mut self, else_subgraph_index: i32) {
+    self.fbb_.push_slot::<i32>(IfOptions::VT_ELSE_SUBGRAPH_INDEX, else_subgraph_index, 0);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> IfOptionsBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    IfOptionsBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<IfOptions<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for IfOptions<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("IfOptions");
+      ds.field("then_subgraph_index", &self.then_subgraph_index());
+      ds.field("else_subgraph_index", &self.else_subgraph_index());
+      ds.finish()
+  }
+}
+pub enum WhileOptionsOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct WhileOptions<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for WhileOptions<'a> {
+  type Inner = WhileOptions<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> WhileOptions<'a> {
+  pub const VT_COND_SUBGRAPH_INDEX: ::flatbuffers::VOffsetT = 4;
+  pub const VT_BODY_SUBGRAPH_INDEX: ::flatbuffers::VOffsetT = 6;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    WhileOptions { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args WhileOptionsArgs
+  ) -> ::flatbuffers::WIPOffset<WhileOptions<'bldr>> {
+    let mut builder = WhileOptionsBuilder::new(_fbb);
+    builder.add_body_subgraph_index(args.body_subgraph_index);
+    builder.add_cond_subgraph_index(args.cond_subgraph_index);
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn cond_subgraph_index(&self) -> i32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<i32>(WhileOptions::VT_COND_SUBGRAPH_INDEX, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn body_subgraph_index(&self) -> i32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<i32>(WhileOptions::VT_BODY_SUBGRAPH_INDEX, Some(0)).unwrap()}
+  }
+}
+
+impl ::flatbuffers::Verifiable for WhileOptions<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<i32>("cond_subgraph_index", Self::VT_COND_SUBGRAPH_INDEX, false)?
+     .visit_field::<i32>("body_subgraph_index", Self::VT_BODY_SUBGRAPH_INDEX, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct WhileOptionsArgs {
+    pub cond_subgraph_index: i32,
+    pub body_subgraph_index: i32,
+}
+impl<'a> Default for WhileOptionsArgs {
+  #[inline]
+  fn default() -> Self {
+    WhileOptionsArgs {
+      cond_subgraph_index: 0,
+      body_subgraph_index: 0,
+    }
+  }
+}
+
+pub struct WhileOptionsBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> WhileOptionsBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_cond_subgraph_index(&mut self, cond_subgraph_index: i32) {
+    self.fbb_.push_slot::<i32>(WhileOptions::VT_COND_SUBGRAPH_INDEX, cond_subgraph_index, 0);
+  }
+  #[inline]
+  pub fn add_body_subgraph_index(&mut self, body_subgraph_index: i32) {
+    self.fbb_.push_slot::<i32>(WhileOptions::VT_BODY_SUBGRAPH_INDEX, body_subgraph_index, 0);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> WhileOptionsBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    WhileOptionsBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<WhileOptions<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for WhileOptions<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("WhileOptions");
+      ds.field("cond_subgraph_index", &self.cond_subgraph_index());
+      ds.field("body_subgraph_index", &self.body_subgraph_index());
+      ds.finish()
+  }
+}
 pub enum CallOnceOptionsOffset {}
 #[derive(Copy, Clone, PartialEq)]
 
@@ -5387,6 +5621,36 @@ impl<'a> Operator<'a> {
 
   #[inline]
   #[allow(non_snake_case)]
+  pub fn builtin_options_as_if_options(&self) -> Option<IfOptions<'a>> {
+    if self.builtin_options_type() == BuiltinOptions::IfOptions {
+      self.builtin_options().map(|t| {
+       // Safety:
+       // Created from a valid Table for this object
+       // Which contains a valid union in this slot
+       unsafe { IfOptions::init_from_table(t) }
+     })
+    } else {
+      None
+    }
+  }
+
+  #[inline]
+  #[allow(non_snake_case)]
+  pub fn builtin_options_as_while_options(&self) -> Option<WhileOptions<'a>> {
+    if self.builtin_options_type() == BuiltinOptions::WhileOptions {
+      self.builtin_options().map(|t| {
+       // Safety:
+       // Created from a valid Table for this object
+       // Which contains a valid union in this slot
+       unsafe { WhileOptions::init_from_table(t) }
+     })
+    } else {
+      None
+    }
+  }
+
+  #[inline]
+  #[allow(non_snake_case)]
   pub fn builtin_options_as_depth_to_space_options(&self) -> Option<DepthToSpaceOptions<'a>> {
     if self.builtin_options_type() == BuiltinOptions::DepthToSpaceOptions {
       self.builtin_options().map(|t| {
@@ -5497,6 +5761,8 @@ impl ::flatbuffers::Verifiable for Operator<'_> {
           BuiltinOptions::ResizeNearestNeighborOptions => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<ResizeNearestNeighborOptions>>("BuiltinOptions::ResizeNearestNeighborOptions", pos),
           BuiltinOptions::LeakyReluOptions => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<LeakyReluOptions>>("BuiltinOptions::LeakyReluOptions", pos),
           BuiltinOptions::MirrorPadOptions => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<MirrorPadOptions>>("BuiltinOptions::MirrorPadOptions", pos),
+          BuiltinOptions::IfOptions => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<IfOptions>>("BuiltinOptions::IfOptions", pos),
+          BuiltinOptions::WhileOptions => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<WhileOptions>>("BuiltinOptions::WhileOptions", pos),
           BuiltinOptions::DepthToSpaceOptions => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<DepthToSpaceOptions>>("BuiltinOptions::DepthToSpaceOptions", pos),
           BuiltinOptions::BatchMatMulOptions => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<BatchMatMulOptions>>("BuiltinOptions::BatchMatMulOptions", pos),
           BuiltinOptions::CumsumOptions => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<CumsumOptions>>("BuiltinOptions::CumsumOptions", pos),
@@ -5782,6 +6048,20 @@ impl ::core::fmt::Debug for Operator<'_> {
         },
         BuiltinOptions::MirrorPadOptions => {
           if let Some(x) = self.builtin_options_as_mirror_pad_options() {
+            ds.field("builtin_options", &x)
+          } else {
+            ds.field("builtin_options", &"InvalidFlatbuffer: Union discriminant does not match value.")
+          }
+        },
+        BuiltinOptions::IfOptions => {
+          if let Some(x) = self.builtin_options_as_if_options() {
+            ds.field("builtin_options", &x)
+          } else {
+            ds.field("builtin_options", &"InvalidFlatbuffer: Union discriminant does not match value.")
+          }
+        },
+        BuiltinOptions::WhileOptions => {
+          if let Some(x) = self.builtin_options_as_while_options() {
             ds.field("builtin_options", &x)
           } else {
             ds.field("builtin_options", &"InvalidFlatbuffer: Union discriminant does not match value.")

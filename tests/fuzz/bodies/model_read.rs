@@ -3,7 +3,8 @@
 //! Shared by the fuzz target of this name and by the seeded mutations in the plain test run.
 
 use deployctl::library::macs;
-use deployctl::model::{Call, Graph, Step, TensorId, evaluate, lower, read, vectors};
+use deployctl::memory::plan;
+use deployctl::model::{Call, EvaluateError, Graph, Step, TensorId, evaluate, lower, read, vectors};
 
 /// Work that a run may take in here; models that are larger are read and lowered but not run.
 const MAX_WORK: usize = 1 << 22;
@@ -22,11 +23,17 @@ pub(crate) fn body(bytes: &[u8]) -> bool {
     let lowered = lower(graph, &model.weights);
     assert_eq!(lowered.len(), graph.operators.len());
     let steps: Vec<Step> = lowered.into_iter().filter_map(Result::ok).collect();
-    if steps.len() == graph.operators.len() && steps.iter().all(|step| work(graph, step) < MAX_WORK) {
+    // A loop may run its body until it is given up.
+    let loops = steps.iter().any(|step| matches!(step.call, Call::While { .. }));
+    let most = if loops { MAX_WORK >> 16 } else { MAX_WORK };
+    if steps.len() == graph.operators.len() && steps.iter().all(|step| work(graph, step) < most) {
         let inputs: Vec<_> =
             (0..).zip(&graph.inputs).map(|(n, &id)| vectors::random_tensor(1, 0, n, graph.tensor(id))).collect();
-        let outputs = evaluate(graph, &steps, &model.weights, &inputs).expect("an accepted model runs");
-        assert_eq!(outputs.len(), steps.len());
+        match evaluate(graph, &steps, &model.weights, &inputs) {
+            Ok(outputs) => assert_eq!(outputs.len(), graph.main().end),
+            Err(error) => assert!(loops && matches!(error, EvaluateError::Endless { .. }), "{error}"),
+        }
+        plan(graph, &steps, &[]).expect("an accepted model has a memory plan");
     }
     true
 }

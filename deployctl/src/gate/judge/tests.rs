@@ -20,6 +20,7 @@ struct Case {
 fn row(operator: usize, library: &str, macs: u64) -> AuditRow {
     AuditRow {
         operator: OperatorId(operator),
+        label: operator.to_string(),
         name: "CONV_2D".into(),
         output: "model/act/Relu;model/conv".into(),
         shape: vec![1, 4],
@@ -82,7 +83,7 @@ impl Case {
             footprint: Footprint {
                 flash_bytes: Some(9_000),
                 weights_bytes: 4_000,
-                operator_kernels: [(0, ["k".to_owned()].into())].into(),
+                operator_kernels: [("0".to_owned(), ["k".to_owned()].into())].into(),
                 kernel_code: [("k".to_owned(), 800)].into(),
                 ..Footprint::default()
             },

@@ -5,11 +5,12 @@
 //! writes them out as constants; there is no second place where such a number is computed.
 
 use kernels::{
-    Add, Comparison, Conv2d, DepthwiseConv2d, Fold, FullyConnected, Op, Pool2d, PoolFunction, Softmax, UnaryFunction,
+    Add, Comparison, Conv2d, DepthwiseConv2d, Fold, FullyConnected, Op, Pool2d, PoolFunction, Softmax, Transfer,
+    UnaryFunction,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Graph, Operator, OperatorId, Options, TensorId, builtin};
+use super::{Block, Graph, Operator, OperatorId, Options, TensorId, builtin};
 use site::Site;
 use weighted::Convolution;
 
@@ -19,6 +20,7 @@ mod arithmetic;
 mod axes;
 mod broadcast;
 mod compare;
+mod control;
 mod convert;
 mod convolve;
 mod fill;
@@ -56,7 +58,7 @@ pub struct Step {
     /// Constant data that is in no tensor, computed here; the kernel takes it after its inputs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tables: Vec<Vec<i8>>,
-    /// The activations that the kernel writes, and the variables that it changes: what those hold before is part of what it
+    /// The activations that the kernel or, of IF and WHILE, copies in their blocks write, and the variables that it changes: what those hold before is part of what it
     /// reads.
     pub outputs: Vec<TensorId>,
     /// Constant data, for operators with weights.
@@ -79,6 +81,18 @@ pub enum Call {
     Reshape,
     /// An operator of the common form.
     Op(Op),
+    /// One block or the other, by the input, which is one bool.
+    If {
+        then: Block,
+        otherwise: Block,
+    },
+    /// `start`; then `condition`, and `body` as long as it leaves other than zero in `proceeds`.
+    While {
+        start: Block,
+        condition: Block,
+        body: Block,
+        proceeds: TensorId,
+    },
 }
 
 /// Weights of a step: where they are, and how its accumulator becomes output.
@@ -96,10 +110,12 @@ pub struct StepWeights {
 
 /// An operator that has no kernel here, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("operator {} `{name}` (tensor `{tensor}`) {reason}; {advice}", operator.0)]
+#[error("operator {label} `{name}` (tensor `{tensor}`) {reason}; {advice}")]
 pub struct Refusal {
     /// The operator in the graph.
     pub operator: OperatorId,
+    /// What people call it: [`Graph::label`].
+    pub label: String,
     /// Its name, such as `CONV_2D`.
     pub name: String,
     /// Name of the tensor at fault, else of the operator's first output.
@@ -110,7 +126,7 @@ pub struct Refusal {
     pub advice: String,
 }
 
-/// Every operator of the graph, in execution order, as a step or as the reason why there is none.
+/// Every operator of the graph, in the graph's order, as a step or as the reason why there is none.
 ///
 /// Of `weights`, the graph's constants, only those are read that say what an operator does: axes, paddings, permutations. A
 /// step that is returned is sound: kernels called with its parameters stay within tensors of the sizes that the graph
@@ -172,18 +188,30 @@ fn one(site: &Site, id: OperatorId) -> Result<Step, Refusal> {
     let Site { graph, operator, .. } = *site;
     match dispatch(site) {
         Ok(Lowered { call, inputs, tables, outputs, weights }) => {
+            let call = own_bytes(graph, id, call, &inputs);
             Ok(Step { operator: id, call, inputs, tables, outputs, weights })
         }
         Err(fault) => {
             let tensor = fault.tensor.or_else(|| operator.outputs.first().copied());
             Err(Refusal {
                 operator: id,
+                label: graph.label(id),
                 name: operator.name.clone(),
                 tensor: tensor.map(|tensor| graph.tensor(tensor).name.clone()).unwrap_or_default(),
                 reason: fault.reason,
                 advice: fault.advice.to_owned(),
             })
         }
+    }
+}
+
+/// What a loop overwrites at the end of a round must not be there under a second name: then both sides of a RESHAPE are apart.
+fn own_bytes(graph: &Graph, id: OperatorId, call: Call, inputs: &[TensorId]) -> Call {
+    match inputs {
+        &[input] if call == Call::Reshape && graph.is_carried(input, id) => {
+            Call::Op(Op::Transfer(Transfer { len: graph.tensor(input).bytes() }))
+        }
+        _ => call,
     }
 }
 
@@ -209,6 +237,9 @@ fn dispatch(site: &Site) -> Result<Lowered, Fault> {
         ),
         Options::Add { activation, pot_scale_int16: _ } => arithmetic::add(site, activation),
         Options::Softmax { beta } => softmax::softmax(site, beta),
+        Options::If { .. } => control::branch(site),
+        Options::While { .. } => control::rounds(site),
+        Options::Copy => control::copy(site),
         _ => by_code(site),
     }
 }

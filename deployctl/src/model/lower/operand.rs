@@ -29,6 +29,14 @@ impl<'a> Site<'a> {
         Ok(Operand { id, tensor })
     }
 
+    /// A tensor that is neither input nor output, but known to the operator.
+    pub(super) fn of(&self, id: TensorId) -> Result<Operand<'a>, Fault> {
+        let tensor = self.graph.tensors.get(id.0).filter(|tensor| !tensor.variable);
+        let tensor = tensor.ok_or_else(|| Fault::new(format!("means tensor {}, which is no value", id.0), EXPORT))?;
+        settled(id, tensor)?;
+        Ok(Operand { id, tensor })
+    }
+
     /// The variable at `position` of the inputs: state that the operator reads and writes.
     pub(super) fn state(&self, position: usize) -> Result<Operand<'a>, Fault> {
         let id = self.operator.inputs.get(position).copied().flatten();

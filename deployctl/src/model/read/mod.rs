@@ -9,16 +9,19 @@ mod once;
 mod operator;
 mod order;
 mod packed;
+mod source;
 mod tensor;
+mod unfold;
 mod variable;
 mod weights;
 
 use tflite_flatbuffers::flatbuffers::{Follow, Vector};
-use tflite_flatbuffers::{Model, SubGraph};
 
 pub use self::error::ReadError;
+use self::source::{File, Source};
+use self::unfold::unfold;
 use self::weights::Blob;
-use super::{Graph, TensorId};
+use super::{Graph, Operator, Options, TensorId};
 
 /// The one format version there is.
 const VERSION: u32 = 3;
@@ -44,30 +47,36 @@ pub fn read(bytes: &[u8]) -> Result<Read, ReadError> {
         let what = format!("is {}", model.version());
         return Err(ReadError::unsupported("model.version", what, "convert the model to format version 3"));
     }
-    let subgraph = first_subgraph(&model)?;
-    let mut tensors = tensor::tensors(&subgraph)?;
-    let mut operators = operator::operators(&model, &subgraph, tensors.len())?;
-    let inputs = indices(subgraph.inputs(), "model.subgraphs[0].inputs", tensors.len())?;
-    let outputs = indices(subgraph.outputs(), "model.subgraphs[0].outputs", tensors.len())?;
-    for (field, list) in [("inputs", &inputs), ("outputs", &outputs)] {
+    let file = File::new(bytes, model);
+    if file.subgraphs.is_empty() {
+        return Err(ReadError::inconsistent("model.subgraphs", "is empty"));
+    }
+    let main = Source::read(&file, 0)?;
+    if main.graph.operators.is_empty() {
+        return Err(ReadError::inconsistent("model.subgraphs[0].operators", "is empty"));
+    }
+    for (field, list) in [("inputs", &main.graph.inputs), ("outputs", &main.graph.outputs)] {
         if list.is_empty() {
             return Err(ReadError::inconsistent(format!("model.subgraphs[0].{field}"), "is empty"));
         }
     }
-    let first = once::assignments(bytes, &model, &operators)?;
-    let mut weights = weights::collect(bytes, &model, &subgraph, &operators, &outputs, &mut tensors)?;
-    variable::resolve(&mut tensors, &mut operators, &first, &mut Blob::new(&mut weights, bytes));
-    let graph = Graph { tensors, operators, inputs, outputs };
-    order::check(&graph)?;
+    order::check_returned(&main)?;
+    let (inputs, outputs) = (main.graph.inputs.clone(), main.graph.outputs.clone());
+    let unfolded = unfold(&file, main)?;
+    let first = once::assignments(&file, &unfolded)?;
+    let kept: Vec<TensorId> = outputs.iter().copied().chain(unfolded.operators.iter().filter_map(proceeds)).collect();
+    let (tensors, mut weights) = weights::collect(&file, &unfolded, &kept)?;
+    let mut graph = Graph { tensors, operators: unfolded.operators, inputs, outputs };
+    variable::resolve(&mut graph, &unfolded.handles, &first, &mut Blob::new(&mut weights, bytes));
     Ok(Read { graph, weights })
 }
 
-fn first_subgraph<'a>(model: &Model<'a>) -> Result<SubGraph<'a>, ReadError> {
-    let field = "model.subgraphs";
-    let Some(subgraphs) = model.subgraphs().filter(|subgraphs| !subgraphs.is_empty()) else {
-        return Err(ReadError::inconsistent(field, "is empty"));
-    };
-    Ok(subgraphs.get(0))
+/// What a loop's condition says.
+fn proceeds(operator: &Operator) -> Option<TensorId> {
+    match operator.options {
+        Options::While { proceeds, .. } => Some(proceeds),
+        _ => None,
+    }
 }
 
 /// A list of tensor indices in which none may be absent.

@@ -5,7 +5,7 @@ use tflite_flatbuffers as format;
 
 use super::operator::{Site, activation, padding};
 use super::{ReadError, elements};
-use crate::model::{Options, builtin};
+use crate::model::{Block, Options, TensorId, builtin};
 
 /// Options of the operator with this code; `Other` where nothing needs them.
 pub(super) fn options(site: &Site<'_>, code: i32) -> Result<Options, ReadError> {
@@ -35,6 +35,17 @@ pub(super) fn options(site: &Site<'_>, code: i32) -> Result<Options, ReadError> 
                 stride: [options.stride_h(), options.stride_w()],
                 activation: activation(site, options.fused_activation_function())?,
             })
+        }
+        "IF" => {
+            let table = site.operator.builtin_options_as_if_options().ok_or_else(|| site.other_options(code))?;
+            let graphs = [table.then_subgraph_index(), table.else_subgraph_index()];
+            Ok(Options::If { graphs, then: Block::default(), otherwise: Block::default() })
+        }
+        "WHILE" => {
+            let table = site.operator.builtin_options_as_while_options().ok_or_else(|| site.other_options(code))?;
+            let graphs = [table.cond_subgraph_index(), table.body_subgraph_index()];
+            let [start, condition, body] = [Block::default(); 3];
+            Ok(Options::While { graphs, start, condition, body, proceeds: TensorId(0) })
         }
         "CALL_ONCE" => {
             let table = site.operator.builtin_options_as_call_once_options().ok_or_else(|| site.other_options(code))?;

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tflite_flatbuffers as format;
+use super::source::File;
+use super::unfold::Unfolded;
+use super::{ReadError, operator, tensor, weights};
+use crate::model::{Options, Tensor, TensorId};
 
-use super::{ReadError, elements, operator, tensor, weights};
-use crate::model::{Operator, Options, Tensor, TensorId};
-
-const ONE_FUNCTION: &str = "export one function without loops and conditions";
+const ONE_FUNCTION: &str = "export one function";
 const CONSTANTS: &str = "give variables constants as their first values";
 
 /// A variable's first value.
@@ -22,38 +22,35 @@ pub(super) struct First<'a> {
     pub(super) bytes: &'a [u8],
 }
 
-/// What the functions that `operators` call once assign, in order. Any other subgraph is refused.
-pub(super) fn assignments<'a>(
-    file: &'a [u8],
-    model: &format::Model<'a>,
-    operators: &[Operator],
-) -> Result<Vec<First<'a>>, ReadError> {
-    let subgraphs: Vec<_> = elements(model.subgraphs()).collect();
-    let called = operators.iter().filter_map(|operator| match operator.options {
+/// What the functions that operators call once assign, in order. A subgraph that no operator runs is refused.
+pub(super) fn assignments<'a>(file: &File<'a>, unfolded: &Unfolded<'a>) -> Result<Vec<First<'a>>, ReadError> {
+    let called = unfolded.operators.iter().filter_map(|operator| match operator.options {
         Options::CallOnce { function, .. } => Some(usize::try_from(function).unwrap_or(usize::MAX)),
         _ => None,
     });
     let called: BTreeSet<usize> = called.collect();
-    if !called.iter().copied().eq(1..subgraphs.len()) {
-        let what = format!("has {} subgraphs (control flow or several signatures)", subgraphs.len());
+    let count = file.subgraphs.len();
+    if let Some(index) = called.iter().find(|&&index| !(1..count).contains(&index)) {
+        let problem = format!("has {count} subgraphs, but CALL_ONCE calls number {index}");
+        return Err(ReadError::inconsistent("model.subgraphs", problem));
+    }
+    if let Some(index) = (1..count).find(|index| !called.contains(index) && !unfolded.reached.contains(index)) {
+        let what = format!("has {count} subgraphs, of which no operator runs number {index} (several signatures)");
         return Err(ReadError::unsupported("model.subgraphs", what, ONE_FUNCTION));
     }
     let mut found = Vec::new();
     for index in called {
-        found.extend(function(file, model, &subgraphs[index], index).map_err(|error| error.of_subgraph(index))?);
+        found.extend(function(file, index).map_err(|error| error.of_subgraph(index))?);
     }
     Ok(found)
 }
 
-fn function<'a>(
-    file: &'a [u8],
-    model: &format::Model<'a>,
-    subgraph: &format::SubGraph<'a>,
-    index: usize,
-) -> Result<Vec<First<'a>>, ReadError> {
+fn function<'a>(file: &File<'a>, index: usize) -> Result<Vec<First<'a>>, ReadError> {
+    let subgraph = &file.subgraphs[index];
     let tensors = tensor::tensors(subgraph)?;
+    let data = weights::data(file, subgraph)?;
     let (mut names, mut found) = (BTreeMap::new(), Vec::new());
-    for (at, operator) in operator::operators(model, subgraph, tensors.len())?.iter().enumerate() {
+    for (at, operator) in operator::operators(&file.model, subgraph, tensors.len())?.iter().enumerate() {
         let unsupported = || {
             let field = format!("model.subgraphs[0].operators[{at}]");
             ReadError::unsupported(
@@ -67,7 +64,7 @@ fn function<'a>(
                 names.insert(handle, (container.clone(), shared_name.clone()));
             }
             (_, &[Some(handle), Some(TensorId(value))], []) if operator.name == "ASSIGN_VARIABLE" => {
-                let bytes = weights::constant(file, model, subgraph, value, &tensors[value])?;
+                let bytes = weights::constant(data[value], value, &tensors[value])?;
                 let (name, bytes) = names.get(&handle).cloned().zip(bytes).ok_or_else(unsupported)?;
                 found.push(First { function: index, name, tensor: tensors[value].clone(), bytes });
             }

@@ -13,14 +13,10 @@ pub(super) fn operators(
     tensors: usize,
 ) -> Result<Vec<Operator>, ReadError> {
     let codes: Vec<_> = elements(model.operator_codes()).collect();
-    let operators: Vec<_> = elements(subgraph.operators())
+    elements(subgraph.operators())
         .enumerate()
         .map(|(index, operator)| one(&Site { index, operator }, &codes, tensors))
-        .collect::<Result<_, _>>()?;
-    if operators.is_empty() {
-        return Err(ReadError::inconsistent("model.subgraphs[0].operators", "is empty"));
-    }
-    Ok(operators)
+        .collect()
 }
 
 /// An operator in the file, and where it stands.

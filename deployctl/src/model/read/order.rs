@@ -1,15 +1,15 @@
 //! Execution order: every tensor is written once, before it is read.
 
 use super::ReadError;
+use super::source::Source;
 use crate::model::{Graph, TensorId};
 
-/// Checks that the file's order of operators can be executed, which also excludes cycles.
-pub(super) fn check(graph: &Graph) -> Result<(), ReadError> {
-    let mut written = vec![false; graph.tensors.len()];
-    for (id, tensor) in graph.tensors.iter().enumerate() {
-        // Variables have a value before the first inference; a constant of no elements has no buffer but is known all the same.
-        written[id] = tensor.constant.is_some() || tensor.variable;
-    }
+/// Checks that a subgraph's order of operators can be executed, which also excludes cycles. `constants` are the tensors that
+/// have data.
+pub(super) fn check(graph: &Graph, constants: &[bool]) -> Result<(), ReadError> {
+    // Variables have a value before the first inference; a constant of no elements has no buffer but is known all the same.
+    let known = graph.tensors.iter().zip(constants).map(|(tensor, &constant)| constant || tensor.variable);
+    let mut written: Vec<bool> = known.collect();
     for (position, &id) in graph.inputs.iter().enumerate() {
         let field = || format!("model.subgraphs[0].inputs[{position}]");
         write(graph, &mut written, id, field)?;
@@ -31,18 +31,27 @@ pub(super) fn check(graph: &Graph) -> Result<(), ReadError> {
         }
     }
     for (position, &id) in graph.outputs.iter().enumerate() {
-        let field = format!("model.subgraphs[0].outputs[{position}]");
-        if graph.tensor(id).constant.is_some() {
-            let what = format!("is the constant `{}`", graph.tensor(id).name);
-            return Err(ReadError::unsupported(field, what, "return only what the model computes"));
-        }
-        if graph.tensor(id).variable {
-            let what = format!("is the variable `{}`", graph.tensor(id).name);
-            return Err(ReadError::unsupported(field, what, "return a copy of it"));
-        }
         if !written[id.0] {
+            let field = format!("model.subgraphs[0].outputs[{position}]");
             let problem = format!("is tensor {} (`{}`), which no operator writes", id.0, graph.tensor(id).name);
             return Err(ReadError::inconsistent(field, problem));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that the model computes what it returns.
+pub(super) fn check_returned(main: &Source) -> Result<(), ReadError> {
+    for (position, &id) in main.graph.outputs.iter().enumerate() {
+        let field = format!("model.subgraphs[0].outputs[{position}]");
+        let tensor = main.graph.tensor(id);
+        if main.data[id.0].is_some() {
+            let what = format!("is the constant `{}`", tensor.name);
+            return Err(ReadError::unsupported(field, what, "return only what the model computes"));
+        }
+        if tensor.variable {
+            let what = format!("is the variable `{}`", tensor.name);
+            return Err(ReadError::unsupported(field, what, "return a copy of it"));
         }
     }
     Ok(())

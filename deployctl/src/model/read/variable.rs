@@ -8,15 +8,18 @@ use std::collections::BTreeMap;
 use super::once::First;
 use super::weights::Blob;
 use crate::model::graph::FirstValue;
-use crate::model::{Operator, Options, Tensor, TensorId};
+use crate::model::{Graph, Operator, Options, Tensor, TensorId};
 
 /// Container and name.
 type Name = (String, String);
 
 /// Appends the variables and has the operators that read, assign and initialize them say which; one that cannot be
-/// resolved keeps its options, and has no kernel. First values go into the blob of constants.
-pub(super) fn resolve(tensors: &mut Vec<Tensor>, operators: &mut [Operator], first: &[First<'_>], blob: &mut Blob<'_>) {
-    let names: BTreeMap<TensorId, Name> = operators.iter().filter_map(handle).collect();
+/// resolved keeps its options, and has no kernel. First values go into the blob of constants. `handed_on` are handles that
+/// stand for the same variable as others.
+pub(super) fn resolve(graph: &mut Graph, handed_on: &[(TensorId, TensorId)], first: &[First<'_>], blob: &mut Blob<'_>) {
+    let order = graph.order();
+    let Graph { tensors, operators, .. } = graph;
+    let names = names(operators, handed_on);
     let mut cells: BTreeMap<Name, TensorId> = BTreeMap::new();
     let mut declare = |name: &Name, of: &Tensor, tensors: &mut Vec<Tensor>| {
         cells.entry(name.clone()).or_insert_with(|| {
@@ -27,7 +30,7 @@ pub(super) fn resolve(tensors: &mut Vec<Tensor>, operators: &mut [Operator], fir
     for value in first {
         declare(&value.name, &value.tensor, tensors);
     }
-    for operator in operators.iter().filter(|operator| operator.name == "ASSIGN_VARIABLE") {
+    for operator in order.iter().map(|id| &operators[id.0]).filter(|operator| operator.name == "ASSIGN_VARIABLE") {
         let [Some(handle), Some(value)] = operator.inputs[..] else { continue };
         if let Some(name) = names.get(&handle) {
             declare(name, &tensors[value.0].clone(), tensors);
@@ -38,7 +41,8 @@ pub(super) fn resolve(tensors: &mut Vec<Tensor>, operators: &mut [Operator], fir
         cells.get(names.get(&handle)?).copied()
     };
     let mut used = Vec::new();
-    for operator in operators {
+    for id in order {
+        let operator = &mut operators[id.0];
         match (operator.name.as_str(), &mut operator.options) {
             ("READ_VARIABLE" | "ASSIGN_VARIABLE", Options::Other) => {
                 if let Some(cell) = cell(operator) {
@@ -60,6 +64,18 @@ pub(super) fn resolve(tensors: &mut Vec<Tensor>, operators: &mut [Operator], fir
             _ => {}
         }
     }
+}
+
+/// What each handle stands for.
+fn names(operators: &[Operator], handed_on: &[(TensorId, TensorId)]) -> BTreeMap<TensorId, Name> {
+    let mut names: BTreeMap<TensorId, Name> = operators.iter().filter_map(handle).collect();
+    // Loops come in the order in which they are laid out, so that a loop's handle is known before another takes it on.
+    for (to, from) in handed_on {
+        if let Some(name) = names.get(from).cloned() {
+            names.insert(*to, name);
+        }
+    }
+    names
 }
 
 fn handle(operator: &Operator) -> Option<(TensorId, Name)> {

@@ -4,37 +4,36 @@ use std::collections::BTreeMap;
 
 use tflite_flatbuffers as format;
 
+use super::source::File;
+use super::unfold::Unfolded;
 use super::{ReadError, elements, packed};
 use crate::model::graph::Constant;
-use crate::model::{Operator, Tensor, TensorId, TensorType};
+use crate::model::{Tensor, TensorId, TensorType};
 
 /// Alignment of every constant in the blob.
 const ALIGNMENT: usize = 16;
 
-/// Copies the constants that operators read (or the model returns) into one blob, each buffer once, and notes in the
-/// tensors where they lie.
+/// Copies the constants that operators read (or that are `kept` for another reason) into one blob, each buffer once. Gives the
+/// tensors, with notes where their constants lie, and the blob.
 pub(super) fn collect(
-    file: &[u8],
-    model: &format::Model<'_>,
-    subgraph: &format::SubGraph<'_>,
-    operators: &[Operator],
-    outputs: &[TensorId],
-    tensors: &mut [Tensor],
-) -> Result<Vec<u8>, ReadError> {
-    let buffers: Vec<_> = elements(model.buffers()).collect();
-    let data: Vec<_> = elements(subgraph.tensors())
-        .enumerate()
-        .map(|(index, tensor)| buffer_of(file, &buffers, index, &tensor))
-        .collect::<Result<_, _>>()?;
-
+    file: &File<'_>,
+    unfolded: &Unfolded<'_>,
+    kept: &[TensorId],
+) -> Result<(Vec<Tensor>, Vec<u8>), ReadError> {
+    let Unfolded { operators, data, .. } = unfolded;
+    let mut tensors = unfolded.tensors.clone();
+    let length = |index: usize, tensor: &Tensor, bytes: &[u8]| {
+        let (subgraph, index) = unfolded.origins[index];
+        length(index, tensor, bytes).map_err(|error| error.of_subgraph(subgraph))
+    };
     let mut used = vec![false; tensors.len()];
-    for id in operators.iter().flat_map(|operator| operator.inputs.iter().flatten()).chain(outputs) {
+    for id in operators.iter().flat_map(|operator| operator.inputs.iter().flatten()).chain(kept) {
         used[id.0] = true;
     }
     // A buffer that several tensors share is copied once, as far as the longest of them reaches; what is unpacked is another
     // copy.
-    let unpacked = packed::filters(operators, outputs, tensors);
-    let mut reach = vec![[0; 2]; buffers.len()];
+    let unpacked = packed::filters(operators, kept, &tensors);
+    let mut reach = vec![[0; 2]; file.buffers.len()];
     for (index, tensor) in tensors.iter().enumerate() {
         if let (true, Some((buffer, bytes))) = (used[index], data[index]) {
             let reach = &mut reach[buffer][usize::from(unpacked[index])];
@@ -42,7 +41,7 @@ pub(super) fn collect(
         }
     }
     let mut blob = Vec::new();
-    let mut placed = vec![[None; 2]; buffers.len()];
+    let mut placed = vec![[None; 2]; file.buffers.len()];
     for (index, tensor) in tensors.iter_mut().enumerate() {
         let (true, Some((buffer, bytes))) = (used[index], data[index]) else { continue };
         let copy = usize::from(unpacked[index]);
@@ -65,7 +64,8 @@ pub(super) fn collect(
             // Buffers of a sound file do not overlap, so that together they cannot be more than the file, and unpacked no
             // more than twice as much.
             let copies = if unpacked.contains(&true) { 3 } else { 1 };
-            if blob.len() > (file.len().saturating_add(ALIGNMENT * buffers.len())).saturating_mul(copies) {
+            let most = file.bytes.len().saturating_add(ALIGNMENT * file.buffers.len());
+            if blob.len() > most.saturating_mul(copies) {
                 let problem = "shares its bytes with other buffers";
                 return Err(ReadError::inconsistent(format!("model.buffers[{buffer}]"), problem));
             }
@@ -75,21 +75,25 @@ pub(super) fn collect(
         let len = if unpacked[index] { tensor.elements() } else { len };
         tensor.constant = Some(Constant { offset, len });
     }
-    Ok(blob)
+    Ok((tensors, blob))
 }
 
-/// The data of one tensor, where it is a constant.
-pub(super) fn constant<'a>(
-    file: &'a [u8],
-    model: &format::Model<'a>,
+/// Of each tensor of a subgraph the buffer with its data; `None` where it has none, which makes the tensor an activation.
+pub(super) fn data<'a>(
+    file: &File<'a>,
     subgraph: &format::SubGraph<'a>,
+) -> Result<Vec<Option<(usize, &'a [u8])>>, ReadError> {
+    let of = |(index, tensor): (usize, format::Tensor<'_>)| buffer_of(file.bytes, &file.buffers, index, &tensor);
+    elements(subgraph.tensors()).enumerate().map(of).collect()
+}
+
+/// The bytes of one tensor, where it is a constant.
+pub(super) fn constant<'a>(
+    data: Option<(usize, &'a [u8])>,
     index: usize,
     tensor: &Tensor,
 ) -> Result<Option<&'a [u8]>, ReadError> {
-    let buffers: Vec<_> = elements(model.buffers()).collect();
-    let Some(found) = elements(subgraph.tensors()).nth(index) else { return Ok(None) };
-    let Some((_, data)) = buffer_of(file, &buffers, index, &found)? else { return Ok(None) };
-    Ok(Some(&data[..length(index, tensor, data)?]))
+    data.map(|(_, data)| Ok(&data[..length(index, tensor, data)?])).transpose()
 }
 
 /// The blob of constants, while it grows.
