@@ -21,9 +21,11 @@ mod broadcast;
 mod compare;
 mod convert;
 mod convolve;
+mod detection;
 mod fill;
 mod gather;
 mod join;
+mod lstm;
 mod operand;
 mod pad;
 mod pool;
@@ -309,13 +311,10 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
         "TANH" => activation::tanh(site),
         "TRANSPOSE" => rearrange::transpose(site),
         "TRANSPOSE_CONV" => product::transpose_conv(site),
+        "UNIDIRECTIONAL_SEQUENCE_LSTM" => lstm::lstm(site),
         "UNPACK" => join::unpack(site),
         "VAR_HANDLE" => variable::handle(site),
         "ZEROS_LIKE" => fill::zeros_like(site),
-        "UNIDIRECTIONAL_SEQUENCE_LSTM" => {
-            let advice = "make the state an input and an output of the model";
-            Err(Fault::new("keeps state from one inference to the next".to_owned(), advice))
-        }
         _ => Err(unsupported(site.operator)),
     }
 }
@@ -324,6 +323,7 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
 fn by_custom_name(site: &Site) -> Result<Lowered, Fault> {
     match site.operator.name.as_str() {
         "CIRCULAR_BUFFER" => stream::circular_buffer(site),
+        "TFLite_Detection_PostProcess" => detection::postprocess(site),
         _ => Err(unsupported(site.operator)),
     }
 }
