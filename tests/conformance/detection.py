@@ -7,10 +7,10 @@ from registry import F32, entry
 @entry("detection_postprocess", F32)
 def detection_postprocess(g, type):
     """Mostly with so many anchors that all detections are found: what lies behind the last one, LiteRT Micro does not
-    write unless suppression is done class by class."""
+    write unless suppression is done class by class. Then one box or one detection is too few for its memory."""
     regular = g.chance(0.5)
-    most, classes, background = g.whole(1, 4), g.whole(1, 4), g.whole(0, 1)
-    boxes = g.whole(1, 12) if regular or g.chance(0.1) else g.whole(30, 60)
+    most, classes, background = g.whole(1 + regular, 4), g.whole(1, 4), g.whole(0, 1)
+    boxes = g.whole(2, 12) if regular or g.chance(0.1) else g.whole(30, 60)
     x = g.input([1, boxes, g.pick([4, 4, 4, 6])], F32, low=-2.0, high=2.0)
     scores = g.input([1, boxes, classes + background], F32, low=0.0, high=1.0)
     centres = g.values([boxes, 2], F32, 0.0, 1.0)
