@@ -1,7 +1,7 @@
-"""The custom operator that finishes detectors."""
+"""The custom operators that finish detectors and classifiers."""
 import numpy as np
 
-from registry import F32, entry
+from registry import BOOL, F32, I32, entry
 
 
 @entry("detection_postprocess", F32)
@@ -33,3 +33,15 @@ def detection_postprocess(g, type):
     if g.chance(0.5):
         options["detections_per_class"] = g.whole(1, 5)
     g.op("CUSTOM", [x, scores, anchors], outputs, custom="TFLite_Detection_PostProcess", **options)
+
+
+@entry("basic_classifier", I32)
+def basic_classifier(g, type):
+    scores = g.operand(I32, rank=1)
+    targets = g.whole(1, 5)
+    draw = lambda low, high: g.values([targets], I32, low, high)  # noqa: E731
+    last = scores.size - 1
+    classes = g.constant(draw(0, last), I32) if g.chance(0.6) else g.input([targets], I32, low=0, high=last)
+    thresholds = g.constant(draw(-100, 100), I32) if g.chance(0.6) else g.operand(I32, shape=[targets])
+    detected, found = g.add([targets], BOOL), g.add([targets], I32)
+    g.op("CUSTOM", [scores, classes, thresholds], [detected, found], custom="BasicClassifier")
