@@ -5,7 +5,7 @@ use kernels::{Extent, Op};
 use super::Level::{High, Low, Medium};
 use super::{Finding, Level, Site, Standing, Way, WayKind, rank};
 use crate::library::{Features, InstructionPath};
-use crate::model::lower::{Call, Refusal, Step};
+use crate::model::lower::{Call, Refusal, Step, UNKNOWN_CUSTOM};
 use crate::model::{Operator, TensorType, builtin, short_name};
 
 /// What is to be said of an operator; nothing where it stands well.
@@ -80,19 +80,23 @@ fn own_kernel(site: &Site) -> Way {
 fn unsupported(site: &Site, refusal: &Refusal) -> Vec<Way> {
     let operator = &site.graph.operators[site.operator.0];
     let mut ways = if operator.code == builtin::CUSTOM {
-        vec![custom(site, operator)]
+        let own = (refusal.reason != UNKNOWN_CUSTOM).then(|| changed(site, refusal));
+        own.into_iter().chain([custom(site, operator)]).collect()
     } else if let Some(found) = by_type(site) {
         found
-    } else if let Some(found) = by_state(site, operator) {
-        found
     } else {
-        vec![way(WayKind::Export, format!("{}: {}", layer(site), refusal.advice), [Medium, Low, Low])]
+        vec![changed(site, refusal)]
     };
     if !ways.iter().any(|way| way.kind == WayKind::Architecture) {
         ways.push(way(WayKind::Architecture, replacement(&operator.name), [High, Medium, Low]));
     }
     ways.push(own_kernel(site));
     ways
+}
+
+/// The layer as the kernel that there is takes it.
+fn changed(site: &Site, refusal: &Refusal) -> Way {
+    way(WayKind::Export, format!("{}: {}", layer(site), refusal.advice), [Medium, Low, Low])
 }
 
 fn custom(site: &Site, operator: &Operator) -> Way {
@@ -135,36 +139,17 @@ fn quantize() -> Way {
     way(WayKind::Export, what, [Low, Medium, Low])
 }
 
-/// Operators with state that have no kernel yet.
-const STATEFUL: [&str; 2] = ["UNIDIRECTIONAL_SEQUENCE_LSTM", "CIRCULAR_BUFFER"];
-
-fn by_state(site: &Site, operator: &Operator) -> Option<Vec<Way>> {
-    if !STATEFUL.contains(&operator.name.as_str()) {
-        return None;
-    }
-    let state = format!(
-        "make the state of {} an input and an output of the model (in Keras a stateless cell that is called once a step), \
-         and let the firmware hand it from one inference to the next",
-        layer(site)
-    );
-    let mut ways = vec![way(WayKind::Export, state, [Medium, Low, Low])];
-    if operator.name.ends_with("LSTM") {
-        let unrolled = "unroll the sequence: `tf.keras.layers.LSTM(…, unroll=True)` becomes dense layers and element-wise \
-                        operators; code grows with the number of steps";
-        ways.push(way(WayKind::Export, unrolled, [Low, Medium, Low]));
-    }
-    let window = "use convolutions over a window of time (a temporal convolutional network) instead of a recurrent layer, \
-                  and train again";
-    ways.push(way(WayKind::Architecture, window, [High, Medium, Low]));
-    Some(ways)
-}
-
 /// What other layers do the work of one that has no kernel.
 fn replacement(name: &str) -> String {
     let instead = match name {
         "TRANSPOSE_CONV" => "`UpSampling2D` (nearest) and `Conv2D`",
         "IF" | "WHILE" => "a graph without branches: both sides computed and one selected, or the loop unrolled",
-        "DETECTION_POSTPROCESS" => "a head without it: decode boxes and suppress overlaps in the application",
+        "TFLite_Detection_PostProcess" => "a head without it: decode boxes and suppress overlaps in the application",
+        "UNIDIRECTIONAL_SEQUENCE_RNN"
+        | "BIDIRECTIONAL_SEQUENCE_LSTM"
+        | "BIDIRECTIONAL_SEQUENCE_RNN"
+        | "RNN"
+        | "LSTM" => "a plain `LSTM` layer, or convolutions over a window of time",
         _ => "layers of the operators that the page \"Operators\" of the reference lists",
     };
     format!("design the model with {instead}, and train again")

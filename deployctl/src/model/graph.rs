@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::custom::CustomOptions;
 use super::flow::Block;
 
 /// Position of a tensor in [`Graph::tensors`], which is its index in the model file.
@@ -317,6 +318,12 @@ pub enum Options {
         rank: i32,
         activation: FusedActivation,
     },
+    /// Of `UNIDIRECTIONAL_SEQUENCE_LSTM`.
+    Lstm {
+        activation: FusedActivation,
+        cell_clip: f32,
+        time_major: bool,
+    },
     /// Options that are a fused activation and nothing else: MUL, SUB, DIV, `L2_NORMALIZATION`.
     Fused {
         activation: FusedActivation,
@@ -342,6 +349,14 @@ pub enum Options {
     },
     /// Of `COPY`, which no file has: a value enters or leaves a block.
     Copy,
+    /// Of custom operators. `None` where the file has something else than a map of numbers, texts and lists of these.
+    Custom {
+        values: Option<CustomOptions>,
+        /// What it uses apart from its inputs and outputs: tensors behind those of the file, of which variables are its state
+        /// and the others memory to work in.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        own: Vec<TensorId>,
+    },
     Other,
 }
 

@@ -23,9 +23,11 @@ mod compare;
 mod control;
 mod convert;
 mod convolve;
+mod detection;
 mod fill;
 mod gather;
 mod join;
+mod lstm;
 mod operand;
 mod pad;
 mod pool;
@@ -39,9 +41,11 @@ mod scaled;
 mod shape;
 mod site;
 mod softmax;
+mod stream;
 mod svdf;
 mod table;
 mod unary;
+mod update;
 mod variable;
 mod weighted;
 mod window;
@@ -186,7 +190,7 @@ impl Fault {
 
 fn one(site: &Site, id: OperatorId) -> Result<Step, Refusal> {
     let Site { graph, operator, .. } = *site;
-    match dispatch(site) {
+    match dispatch(site).and_then(apart) {
         Ok(Lowered { call, inputs, tables, outputs, weights }) => {
             let call = own_bytes(graph, id, call, &inputs);
             Ok(Step { operator: id, call, inputs, tables, outputs, weights })
@@ -212,6 +216,16 @@ fn own_bytes(graph: &Graph, id: OperatorId, call: Call, inputs: &[TensorId]) -> 
             Call::Op(Op::Transfer(Transfer { len: graph.tensor(input).bytes() }))
         }
         _ => call,
+    }
+}
+
+/// Kernels have no two operands in one place, of which they write one.
+fn apart(lowered: Lowered) -> Result<Lowered, Fault> {
+    let Lowered { inputs, outputs, .. } = &lowered;
+    let again = |(at, id): (usize, &TensorId)| inputs.contains(id) || outputs[..at].contains(id);
+    match outputs.iter().enumerate().find(|&output| again(output)) {
+        Some((_, &id)) => Err(Fault::at(id, "reads or writes its state in two places".to_owned(), site::EXPORT)),
+        None => Ok(lowered),
     }
 }
 
@@ -247,7 +261,7 @@ fn dispatch(site: &Site) -> Result<Lowered, Fault> {
 /// Operators of the common form.
 fn by_code(site: &Site) -> Result<Lowered, Fault> {
     if site.operator.code == builtin::CUSTOM {
-        return Err(unsupported(site.operator));
+        return by_custom_name(site);
     }
     match site.operator.name.as_str() {
         "ABS" => unary::abs(site),
@@ -268,6 +282,7 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
         "DEPTH_TO_SPACE" => rearrange::depth_to_space(site),
         "DEQUANTIZE" => convert::dequantize(site),
         "DIV" => arithmetic::div(site),
+        "DYNAMIC_UPDATE_SLICE" => update::slice(site),
         "ELU" => activation::elu(site),
         "EMBEDDING_LOOKUP" => gather::embedding_lookup(site),
         "EQUAL" => compare::comparison(site, Comparison::Equal),
@@ -332,21 +347,31 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
         "TANH" => activation::tanh(site),
         "TRANSPOSE" => rearrange::transpose(site),
         "TRANSPOSE_CONV" => product::transpose_conv(site),
+        "UNIDIRECTIONAL_SEQUENCE_LSTM" => lstm::lstm(site),
         "UNPACK" => join::unpack(site),
         "VAR_HANDLE" => variable::handle(site),
         "ZEROS_LIKE" => fill::zeros_like(site),
-        "UNIDIRECTIONAL_SEQUENCE_LSTM" => {
-            let advice = "make the state an input and an output of the model";
-            Err(Fault::new("keeps state from one inference to the next".to_owned(), advice))
-        }
         _ => Err(unsupported(site.operator)),
     }
 }
 
+/// Custom operators of the common form.
+fn by_custom_name(site: &Site) -> Result<Lowered, Fault> {
+    match site.operator.name.as_str() {
+        "BasicClassifier" => gather::basic_classifier(site),
+        "CIRCULAR_BUFFER" => stream::circular_buffer(site),
+        "TFLite_Detection_PostProcess" => detection::postprocess(site),
+        _ => Err(unsupported(site.operator)),
+    }
+}
+
+/// Why a custom operator is refused that has no kernel.
+pub const UNKNOWN_CUSTOM: &str = "is a custom operator without a kernel";
+
 fn unsupported(operator: &Operator) -> Fault {
     if operator.code == builtin::CUSTOM {
         let advice = "replace the layer with builtin operators before converting";
-        return Fault::new("is a custom operator".to_owned(), advice);
+        return Fault::new(UNKNOWN_CUSTOM.to_owned(), advice);
     }
     let advice = "compose it of operators that have one; the page reference/operators of the documentation lists them";
     Fault::new("has no kernel".to_owned(), advice)

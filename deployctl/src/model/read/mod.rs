@@ -4,6 +4,8 @@
 //! what is there, and what is allocated is bounded by the file's size. Knows the file format; does not know kernels.
 
 mod error;
+mod flexbuffer;
+mod hidden;
 mod movement;
 mod once;
 mod operator;
@@ -68,6 +70,7 @@ pub fn read(bytes: &[u8]) -> Result<Read, ReadError> {
     let (tensors, mut weights) = weights::collect(&file, &unfolded, &kept)?;
     let mut graph = Graph { tensors, operators: unfolded.operators, inputs, outputs };
     variable::resolve(&mut graph, &unfolded.handles, &first, &mut Blob::new(&mut weights, bytes));
+    hidden::declare(&mut graph.tensors, &mut graph.operators);
     Ok(Read { graph, weights })
 }
 
