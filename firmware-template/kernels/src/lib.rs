@@ -39,6 +39,7 @@ mod resize;
 mod scaled;
 mod scan;
 mod shape;
+pub mod signal;
 mod softmax;
 mod svdf;
 mod table;
