@@ -129,10 +129,13 @@ fn run(model: &Read, steps: &[Step], executor: &dyn Executor) -> Result<(), Stri
     executor.execute(model, steps, &[inputs]).map(drop)
 }
 
-/// What LiteRT Micro says of an operator, in the order of the archive: outputs but for handles, then variables.
+/// What LiteRT Micro says of an operator, in the order of the archive: outputs but for handles, then variables that are no
+/// operator's outputs.
 fn recorded<'a>(graph: &'a Graph, operator: &'a Operator) -> impl Iterator<Item = TensorId> + 'a {
     let outputs = operator.outputs.iter().copied().filter(|&id| graph.tensor(id).dtype != TensorType::Resource);
-    outputs.chain(operator.inputs.iter().copied().flatten().filter(|&id| graph.tensor(id).variable))
+    let produced = |id: TensorId| graph.operators.iter().any(|operator| operator.outputs.contains(&id));
+    let kept = move |id: &TensorId| graph.tensor(*id).variable && !produced(*id);
+    outputs.chain(operator.inputs.iter().copied().flatten().filter(kept))
 }
 
 /// A case's data, invocation by invocation: inputs, and what each operator has written.

@@ -22,6 +22,7 @@ import archive
 import basic  # noqa: F401 (registers its entries, as do those below)
 import elementwise  # noqa: F401
 import movement  # noqa: F401
+import sequence  # noqa: F401
 import state  # noqa: F401
 import weighted  # noqa: F401
 from graph import Graph

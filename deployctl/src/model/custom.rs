@@ -28,9 +28,9 @@ impl CustomOptions {
         Self(values)
     }
 
-    /// Whether there is a value of this name.
-    pub fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+    /// The names, in order of their bytes.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
     }
 
     /// The value of this name as it is.

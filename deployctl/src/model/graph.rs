@@ -326,6 +326,9 @@ pub enum Options {
     /// Of custom operators. `None` where the file has something else than a map of numbers, texts and lists of these.
     Custom {
         values: Option<CustomOptions>,
+        /// What it keeps from one inference to the next apart from its tensors: variables behind those of the file.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        state: Vec<TensorId>,
     },
     Other,
 }

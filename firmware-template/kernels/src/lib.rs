@@ -16,6 +16,7 @@ mod batch_matmul;
 mod blocks;
 mod broadcast;
 mod bytes;
+mod circular_buffer;
 mod compare;
 mod conv;
 mod convolve;
@@ -48,6 +49,7 @@ mod testing;
 mod transfer;
 mod transpose_conv;
 mod unary;
+mod update;
 mod window;
 
 pub use add::add;

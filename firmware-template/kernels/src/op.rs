@@ -53,6 +53,7 @@ mod list {
     };
     pub use crate::batch_matmul::{BatchMatMul, BatchMatMulF32, batch_mat_mul, batch_mat_mul_f32};
     pub use crate::blocks::{BatchToSpace, SpaceToBatch, batch_to_space, space_to_batch};
+    pub use crate::circular_buffer::{CircularBuffer, circular_buffer};
     pub use crate::compare::{Compare, CompareScaled, Logical, Select, compare, compare_scaled, logical, select};
     pub use crate::convolve::{ConvolveF32, ConvolveI16, convolve_f32, convolve_i16};
     pub use crate::fill::{Fill, ZerosLike, fill, zeros_like};
@@ -87,6 +88,7 @@ mod list {
     pub use crate::transfer::{Transfer, transfer};
     pub use crate::transpose_conv::{TransposeConv, TransposeConvF32, transpose_conv, transpose_conv_f32};
     pub use crate::unary::{LeakyReluF32, LogicalNot, Unary, leaky_relu_f32, logical_not, unary};
+    pub use crate::update::{DynamicUpdateSlice, dynamic_update_slice};
 }
 
 operators! {
@@ -101,6 +103,7 @@ operators! {
     BatchToSpace => batch_to_space,
     BroadcastArgs => broadcast_args,
     Cast => cast,
+    CircularBuffer => circular_buffer,
     Clamp => clamp,
     Combine => combine,
     Compare => compare,
@@ -113,6 +116,7 @@ operators! {
     Delay => delay,
     Dequantize => dequantize,
     Divide => divide,
+    DynamicUpdateSlice => dynamic_update_slice,
     EmbeddingLookup => embedding_lookup,
     Energy => energy,
     Extremum => extremum,

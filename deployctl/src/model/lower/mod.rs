@@ -37,9 +37,11 @@ mod scaled;
 mod shape;
 mod site;
 mod softmax;
+mod stream;
 mod svdf;
 mod table;
 mod unary;
+mod update;
 mod variable;
 mod weighted;
 mod window;
@@ -165,7 +167,7 @@ impl Fault {
 
 fn one(site: &Site, id: OperatorId) -> Result<Step, Refusal> {
     let Site { graph, operator, .. } = *site;
-    match dispatch(site) {
+    match dispatch(site).and_then(apart) {
         Ok(Lowered { call, inputs, tables, outputs, weights }) => {
             Ok(Step { operator: id, call, inputs, tables, outputs, weights })
         }
@@ -179,6 +181,16 @@ fn one(site: &Site, id: OperatorId) -> Result<Step, Refusal> {
                 advice: fault.advice.to_owned(),
             })
         }
+    }
+}
+
+/// Kernels have no two operands in one place, of which they write one.
+fn apart(lowered: Lowered) -> Result<Lowered, Fault> {
+    let Lowered { inputs, outputs, .. } = &lowered;
+    let again = |(at, id): (usize, &TensorId)| inputs.contains(id) || outputs[..at].contains(id);
+    match outputs.iter().enumerate().find(|&output| again(output)) {
+        Some((_, &id)) => Err(Fault::at(id, "reads or writes its state in two places".to_owned(), site::EXPORT)),
+        None => Ok(lowered),
     }
 }
 
@@ -232,6 +244,7 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
         "DEPTH_TO_SPACE" => rearrange::depth_to_space(site),
         "DEQUANTIZE" => convert::dequantize(site),
         "DIV" => arithmetic::div(site),
+        "DYNAMIC_UPDATE_SLICE" => update::slice(site),
         "ELU" => activation::elu(site),
         "EMBEDDING_LOOKUP" => gather::embedding_lookup(site),
         "EQUAL" => compare::comparison(site, Comparison::Equal),
@@ -310,7 +323,7 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
 /// Custom operators of the common form.
 fn by_custom_name(site: &Site) -> Result<Lowered, Fault> {
     match site.operator.name.as_str() {
-        "TFLite_Detection_PostProcess" => Err(unsupported(site.operator)),
+        "CIRCULAR_BUFFER" => stream::circular_buffer(site),
         _ => Err(unsupported(site.operator)),
     }
 }

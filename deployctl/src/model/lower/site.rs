@@ -37,7 +37,7 @@ impl<'a> Site<'a> {
     /// The options of a custom operator.
     pub(super) fn custom(&self) -> Result<&'a CustomOptions, Fault> {
         match &self.operator.options {
-            Options::Custom { values: Some(values) } => Ok(values),
+            Options::Custom { values: Some(values), .. } => Ok(values),
             _ => Err(Fault::new(
                 "has options that are not a map of numbers, texts and lists (FlexBuffers)".to_owned(),
                 EXPORT,
@@ -81,12 +81,7 @@ impl<'a> Site<'a> {
     pub(super) fn term(&self, position: usize) -> Result<Quantized<'a>, Fault> {
         let id = self.operator.inputs.get(position).copied().flatten();
         let id = id.ok_or_else(|| Fault::new(format!("has no input {position}"), EXPORT))?;
-        let tensor = self.graph.tensor(id);
-        if tensor.variable {
-            let reason = format!("input {position} is a variable that lives from one inference to the next");
-            return Err(Fault::at(id, reason, "make the state an input and an output of the model"));
-        }
-        quantized(id, tensor)
+        quantized(id, self.graph.tensor(id))
     }
 
     /// The only output.
