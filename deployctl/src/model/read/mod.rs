@@ -60,7 +60,8 @@ pub fn read(bytes: &[u8]) -> Result<Read, ReadError> {
     let mut weights = weights::collect(bytes, &model, &subgraph, &operators, &outputs, &mut tensors)?;
     variable::resolve(&mut tensors, &mut operators, &first, &mut Blob::new(&mut weights, bytes));
     hidden::declare(&mut tensors, &mut operators);
-    let graph = Graph { tensors, operators, inputs, outputs };
+    let mut graph = Graph { tensors, operators, inputs, outputs };
+    hidden::declare_sized(&mut graph, &weights);
     order::check(&graph)?;
     Ok(Read { graph, weights })
 }
