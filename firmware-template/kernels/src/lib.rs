@@ -68,6 +68,7 @@ pub use pool::{PoolFunction, Pooling, average_pool_2d, max_pool_2d};
 pub use reduce::{Along, Fold, SumScale};
 pub use scaled::{Combination, Side};
 pub use scan::Axis;
+pub use signal::Smoothing;
 pub use softmax::{SOFTMAX_TABLE, exponential_table, reciprocal_table, softmax};
 pub use svdf::SvdfSizes;
 pub use table::{Curve, Elu, HardSwish, reciprocal_square_root};

@@ -5,8 +5,8 @@
 
 use super::sample::{Complex, Sample, add, sub, turned_right};
 
-/// Most radices of an FFT: each is 2 at least.
-const STAGES: usize = 16;
+/// Most stages of an FFT: nine, of radix 3, are 19,683 points, and radix 2 comes only once.
+const STAGES: usize = 10;
 
 /// Whether there is a real FFT of so many points: an even number from 4 to 65,536, whose half has no prime factors but 2, 3
 /// and 5.
@@ -47,9 +47,9 @@ pub(super) struct Places {
 /// A digit of an input's number, and how far apart its values lie.
 #[derive(Clone, Copy)]
 struct Digit {
-    radix: usize,
-    distance: usize,
-    value: usize,
+    radix: u16,
+    distance: u16,
+    value: u16,
 }
 
 impl Places {
@@ -58,9 +58,9 @@ impl Places {
         let mut rest = points;
         for digit in &mut digits {
             if rest > 1 {
-                digit.radix = radix(rest);
-                rest /= digit.radix;
-                digit.distance = rest;
+                digit.radix = radix(rest) as u16;
+                rest /= radix(rest);
+                digit.distance = rest as u16;
             }
         }
         Self { digits, place: 0 }
@@ -71,32 +71,46 @@ impl Places {
         let place = self.place;
         for digit in &mut self.digits {
             digit.value += 1;
-            self.place += digit.distance;
+            self.place += usize::from(digit.distance);
             if digit.value < digit.radix {
                 break;
             }
-            self.place -= digit.radix * digit.distance;
+            self.place -= usize::from(digit.radix) * usize::from(digit.distance);
             digit.value = 0;
         }
         place
     }
 }
 
-/// All butterflies over `values`, whose inputs are in their [`Places`]. `stride` is 1: how many such groups there are, in
-/// the stages below.
-pub(super) fn butterflies<T: Sample>(values: &mut [Complex<T>], twiddles: &[Complex<T>], stride: usize, inverse: bool) {
-    let radix = radix(values.len());
-    let width = values.len() / radix;
-    if width > 1 {
-        for group in values.chunks_exact_mut(width) {
-            butterflies(group, twiddles, stride * radix, inverse);
+/// All butterflies over `values`, whose inputs are in their [`Places`].
+pub(super) fn butterflies<T: Sample>(values: &mut [Complex<T>], twiddles: &[Complex<T>], inverse: bool) {
+    let mut width = 1;
+    while width < values.len() {
+        // Divisions go from radix 4 on; stages go back through them, so the next radix is the last one of what is left.
+        let stride = stride(values.len(), width);
+        let radix = values.len() / (stride * width);
+        for group in values.chunks_exact_mut(radix * width) {
+            match radix {
+                2 => butterfly_2(group, twiddles, stride),
+                3 => butterfly_3(group, twiddles, stride),
+                4 => butterfly_4(group, twiddles, stride, inverse),
+                _ => butterfly_5(group, twiddles, stride),
+            }
         }
+        width *= radix;
     }
-    match radix {
-        2 => butterfly_2(values, twiddles, stride),
-        3 => butterfly_3(values, twiddles, stride),
-        4 => butterfly_4(values, twiddles, stride, inverse),
-        _ => butterfly_5(values, twiddles, stride),
+}
+
+/// How many groups there are in the stage whose butterflies reach over numbers `width` apart.
+const fn stride(points: usize, width: usize) -> usize {
+    let mut groups = 1;
+    loop {
+        let rest = points / groups;
+        let next = rest / radix(rest);
+        if next <= width {
+            return groups;
+        }
+        groups *= radix(rest);
     }
 }
 

@@ -51,7 +51,7 @@ impl RealFft {
         for at in 0..half {
             output[places.next()] = [sample(2 * at), sample(2 * at + 1)];
         }
-        butterflies(&mut output[..half], twiddles, 1, false);
+        butterflies(&mut output[..half], twiddles, false);
         let [even, odd] = output[0].map(|part| part.divided(2));
         output[0] = [even.plus(odd).settled(), T::default()];
         output[half] = [even.minus(odd).settled(), T::default()];
@@ -88,7 +88,7 @@ impl InverseRealFft {
         for at in 0..half {
             output[places.next()] = joined(input, split, at, half);
         }
-        butterflies(output, twiddles, 1, true);
+        butterflies(output, twiddles, true);
     }
 }
 
