@@ -106,12 +106,16 @@ fn attempt(case: &Case, executor: &dyn Executor) -> Outcome {
     }
 }
 
-/// Name and types of an operator: of its first input and, where they are others, of its weights and its output.
+/// Name and types of an operator: of its first input that is no constant and, where they are others, of its weights and
+/// its output.
 fn kind(graph: &Graph, operator: &Operator) -> String {
-    let first = operator.inputs.first().copied().flatten();
+    let resource = |id: &TensorId| graph.tensor(*id).dtype == TensorType::Resource;
+    let inputs = || operator.inputs.iter().copied().flatten().filter(|id| !resource(id));
+    let first = inputs().find(|&id| graph.tensor(id).constant.is_none()).or_else(|| inputs().next());
     let weights = operator.inputs.get(1).copied().flatten();
     let weights = weights.filter(|&id| matches!(graph.tensor(id).dtype, TensorType::Int8 | TensorType::Int4));
-    let ids = first.into_iter().chain(weights).chain(operator.outputs.first().copied());
+    let output = operator.outputs.first().copied().filter(|id| !resource(id));
+    let ids = first.into_iter().chain(weights).chain(output);
     let stored = |tensor: &Tensor| tensor.unpacked_from.unwrap_or(tensor.dtype).name();
     let types = ids.map(|id| stored(graph.tensor(id)));
     let mut names: Vec<&str> = Vec::new();
@@ -170,6 +174,11 @@ fn vectors(model: &Read, steps: &[Step], data: &[u8], executor: &dyn Executor) -
         inexact.retain(|&id| graph.tensor(id).variable);
         for ((step, outputs), (figures, expected)) in steps.iter().zip(found).zip(operators.iter_mut().zip(expected)) {
             let from_inexact = step.inputs.iter().chain(&step.outputs).any(|id| inexact.contains(id));
+            // What is not recorded, a variable that is assigned, is as exact as what it comes from.
+            for &id in step.outputs.iter().filter(|&&id| graph.tensor(id).variable && !step.inputs.contains(&id)) {
+                inexact.remove(&id);
+                inexact.extend(from_inexact.then_some(id));
+            }
             let ids = recorded(graph, &graph.operators[step.operator.0]);
             for (id, expected) in ids.zip(expected) {
                 let output = step.outputs.iter().position(|&output| output == id).map(|at| &outputs[at]);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes `tests/golden/state.tflite`, a model with both kinds of state, and `state.npz`: inputs of twelve inferences in a
-row and LiteRT Micro's answers to them.
+"""Writes models that keep state to `tests/golden/`, and beside each, as `.npz`, inputs of twelve inferences in a row and
+LiteRT Micro's answers to them: `state`, with both kinds of state of networks, and `front_end`, from sound to features.
 
     P tests/conformance/golden.py            P is Python with the packages of `tests/oracle/requirements.txt`
     P tests/conformance/golden.py --check    compare, write nothing, exit 1 on a difference
@@ -13,13 +13,14 @@ import zipfile
 import numpy as np
 
 import litert
-from graph import Graph, Quantization, Type
+from graph import DTYPES, Graph, Quantization, Type
+from signal_ops import features
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "golden"
 INFERENCES = 12
 
 
-def model():
+def state():
     """SVDF, and a sum with what a variable holds, which it then becomes."""
     g = Graph(np.random.Generator(np.random.PCG64(12)))
     x = g.input([1, 8], Type.INT8, Quantization([0.05], [-3]))
@@ -40,20 +41,34 @@ def model():
     return g, x, result
 
 
-def main():
+def front_end():
+    """40 channels of 30 ms every 20 ms of sound at 16 kHz."""
+    g = Graph(np.random.Generator(np.random.PCG64(12)))
+    x = g.input([320], Type.INT16, low=-6000, high=6000)
+    return g, x, features(g, x, 480, 512, 40)
+
+
+def made(name, model):
+    """The files of a model."""
     g, x, result = model()
     vectors = [g.vector() for _ in range(INFERENCES)]
     ((outcome, written),) = litert.run_all([(g.file(), vectors)])
     assert outcome == litert.RAN, written
-    inputs = np.stack([np.frombuffer(vector[0], np.int8).reshape(x.shape) for vector in vectors])
+    inputs = np.stack([np.frombuffer(vector[0], DTYPES[x.type]).reshape(x.shape) for vector in vectors])
     # What the last operator has written.
-    outputs = np.stack([np.frombuffer(operators[-1], np.int8).reshape(result.shape) for operators in written])
-    made = {"state.tflite": g.file(), "state.npz": npz({f"t{x.index}": inputs, f"t{result.index}": outputs})}
-    differ = [name for name, data in made.items() if not (FOLDER / name).exists() or (FOLDER / name).read_bytes() != data]
+    outputs = [np.frombuffer(operators[-1], DTYPES[result.type]).reshape(result.shape) for operators in written]
+    arrays = {f"t{x.index}": inputs, f"t{result.index}": np.stack(outputs)}
+    return {f"{name}.tflite": g.file(), f"{name}.npz": npz(arrays)}
+
+
+def main():
+    files = made("state", state) | made("front_end", front_end)
+    there = lambda name: (FOLDER / name).read_bytes() if (FOLDER / name).exists() else b""  # noqa: E731
+    differ = [name for name, data in files.items() if there(name) != data]
     if "--check" not in sys.argv[1:]:
         for name in differ:
-            (FOLDER / name).write_bytes(made[name])
-        print(outputs.reshape(INFERENCES, -1))
+            (FOLDER / name).write_bytes(files[name])
+            print(name)
         return 0
     for name in differ:
         print(f"{FOLDER / name} is not what LiteRT Micro gives; run tests/conformance/golden.py", file=sys.stderr)

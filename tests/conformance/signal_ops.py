@@ -1,4 +1,7 @@
-"""The signal operators of LiteRT Micro's audio front end: single ones over their parameters, and the whole chain."""
+"""The signal operators of LiteRT Micro's audio front end: single ones over their parameters, and the whole chain.
+
+`litert.py` knows which parts of their outputs LiteRT Micro leaves as they were.
+"""
 import numpy as np
 
 from registry import BOOL, F32, I16, I32, U32, U64, entry
@@ -191,33 +194,31 @@ def delay(g, type):
 
 @entry("signal_front_end", I16)
 def front_end(g, type):
-    """From samples to features, as in LiteRT Micro's speech models: window, FFT, mel channels, noise, gain, logarithm."""
-    g.remembers = True
+    """From samples to features, as in LiteRT Micro's speech models."""
     points, count = g.pick([32, 64, 64, 128, 512]), g.pick([4, 8, 10, 16])
     size = g.whole(points // 2 + 1, points)
-    step = g.whole(size // 3, size)
-    x = samples(g, [step])
-    frames = custom(
-        g, "Framer", [x], [g.output([1, size], I16), g.output([], BOOL)], frame_size=size, frame_step=step, prefill=True
-    )
-    weights = g.constant([1 + 4095 * at * (size - 1 - at) * 4 // max(1, (size - 1) ** 2) for at in range(size)], I16)
+    features(g, samples(g, [g.whole(size // 3, size)]), size, points, count)
+
+
+def features(g, x, size, points, count):
+    """Frames of `size` samples every time that `x` comes: window, FFT, channels, noise, gain, logarithm."""
+    g.remembers = True
+    options = dict(frame_size=size, frame_step=x.size, prefill=True)
+    frames = custom(g, "Framer", [x], [g.output([1, size], I16), g.output([], BOOL)], **options)
+    weights = g.constant([1 + 4095 * 4 * at * (size - 1 - at) // max(1, (size - 1) ** 2) for at in range(size)], I16)
     windowed = custom(g, "Window", [frames, weights], [g.output([1, size], I16)], shift=12)
     shape = g.constant([size], I32)
     frame = g.op("RESHAPE", [windowed, shape], [g.output([size], I16)], "ReshapeOptions")
     scaled, bits = g.output([size], I16), g.output([], I32)
     custom(g, "FftAutoScale", [frame], [scaled, bits])
     spectrum = custom(g, "Rfft", [scaled], [g.output([points + 2], I16)], T=I16, fft_length=points)
-    first = g.whole(0, 2)
-    energies = custom(
-        g, "Energy", [spectrum], [g.output([points // 2 + 1], U32)], end_index=points // 2, start_index=first
-    )
-    sums = custom(
-        g, "FilterBank", [energies, *bank(g, points // 2, count, first, real=True)], [g.output([count], U64)], num_channels=count
-    )
+    first, last = g.whole(0, 2), points // 2
+    energies = custom(g, "Energy", [spectrum], [g.output([last + 1], U32)], end_index=last, start_index=first)
+    tables = bank(g, last, count, first, real=True)
+    sums = custom(g, "FilterBank", [energies, *tables], [g.output([count], U64)], num_channels=count)
     magnitudes = custom(g, "FilterBankSquareRoot", [sums, bits], [g.output([count], U32)])
     quiet, noise = subtraction(g, magnitudes)
     table = g.constant(gains(), I16)
     level = custom(g, "PCAN", [quiet, noise, table], [g.output([count], U32)], snr_shift=g.whole(0, 8))
-    custom(
-        g, "FilterBankLog", [level], [g.output([count], I16)], input_correction_bits=3, output_scale=g.pick([64, 1600])
-    )
+    options = dict(input_correction_bits=3, output_scale=g.pick([64, 1600]))
+    return custom(g, "FilterBankLog", [level], [g.output([count], I16)], **options)

@@ -118,3 +118,6 @@ fn with_state(mut lowered: Lowered, site: &Site, bytes: usize) -> Result<Lowered
     lowered.outputs.push(state.id);
     Ok(lowered)
 }
+
+#[cfg(test)]
+mod tests;

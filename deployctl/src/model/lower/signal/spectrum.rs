@@ -79,7 +79,8 @@ fn transform<'a>(site: &Site<'a>) -> Result<Transform<'a>, Fault> {
     let points = site.count("fft_length", 1)?;
     if !is_fft_length(points) {
         let reason = format!("is an FFT of {points} points, which LiteRT Micro's does not compute");
-        let advice = "take an even length of 4 to 65536 whose half has no prime factors but 2, 3 and 5, best a power of 2";
+        let advice =
+            "take an even length of 4 to 65536 whose half has no prime factors but 2, 3 and 5, best a power of 2";
         return Err(Fault::new(reason, advice));
     }
     Ok(Transform { input, output, element, points })
