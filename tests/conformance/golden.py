@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes `tests/golden/state.tflite`, a model with both kinds of state, and `state.npz`: inputs of twelve inferences in a
-row and LiteRT Micro's answers to them. `control.tflite` and `control.npz` are the same of a model with loops and branches.
+"""Writes models and what LiteRT Micro answers to twelve inputs in a row, `tests/golden/NAME.tflite` and `NAME.npz`: `state`,
+with both kinds of state of networks; `control`, with loops and branches; `front_end`, from sound to features.
 
     P tests/conformance/golden.py            P is Python with the packages of `tests/oracle/requirements.txt`
     P tests/conformance/golden.py --check    compare, write nothing, exit 1 on a difference
@@ -13,7 +13,8 @@ import zipfile
 import numpy as np
 
 import litert
-from graph import Graph, Quantization, Type
+from graph import DTYPES, Graph, Quantization, Type
+from signal_ops import features as front_end_features
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "golden"
 INFERENCES = 12
@@ -37,7 +38,7 @@ def state():
     g.op("ASSIGN_VARIABLE", [handle, after], [], "AssignVariableOptions")
     result = g.output([1, 4], Type.INT8, Quantization([1.2], [5]))
     g.op("ADD", [after, y], [result], "AddOptions")
-    return g, result
+    return g, [x], [result]
 
 
 def control():
@@ -93,7 +94,7 @@ def control():
     taken, result = g.like(x, [1, 1]), g.output(x.shape, Type.INT8, Quantization([0.1], [5]))
     g.op("IF", [many, flat, behind[0]], [taken], "IfOptions", thenSubgraphIndex=dense.number, elseSubgraphIndex=plain.number)
     g.op("ADD", [behind[2], taken], [result], "AddOptions")
-    return g, result
+    return g, [x], [result]
 
 
 def control_input(h, x):
@@ -102,26 +103,51 @@ def control_input(h, x):
     return h.inputs[-1]
 
 
-def made(name, model):
-    g, result = model()
+def front_end():
+    """40 channels of 30 ms every 20 ms of sound at 16 kHz."""
+    g = Graph(np.random.Generator(np.random.PCG64(12)))
+    x = g.input([320], Type.INT16, low=-6000, high=6000)
+    return g, [x], [front_end_features(g, x, 480, 512, 40)]
+
+
+def recorded(name, made):
+    """The files of a model, from its graph, inputs and outputs."""
+    g, inputs, outputs = made
     vectors = [g.vector() for _ in range(INFERENCES)]
     ((outcome, written),) = litert.run_all([(g.file(), vectors)])
     assert outcome == litert.RAN, written
-    (x,) = g.inputs
-    inputs = np.stack([np.frombuffer(vector[0], np.int8).reshape(x.shape) for vector in vectors])
-    # What the last operator has written.
-    outputs = np.stack([np.frombuffer(operators[-1], np.int8).reshape(result.shape) for operators in written])
-    if "--check" not in sys.argv[1:]:
-        print(name, outputs.reshape(INFERENCES, -1).tolist())
-    return {f"{name}.tflite": g.file(), f"{name}.npz": npz({f"t{x.index}": inputs, f"t{result.index}": outputs})}
+    arrays = {}
+    for position, tensor in enumerate(inputs):
+        values = [np.frombuffer(vector[position], DTYPES[tensor.type]).reshape(tensor.shape) for vector in vectors]
+        arrays[f"t{tensor.index}"] = np.stack(values)
+    order = [tensor for operator in g.operators for tensor in left_behind(operator)]
+    for tensor in outputs:
+        at = order.index(tensor)
+        values = [np.frombuffer(tensors[at], DTYPES[tensor.type]).reshape(tensor.shape) for tensors in written]
+        arrays[f"t{tensor.index}"] = np.stack(values)
+    return {f"{name}.tflite": g.file(), f"{name}.npz": npz(arrays)}, arrays
+
+
+def left_behind(operator):
+    """What `litert` records of an operator, in its order."""
+    _, inputs, outputs = operator
+    variables = [tensor for tensor in inputs if tensor is not None and tensor.variable]
+    return [tensor for tensor in outputs if tensor.type != Type.RESOURCE] + variables
 
 
 def main():
-    files = made("state", state) | made("control", control)
-    differ = [name for name, data in files.items() if not (FOLDER / name).exists() or (FOLDER / name).read_bytes() != data]
+    models = {"state": state(), "control": control(), "front_end": front_end()}
+    made = {}
+    for name, graph in models.items():
+        files, arrays = recorded(name, graph)
+        made.update(files)
+        if "--check" not in sys.argv[1:]:
+            for tensor, values in arrays.items():
+                print(name, tensor, values.reshape(INFERENCES, -1)[:3, :8])
+    differ = [name for name, data in made.items() if not (FOLDER / name).exists() or (FOLDER / name).read_bytes() != data]
     if "--check" not in sys.argv[1:]:
         for name in differ:
-            (FOLDER / name).write_bytes(files[name])
+            (FOLDER / name).write_bytes(made[name])
         return 0
     for name in differ:
         print(f"{FOLDER / name} is not what LiteRT Micro gives; run tests/conformance/golden.py", file=sys.stderr)

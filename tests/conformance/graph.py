@@ -20,6 +20,7 @@ DTYPES = {
     Type.INT32: np.dtype("<i4"),
     Type.UINT32: np.dtype("<u4"),
     Type.INT64: np.dtype("<i8"),
+    Type.UINT64: np.dtype("<u8"),
     Type.BOOL: np.dtype("?"),
     Type.INT4: np.dtype("i1"),
 }
@@ -31,6 +32,7 @@ NAMES = {
     Type.INT32: "int32",
     Type.UINT32: "uint32",
     Type.INT64: "int64",
+    Type.UINT64: "uint64",
     Type.BOOL: "bool",
     Type.INT4: "int4",
 }
@@ -98,6 +100,8 @@ class Graph:
         self.codes, self.functions = [], []
         # A function's own: what it returns, and its number in the file.
         self.outputs, self.number = [], 0
+        # Whether an operator keeps state that is no tensor of the file.
+        self.remembers = False
 
     # ---- numbers -------------------------------------------------------------------------------------------------------
 
@@ -270,7 +274,8 @@ class Graph:
         return last + [t for t in written if t.index in read and self.chance(0.15)]
 
     def keeps_state(self):
-        return any(t.variable or t.type == Type.RESOURCE for g in [self, *self.functions] for t in g.tensors)
+        tensors = [t for g in [self, *self.functions] for t in g.tensors]
+        return self.remembers or any(t.variable or t.type == Type.RESOURCE for t in tensors)
 
     def vector(self):
         """Bytes of one set of inputs."""

@@ -8,6 +8,7 @@ import os
 import pickle
 import tempfile
 
+import flatbuffers.flexbuffers as flexbuffers
 import numpy as np
 
 ARENA_BYTES = 1 << 19
@@ -60,7 +61,8 @@ def _run(model, vectors, said):
     from tflite_micro import runtime
     from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
 
-    graph = schema.Model.GetRootAsModel(model, 0).Subgraphs(0)
+    root = schema.Model.GetRootAsModel(model, 0)
+    graph = root.Subgraphs(0)
     results = []
     try:
         for fill in FILLS:
@@ -68,7 +70,7 @@ def _run(model, vectors, said):
             interpreter = runtime.Interpreter.from_bytes(
                 model, arena_size=ARENA_BYTES, intrepreter_config=runtime.InterpreterConfig.kPreserveAllTensors
             )
-            results.append([_invoke(interpreter, graph, inputs) for inputs in vectors])
+            results.append(_settle(root, [_invoke(interpreter, graph, inputs) for inputs in vectors]))
     except Exception as error:
         said.seek(0)
         lines = said.read().decode(errors="replace").split("\n")
@@ -88,6 +90,30 @@ def _invoke(interpreter, graph, inputs):
         for tensor in written(graph, operator):
             outputs.append(np.asarray(interpreter.GetTensor(tensor, 0)["tensor_data"]).tobytes())
     return outputs
+
+
+def _settle(model, run):
+    """Puts zeros for what operators of the audio front end leave as it was: energies beyond the bounds, and frames and
+    stacks that are not complete."""
+    graph, at = model.Subgraphs(0), 0
+    for operator in range(graph.OperatorsLength()):
+        table = graph.Operators(operator)
+        name = (model.OperatorCodes(table.OpcodeIndex()).CustomCode() or b"").decode()
+        if name in ("SignalEnergy", "SignalFramer", "SignalStacker"):
+            options = flexbuffers.Loads(table.CustomOptionsAsNumpy().tobytes())
+            for time, outputs in enumerate(run):
+                values = np.frombuffer(outputs[at], np.uint8).copy()
+                if name == "SignalEnergy":
+                    values[: 4 * options["start_index"]] = values[4 * options["end_index"] :] = 0
+                elif name == "SignalFramer":
+                    frames, size = int(graph.Tensors(table.Outputs(0)).ShapeAsNumpy()[-2]), options["frame_size"]
+                    missing = 0 if options["prefill"] else -(-size // options["frame_step"]) - 1
+                    values.reshape(-1, frames, 2 * size)[:, : max(0, missing - time * frames)] = 0
+                elif outputs[at + 1] == b"\0":
+                    values[:] = 0
+                outputs[at] = values.tobytes()
+        at += len(written(graph, operator))
+    return run
 
 
 def written(graph, operator):

@@ -23,20 +23,6 @@ const LEFT_OUT: &[(&str, &str)] = &[
         "compressed weights that are unpacked at run time: LiteRT Micro's own tool makes them, no converter does",
     ),
     ("ETHOSU", "a command stream for Arm's Ethos-U NPU, made by its compiler Vela; none of the boards has one"),
-    ("SignalDelay", "no kernel yet"),
-    ("SignalEnergy", "no kernel yet"),
-    ("SignalFftAutoScale", "no kernel yet"),
-    ("SignalFilterBank", "no kernel yet"),
-    ("SignalFilterBankLog", "no kernel yet"),
-    ("SignalFilterBankSpectralSubtraction", "no kernel yet"),
-    ("SignalFilterBankSquareRoot", "no kernel yet"),
-    ("SignalFramer", "no kernel yet"),
-    ("SignalIrfft", "no kernel yet"),
-    ("SignalOverlapAdd", "no kernel yet"),
-    ("SignalPCAN", "no kernel yet"),
-    ("SignalRfft", "no kernel yet"),
-    ("SignalStacker", "no kernel yet"),
-    ("SignalWindow", "no kernel yet"),
 ];
 /// Cores by what their instructions let CMSIS-NN choose.
 const CORES: [Features; 3] =

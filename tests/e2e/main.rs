@@ -5,6 +5,7 @@
 
 mod boards;
 mod control;
+mod front_end;
 mod law_1_hermetic;
 mod law_2_minimal;
 mod law_3_reproducible;

@@ -37,6 +37,7 @@ mod sealed {
     impl Number for i32 {}
     impl Number for u32 {}
     impl Number for i64 {}
+    impl Number for u64 {}
     impl Number for f32 {}
 }
 

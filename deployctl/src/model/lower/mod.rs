@@ -39,6 +39,7 @@ mod resize;
 mod rows;
 mod scaled;
 mod shape;
+mod signal;
 mod site;
 mod softmax;
 mod stream;
@@ -142,6 +143,12 @@ pub fn lower(graph: &Graph, weights: &[u8]) -> Vec<Result<Step, Refusal>> {
 /// One operator of the graph.
 pub(super) fn operator(graph: &Graph, weights: &[u8], id: OperatorId) -> Result<Step, Refusal> {
     one(&Site { graph, weights, operator: &graph.operators[id.0] }, id)
+}
+
+/// Bytes of the state that each operator keeps without a tensor of the model file; `None` where it keeps none, or has no
+/// kernel.
+pub(super) fn state_bytes(graph: &Graph, weights: &[u8]) -> Vec<Option<usize>> {
+    graph.operators.iter().map(|operator| signal::state_bytes(&Site { graph, weights, operator })).collect()
 }
 
 /// A step without its place.
@@ -360,6 +367,20 @@ fn by_custom_name(site: &Site) -> Result<Lowered, Fault> {
     match site.operator.name.as_str() {
         "BasicClassifier" => gather::basic_classifier(site),
         "CIRCULAR_BUFFER" => stream::circular_buffer(site),
+        "SignalDelay" => signal::delay(site),
+        "SignalEnergy" => signal::energy(site),
+        "SignalFftAutoScale" => signal::fft_auto_scale(site),
+        "SignalFilterBank" => signal::filter_bank(site),
+        "SignalFilterBankLog" => signal::filter_bank_log(site),
+        "SignalFilterBankSpectralSubtraction" => signal::spectral_subtraction(site),
+        "SignalFilterBankSquareRoot" => signal::filter_bank_square_root(site),
+        "SignalFramer" => signal::framer(site),
+        "SignalIrfft" => signal::inverse_real_fft(site),
+        "SignalOverlapAdd" => signal::overlap_add(site),
+        "SignalPCAN" => signal::pcan(site),
+        "SignalRfft" => signal::real_fft(site),
+        "SignalStacker" => signal::stacker(site),
+        "SignalWindow" => signal::window(site),
         "TFLite_Detection_PostProcess" => detection::postprocess(site),
         _ => Err(unsupported(site.operator)),
     }

@@ -2,14 +2,16 @@
 
 use kernels::DETECTION_WORDS;
 
-use crate::model::{Operator, Options, Tensor, TensorId, TensorType, builtin};
+use crate::model::{Graph, Options, Tensor, TensorId, TensorType, builtin, lower};
 
 /// Boxes for which there is memory.
 const MOST_BOXES: usize = 1 << 20;
 
 /// Marks what such operators keep in their outputs, and appends tensors for what they use beside those.
-pub(super) fn declare(tensors: &mut Vec<Tensor>, operators: &mut [Operator]) {
-    for operator in operators.iter_mut().filter(|operator| operator.code == builtin::CUSTOM) {
+pub(super) fn declare(graph: &mut Graph, weights: &[u8]) {
+    let sizes = lower::state_bytes(graph, weights);
+    let Graph { tensors, operators, .. } = graph;
+    for (operator, size) in operators.iter_mut().zip(sizes).filter(|(operator, _)| operator.code == builtin::CUSTOM) {
         let Options::Custom { own, .. } = &mut operator.options else { continue };
         let Some(&TensorId(output)) = operator.outputs.first() else { continue };
         let name = tensors[output].name.clone();
@@ -30,7 +32,12 @@ pub(super) fn declare(tensors: &mut Vec<Tensor>, operators: &mut [Operator]) {
                     own.push(append(tensors, tensor(format!("{name}/memory"), TensorType::Float32, shape)));
                 }
             }
-            _ => {}
+            _ => {
+                if let Some(bytes) = size {
+                    let state = tensor(format!("{name}/state"), TensorType::Int8, vec![bytes]);
+                    own.push(append(tensors, Tensor { variable: true, ..state }));
+                }
+            }
         }
     }
 }

@@ -70,7 +70,7 @@ pub fn read(bytes: &[u8]) -> Result<Read, ReadError> {
     let (tensors, mut weights) = weights::collect(&file, &unfolded, &kept)?;
     let mut graph = Graph { tensors, operators: unfolded.operators, inputs, outputs };
     variable::resolve(&mut graph, &unfolded.handles, &first, &mut Blob::new(&mut weights, bytes));
-    hidden::declare(&mut graph.tensors, &mut graph.operators);
+    hidden::declare(&mut graph, &weights);
     Ok(Read { graph, weights })
 }
 
