@@ -18,6 +18,10 @@ const HYBRID: &str = "convert to float32 for both, or to int8 or int16 activatio
                       kernels for these";
 /// Larger shifts would leave nothing to round for a 64-bit accumulator.
 const MAX_WIDE_SHIFT: i32 = 14;
+/// Products that kernels of a library sum in 32 bits before they go on in 64.
+const SUMMED: usize = 512;
+/// Sums for which LiteRT's factors of 16 bits are defined.
+const MAX_WIDE_SUM: i64 = 1 << 47;
 
 /// Whether the operator computes in another type than int8, for which there are kernels with calls of their own.
 pub(super) fn applies(site: &Site) -> bool {
@@ -167,11 +171,36 @@ fn lowered(site: &Site, tensors: &Tensors, at: Convolution, activation: FusedAct
         at,
         bias: bias.as_ref().map(Operand::element).transpose()?,
         filter_offset,
+        narrow: wide && narrow(site, tensors, &at, filter_offset, &factors),
         activation: bounds(activation, output)?,
     };
     let [multipliers, shifts] = tables(&factors);
     let lowered = Lowered::op(Op::ConvolveI16(op), inputs, vec![output.id]);
     Ok(lowered.with_table(multipliers).with_table(shifts))
+}
+
+/// Whether no input makes a sum of [`SUMMED`] products leave 32 bits, or a scaled sum 30, one of which is for rounding.
+fn narrow(site: &Site, tensors: &Tensors, at: &Convolution, offset: i32, factors: &[kernels::Requant]) -> bool {
+    let Some(filter) = site.constant(&tensors.filter) else { return false };
+    let bias = match &tensors.bias {
+        None => &[][..],
+        Some(bias) => match site.constant(bias) {
+            None => return false,
+            Some(bytes) => bytes.as_chunks().0,
+        },
+    };
+    let magnitude = |weight: &u8| i64::from(i32::from(weight.cast_signed()) + offset).abs() * -i64::from(i16::MIN);
+    (0..at.output.c).all(|channel| {
+        let tap = |tap: usize| filter.get(channel * at.channel_step + tap * at.tap_step..)?.get(..at.depth);
+        let weights: Option<Vec<&[u8]>> = (0..at.taps.h * at.taps.w).map(tap).collect();
+        let Some(weights) = weights else { return false };
+        let products = || weights.iter().copied().flatten().map(magnitude);
+        let bias = bias.get(channel).map_or(0, |&word| i64::from_le_bytes(word).saturating_abs());
+        let sum = products().sum::<i64>().saturating_add(bias);
+        let shift = factors.get(channel).or(factors.first()).map_or(0, |factor| factor.shift);
+        let scaled = if shift >= 0 { sum.saturating_mul(1 << shift) } else { sum >> -shift };
+        products().take(SUMMED).sum::<i64>() <= i64::from(i32::MAX) && sum < MAX_WIDE_SUM && scaled < (1 << 30) - 1
+    })
 }
 
 /// Minus the weights' zero point, and the factors: one for each output channel, or a single one of a fully connected
