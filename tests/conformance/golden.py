@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes `tests/golden/state.tflite`, a model with both kinds of state, and `state.npz`: inputs of twelve inferences in a
-row and LiteRT Micro's answers to them.
+"""Writes models and what LiteRT Micro answers to twelve inputs in a row, `tests/golden/NAME.tflite` and `NAME.npz`: `state`,
+a model with both kinds of state, and `wide`, with int16 layers and other operators that CMSIS-NN has functions for.
 
     P tests/conformance/golden.py            P is Python with the packages of `tests/oracle/requirements.txt`
     P tests/conformance/golden.py --check    compare, write nothing, exit 1 on a difference
@@ -13,7 +13,8 @@ import zipfile
 import numpy as np
 
 import litert
-from graph import Graph, Quantization, Type
+import wide
+from graph import DTYPES, Graph, Quantization, Type
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "golden"
 INFERENCES = 12
@@ -37,23 +38,46 @@ def model():
     g.op("ASSIGN_VARIABLE", [handle, after], [], "AssignVariableOptions")
     result = g.output([1, 4], Type.INT8, Quantization([1.2], [5]))
     g.op("ADD", [after, y], [result], "AddOptions")
-    return g, x, result
+    return g, [x], [result]
 
 
-def main():
-    g, x, result = model()
+def recorded(name, made):
+    """The files of a model, from its graph, inputs and outputs."""
+    g, inputs, outputs = made
     vectors = [g.vector() for _ in range(INFERENCES)]
     ((outcome, written),) = litert.run_all([(g.file(), vectors)])
     assert outcome == litert.RAN, written
-    inputs = np.stack([np.frombuffer(vector[0], np.int8).reshape(x.shape) for vector in vectors])
-    # What the last operator has written.
-    outputs = np.stack([np.frombuffer(operators[-1], np.int8).reshape(result.shape) for operators in written])
-    made = {"state.tflite": g.file(), "state.npz": npz({f"t{x.index}": inputs, f"t{result.index}": outputs})}
+    arrays = {}
+    for position, tensor in enumerate(inputs):
+        values = [np.frombuffer(vector[position], DTYPES[tensor.type]).reshape(tensor.shape) for vector in vectors]
+        arrays[f"t{tensor.index}"] = np.stack(values)
+    order = [tensor for operator in g.operators for tensor in left_behind(operator)]
+    for tensor in outputs:
+        at = order.index(tensor)
+        values = [np.frombuffer(tensors[at], DTYPES[tensor.type]).reshape(tensor.shape) for tensors in written]
+        arrays[f"t{tensor.index}"] = np.stack(values)
+    return {f"{name}.tflite": g.file(), f"{name}.npz": npz(arrays)}, arrays
+
+
+def left_behind(operator):
+    """What `litert` records of an operator, in its order."""
+    _, inputs, outputs = operator
+    variables = [tensor for tensor in inputs if tensor is not None and tensor.variable]
+    return [tensor for tensor in outputs if tensor.type != Type.RESOURCE] + variables
+
+
+def main():
+    models = {"state": model(), "wide": wide.model()}
+    made = {}
+    for name, graph in models.items():
+        files, arrays = recorded(name, graph)
+        made.update(files)
+        for tensor, values in arrays.items():
+            print(name, tensor, values.reshape(INFERENCES, -1)[:3, :8])
     differ = [name for name, data in made.items() if not (FOLDER / name).exists() or (FOLDER / name).read_bytes() != data]
     if "--check" not in sys.argv[1:]:
         for name in differ:
             (FOLDER / name).write_bytes(made[name])
-        print(outputs.reshape(INFERENCES, -1))
         return 0
     for name in differ:
         print(f"{FOLDER / name} is not what LiteRT Micro gives; run tests/conformance/golden.py", file=sys.stderr)

@@ -28,7 +28,7 @@ macro_rules! functions {
 }
 
 /// Where the library's functions are, in the order of their names.
-static PLACES: [AtomicPtr<c_void>; 28] = [const { AtomicPtr::new(std::ptr::null_mut()) }; 16];
+static PLACES: [AtomicPtr<c_void>; 28] = [const { AtomicPtr::new(std::ptr::null_mut()) }; 28];
 
 functions! {
     0 "shim_convolve_s8"

@@ -16,4 +16,5 @@ mod locked;
 mod rerun;
 mod space;
 mod state;
+mod wide;
 mod wrong_kernel;
