@@ -34,7 +34,6 @@ bindings! {
     [unsafe_code] "../../firmware-template/cmsis-nn/src/shim.rs" shim
     [unsafe_code, unreachable_pub, clippy::pedantic] "../../firmware-template/cmsis-nn/src/softmax.rs" softmax
     [unsafe_code, unreachable_pub, clippy::pedantic] "../../firmware-template/cmsis-nn/src/svdf.rs" svdf
-    [unsafe_code, unreachable_pub, clippy::pedantic] "../../firmware-template/cmsis-nn/src/transpose_conv.rs" transpose_conv
 }
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]

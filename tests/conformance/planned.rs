@@ -7,7 +7,7 @@ use deployctl::model::{Graph, Read, TensorId};
 use kernels::{Op, Weights, as_i8, words_as_i8, words_as_i8_mut};
 
 use crate::compare::{Executor, Inputs, Written};
-use crate::{conv, convolve, depthwise_conv, elementwise, fully_connected, pool, softmax, svdf, transpose_conv};
+use crate::{conv, convolve, depthwise_conv, elementwise, fully_connected, pool, softmax, svdf};
 
 /// x86-64 takes the library's scalar path.
 const SCALAR: Features = Features { dsp: false, mve: false };
@@ -204,12 +204,8 @@ fn common_form(op: &Op, kernel: &Kernel, inputs: &[&[i8]], outputs: &mut [&mut [
         (Op::PoolI16(p), "cmsis_nn::average_pool_s16") => pool::average_pool_s16(p, inputs, outputs, scratch),
         (Op::PoolI16(p), "cmsis_nn::max_pool_s16") => pool::max_pool_s16(p, inputs, outputs),
         (Op::SoftmaxI16(p), "cmsis_nn::softmax_s16") => softmax::softmax_s16(p, inputs, outputs),
-        (Op::SoftmaxI8I16(p), "cmsis_nn::softmax_s8_s16") => softmax::softmax_s8_s16(p, inputs, outputs),
         (Op::Svdf(p), "cmsis_nn::svdf_s8") => svdf::svdf_s8(p, inputs, outputs, scratch),
         (Op::Svdf(p), "cmsis_nn::svdf_state_s16_s8") => svdf::svdf_state_s16_s8(p, inputs, outputs, scratch),
-        (Op::TransposeConv(p), "cmsis_nn::transpose_conv_s8") => {
-            transpose_conv::transpose_conv_s8(p, inputs, outputs, scratch);
-        }
         (op, entry) if entry.starts_with("kernels::") => op.run(inputs, outputs),
         (op, entry) => panic!("no call of `{entry}` for {op:?}"),
     }

@@ -1,5 +1,5 @@
-"""A model whose operators run on CMSIS-NN's functions for int16, on its SVDF and on its transposed convolution: each shape is
-one for which some core takes another function."""
+"""A model whose operators run on CMSIS-NN's functions for int16 and on its SVDF, with a transposed convolution before it: each
+shape is one for which some core takes another function."""
 import math
 
 import numpy as np

@@ -3,7 +3,7 @@
 //! The table holds for the library versions that the shim supports. For another tree ask the library: `csrc/sizes.c` of the
 //! `cmsis-nn` crate, compiled for the host with the library's sources, answers one [`size_query`] a line.
 
-use kernels::{Conv2d, Convolution, ConvolveI16, DepthwiseConv2d, Op, PoolI16, Svdf, SvdfSizes, TransposeConv};
+use kernels::{Conv2d, Convolution, ConvolveI16, DepthwiseConv2d, Op, PoolI16, Svdf, SvdfSizes};
 
 use super::select::MVE_BLOCK;
 use super::variant::Variant;
@@ -44,7 +44,6 @@ fn common_form(variant: Variant, op: &Op, features: Features) -> usize {
         // A 32-bit number for each filter and each output; with MVE the sums of the feature weights.
         (Variant::Svdf, Op::Svdf(p)) if features.mve => svdf(p) + 4 * p.sizes.units * p.sizes.rank,
         (Variant::Svdf | Variant::SvdfStateInt16, Op::Svdf(p)) => svdf(p),
-        (Variant::TransposeConv, Op::TransposeConv(p)) => transpose_conv(p),
         _ => 0,
     }
 }
@@ -52,12 +51,6 @@ fn common_form(variant: Variant, op: &Op, features: Features) -> usize {
 fn svdf(p: &Svdf) -> usize {
     let SvdfSizes { batches, units, rank, .. } = p.sizes;
     4 * batches * units * (rank + 1)
-}
-
-/// A 32-bit number for each output element, and for each input pixel as many as the filters have taps.
-fn transpose_conv(p: &TransposeConv) -> usize {
-    let (i, f, o) = (p.at.input, p.at.filter, p.at.output);
-    4 * o.c * (o.h * o.w + i.h * i.w * f.h * f.w)
 }
 
 fn window(p: &Conv2d) -> usize {
@@ -111,10 +104,6 @@ fn dimensions(call: &Call) -> [usize; 9] {
             [i.n, i.h, i.w, i.c, at.window.h, at.window.w, o.h, o.w, o.c]
         }
         Call::Op(Op::Svdf(Svdf { sizes: p, .. })) => [p.batches, 1, 1, p.depth, p.rank, 1, 1, 1, p.units],
-        Call::Op(Op::TransposeConv(TransposeConv { at, .. })) => {
-            let (i, f, o) = (at.input, at.filter, at.output);
-            [i.n, i.h, i.w, i.c, f.h, f.w, o.h, o.w, o.c]
-        }
         Call::Reshape | Call::Op(_) => [1; 9],
     }
 }

@@ -7,7 +7,7 @@
 
 use kernels::{
     Add, Combination, Combine, Conv2d, ConvolveI16, DepthwiseConv2d, Dims, Element, Extent, FullyConnected, Layer,
-    Multiply, Op, Pool2d, PoolFunction, PoolI16, SoftmaxI16, Svdf, TransposeConv,
+    Multiply, Op, Pool2d, PoolFunction, PoolI16, Softmax, SoftmaxI16, Svdf, TransposeConv,
 };
 
 use super::variant::Variant;
@@ -35,7 +35,7 @@ pub fn select(step: &Step, features: Features) -> Result<Kernel, Unfit> {
         Call::AveragePool2d(p) => pool(p, Variant::AveragePool)?,
         Call::MaxPool2d(p) => pool(p, Variant::MaxPool)?,
         Call::Add(p) => add(p)?,
-        Call::Softmax(p) => softmax(p.depth, p.requant.shift, Variant::Softmax)?,
+        Call::Softmax(p) => softmax(p)?,
         Call::Reshape => return Ok(no_code()),
         Call::Op(op) => common_form(op, &step.tables, features)?,
     };
@@ -171,11 +171,15 @@ fn common_form(op: &Op, tables: &[Vec<i8>], features: Features) -> Result<Varian
         }
         Op::Multiply(Multiply { at, .. }) => (Variant::MultiplyInt16, at),
         Op::ConvolveI16(p) => return wide_layer(p, tables, features),
-        Op::PoolI16(p) => return wide_pool(p),
+        Op::PoolI16(p) => return wide_pool(p, features),
         Op::SoftmaxI16(p) => return wide_softmax(p),
-        Op::SoftmaxI8I16(p) => return softmax(p.depth, p.requant.shift, Variant::SoftmaxInt8ToInt16),
+        Op::SoftmaxI8I16(_) => return unfit("the reference kernel takes half of the library's instructions"),
         Op::Svdf(p) => return svdf(p),
-        Op::TransposeConv(p) => return transpose_conv(p),
+        Op::TransposeConv(TransposeConv { element: Element::I8, .. }) => {
+            return unfit(
+                "the library wants a 32-bit number for every input pixel and filter tap, the reference kernel none",
+            );
+        }
         Op::ConvolveF32(_) | Op::PoolF32(_) | Op::SoftmaxF32(_) | Op::SvdfF32(_) | Op::TransposeConvF32(_) => {
             return unfit("the library computes in integers, not in float32");
         }
@@ -232,8 +236,11 @@ fn wide_layer(p: &ConvolveI16, tables: &[Vec<i8>], features: Features) -> Result
 /// Weights of a window from which on 32-bit sums of 16-bit inputs could overflow; fast functions refuse it.
 const WIDE_WINDOW: usize = 512;
 
-fn wide_pool(p: &PoolI16) -> Result<Variant, Unfit> {
+fn wide_pool(p: &PoolI16, features: Features) -> Result<Variant, Unfit> {
     let at = &p.at;
+    if !features.mve {
+        return unfit("without MVE the library gains little for large windows, and takes up to four times as long for others");
+    }
     if !windows_touch(at.input, at.window, at.stride, at.padding, at.output) {
         return unfit("a pooling window lies wholly in the padding");
     }
@@ -246,14 +253,15 @@ fn wide_pool(p: &PoolI16) -> Result<Variant, Unfit> {
     }
 }
 
-fn softmax(depth: usize, shift: i32, variant: Variant) -> Result<Variant, Unfit> {
+fn softmax(p: &Softmax) -> Result<Variant, Unfit> {
+    let (depth, shift) = (p.depth, p.requant.shift);
     if depth > LARGEST_SOFTMAX {
         return unfit(format!("rows of {depth} elements can overflow the sum of exponentials"));
     }
     if !(0..=30).contains(&shift) {
         return unfit(format!("an input scale that shifts by {shift} bits is outside the library's format"));
     }
-    Ok(variant)
+    Ok(Variant::Softmax)
 }
 
 /// The library rounds the sum of exponentials in 32 bits without saturating: a sum whose upper 18 bits are all ones wraps,
@@ -288,15 +296,6 @@ fn svdf(p: &Svdf) -> Result<Variant, Unfit> {
         return unfit("the library counts ranks in 16 bits, and sums of more than 65,535 features can saturate");
     }
     Ok(if p.state == Element::I16 { Variant::SvdfStateInt16 } else { Variant::Svdf })
-}
-
-fn transpose_conv(p: &TransposeConv) -> Result<Variant, Unfit> {
-    let at = &p.at;
-    if p.element != Element::I8 {
-        return unfit("the library's transposed convolution is for int8");
-    }
-    sizes(&[at.input, at.filter, at.output], at.stride, at.filter.h * at.filter.w * at.filter.c)?;
-    Ok(Variant::TransposeConv)
 }
 
 const ONE: Extent = Extent { h: 1, w: 1 };

@@ -32,14 +32,12 @@ pub(super) enum Variant {
     AveragePoolInt16,
     MaxPoolInt16,
     SoftmaxInt16,
-    SoftmaxInt8ToInt16,
     Svdf,
     SvdfStateInt16,
-    TransposeConv,
 }
 
 impl Variant {
-    pub(super) const ALL: [Self; 28] = [
+    pub(super) const ALL: [Self; 26] = [
         Self::Conv,
         Self::ConvOneRow,
         Self::ConvOneTap,
@@ -64,10 +62,8 @@ impl Variant {
         Self::AveragePoolInt16,
         Self::MaxPoolInt16,
         Self::SoftmaxInt16,
-        Self::SoftmaxInt8ToInt16,
         Self::Svdf,
         Self::SvdfStateInt16,
-        Self::TransposeConv,
     ];
 
     /// The variant behind a kernel of this library.
@@ -109,10 +105,8 @@ impl Variant {
             Self::AveragePoolInt16 => "arm_avgpool_s16",
             Self::MaxPoolInt16 => "arm_max_pool_s16",
             Self::SoftmaxInt16 => "arm_softmax_s16",
-            Self::SoftmaxInt8ToInt16 => "arm_softmax_s8_s16",
             Self::Svdf => "arm_svdf_s8",
             Self::SvdfStateInt16 => "arm_svdf_state_s16_s8",
-            Self::TransposeConv => "arm_transpose_conv_s8",
         }
     }
 
@@ -142,10 +136,8 @@ impl Variant {
             Self::AveragePoolInt16 => "cmsis_nn::average_pool_s16",
             Self::MaxPoolInt16 => "cmsis_nn::max_pool_s16",
             Self::SoftmaxInt16 => "cmsis_nn::softmax_s16",
-            Self::SoftmaxInt8ToInt16 => "cmsis_nn::softmax_s8_s16",
             Self::Svdf => "cmsis_nn::svdf_s8",
             Self::SvdfStateInt16 => "cmsis_nn::svdf_state_s16_s8",
-            Self::TransposeConv => "cmsis_nn::transpose_conv_s8",
         }
     }
 
@@ -164,9 +156,7 @@ impl Variant {
             | Self::Softmax
             | Self::ConvInt16
             | Self::DepthwiseInt16
-            | Self::SoftmaxInt16
-            | Self::SoftmaxInt8ToInt16
-            | Self::TransposeConv => InstructionPath::Scalar,
+            | Self::SoftmaxInt16 => InstructionPath::Scalar,
             _ if features.mve => InstructionPath::Mve,
             _ if features.dsp => InstructionPath::Dsp,
             _ => InstructionPath::Scalar,
@@ -187,7 +177,7 @@ impl Variant {
             Self::AveragePool => 630,
             Self::MaxPool => 830,
             Self::Add => 1_770,
-            Self::Softmax | Self::SoftmaxInt8ToInt16 => 30,
+            Self::Softmax => 30,
             Self::ConvInt16 | Self::DepthwiseInt16 => 920,
             Self::ConvFastInt16 | Self::Svdf | Self::SvdfStateInt16 => 990,
             Self::DepthwiseFastInt16 => 1_910,
@@ -195,7 +185,6 @@ impl Variant {
             Self::AveragePoolInt16 => 580,
             Self::MaxPoolInt16 => 770,
             Self::SoftmaxInt16 => 470,
-            Self::TransposeConv => 910,
             // Not seen in an image yet.
             _ => 1_000,
         }
@@ -214,7 +203,6 @@ impl Variant {
                 | Self::AveragePoolInt16
                 | Self::Svdf
                 | Self::SvdfStateInt16
-                | Self::TransposeConv
         )
     }
 }

@@ -331,18 +331,6 @@ int32_t shim_softmax_s8(const shim_softmax *p, const int8_t *input, int8_t *outp
     return ARM_CMSIS_NN_SUCCESS;
 }
 
-int32_t shim_softmax_s8_s16(const shim_softmax *p, const int8_t *input, int16_t *output)
-{
-    arm_softmax_s8_s16(input,
-                       (int32_t)p->rows,
-                       (int32_t)p->depth,
-                       p->requant.multiplier,
-                       p->requant.shift,
-                       p->diff_min,
-                       output);
-    return ARM_CMSIS_NN_SUCCESS;
-}
-
 int32_t shim_softmax_s16(const shim_table_softmax *p, const int16_t *input, int16_t *output)
 {
     const cmsis_nn_softmax_lut_s16 tables = {p->exponentials, p->reciprocals};
@@ -455,56 +443,6 @@ int32_t shim_svdf_state_s16_s8(const shim_svdf *p,
                                  time_weights,
                                  &bias_dims,
                                  p->bias,
-                                 &output_dims,
-                                 output);
-}
-
-/* What the library's number of input rows is computed back from: with this, it is the input's own. */
-static int32_t beyond(size_t input, size_t taps, size_t stride, size_t output, size_t padding)
-{
-    return (int32_t)((input - 1) * stride + taps) - (int32_t)(output + padding);
-}
-
-int32_t shim_transpose_conv_s8(const shim_transpose_conv *p,
-                               const shim_constants *w,
-                               const int8_t *input,
-                               int8_t *output,
-                               shim_scratch scratch)
-{
-    const cmsis_nn_dims input_dims = dims(&p->input);
-    const cmsis_nn_dims filter_dims = dims(&p->filter);
-    const cmsis_nn_dims output_dims = dims(&p->output);
-    const cmsis_nn_dims bias_dims = row(1, p->output.c);
-    const cmsis_nn_per_channel_quant_params quant = per_channel(w->multipliers, w->shifts);
-    const int32_t columns = arm_transpose_conv_s8_get_buffer_size(&input_dims, &filter_dims, &output_dims);
-    const size_t words = p->output.h * p->output.w * p->output.c;
-    if (!fits(scratch, columns + (int32_t)(4 * words)))
-    {
-        return ARM_CMSIS_NN_ARG_ERROR;
-    }
-    const cmsis_nn_context image = part(&scratch, words);
-    const cmsis_nn_tile offsets = {
-        beyond(p->input.w, p->filter.w, p->stride.w, p->output.w, p->padding.w),
-        beyond(p->input.h, p->filter.h, p->stride.h, p->output.h, p->padding.h),
-    };
-    const cmsis_nn_context column = part(&scratch, (size_t)columns / 4);
-    const cmsis_nn_transpose_conv_params params = {p->input_offset,
-                                                   p->output_offset,
-                                                   tile(&p->stride),
-                                                   tile(&p->padding),
-                                                   offsets,
-                                                   {1, 1},
-                                                   activation(&p->activation)};
-    return arm_transpose_conv_s8(&column,
-                                 &image,
-                                 &params,
-                                 &quant,
-                                 &input_dims,
-                                 input,
-                                 &filter_dims,
-                                 w->filter,
-                                 &bias_dims,
-                                 w->bias,
                                  &output_dims,
                                  output);
 }

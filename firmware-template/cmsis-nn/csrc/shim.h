@@ -139,15 +139,6 @@ typedef struct
     const int32_t *bias;
 } shim_svdf;
 
-/* Built by src/transpose_conv.rs: the convolution that this is the transpose of has `output` as its input. */
-typedef struct
-{
-    shim_dims input, filter, output;
-    shim_extent stride, padding;
-    int32_t input_offset, output_offset;
-    shim_activation activation;
-} shim_transpose_conv;
-
 #define CONV(name)                                                                                                      \
     int32_t name(const shim_conv_2d *p, const shim_constants *w, const int8_t *input, int8_t *output, shim_scratch scratch)
 #define DEPTHWISE_CONV(name)                                                                                            \
@@ -188,7 +179,6 @@ int32_t shim_elementwise_add_s16(const shim_add *p, const int16_t *a, const int1
 int32_t shim_elementwise_mul_s8(const shim_product *p, const int8_t *a, const int8_t *b, int8_t *output);
 int32_t shim_elementwise_mul_s16(const shim_product *p, const int16_t *a, const int16_t *b, int16_t *output);
 int32_t shim_softmax_s8(const shim_softmax *p, const int8_t *input, int8_t *output);
-int32_t shim_softmax_s8_s16(const shim_softmax *p, const int8_t *input, int16_t *output);
 int32_t shim_softmax_s16(const shim_table_softmax *p, const int16_t *input, int16_t *output);
 WIDE_CONV(shim_convolve_s16, shim_conv_2d);
 WIDE_CONV(shim_convolve_fast_s16, shim_conv_2d);
@@ -208,11 +198,6 @@ int32_t shim_svdf_state_s16_s8(const shim_svdf *p,
                                const int16_t *time_weights,
                                int8_t *output,
                                int16_t *state,
-                               shim_scratch scratch);
-int32_t shim_transpose_conv_s8(const shim_transpose_conv *p,
-                               const shim_constants *w,
-                               const int8_t *input,
-                               int8_t *output,
                                shim_scratch scratch);
 
 #endif

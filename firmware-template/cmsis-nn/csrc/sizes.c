@@ -161,18 +161,6 @@ static int32_t svdf(const query *q, int dsp, int mve)
            (mve ? arm_svdf_s8_get_buffer_size_mve(&features) : arm_svdf_s8_get_buffer_size_dsp(&features));
 }
 
-/* The image, of which the library states no size, and the columns. */
-static int32_t transpose_conv(const query *q, int dsp, int mve)
-{
-    const int32_t image = 4 * q->output.h * q->output.w * q->output.c;
-    if (mve)
-    {
-        return image + arm_transpose_conv_s8_get_buffer_size_mve(&q->input, &q->filter, &q->output);
-    }
-    return image + (dsp ? arm_transpose_conv_s8_get_buffer_size_dsp(&q->input, &q->filter, &q->output)
-                        : arm_transpose_conv_s8_get_buffer_size(&q->input, &q->filter, &q->output));
-}
-
 static const struct
 {
     const char *symbol;
@@ -193,7 +181,6 @@ static const struct
     {"arm_elementwise_mul_s8", nothing},
     {"arm_elementwise_mul_s16", nothing},
     {"arm_softmax_s8", nothing},
-    {"arm_softmax_s8_s16", nothing},
     {"arm_softmax_s16", nothing},
     {"arm_convolve_s16", nothing},
     {"arm_convolve_fast_s16", fast_conv_s16},
@@ -204,7 +191,6 @@ static const struct
     {"arm_max_pool_s16", nothing},
     {"arm_svdf_s8", svdf},
     {"arm_svdf_state_s16_s8", svdf_state_s16},
-    {"arm_transpose_conv_s8", transpose_conv},
     {"none", nothing},
 };
 

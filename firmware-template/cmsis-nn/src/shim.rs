@@ -1,8 +1,8 @@
 //! The functions of `csrc/shim.h`. Parameters are those of the `kernels` crate, whose structs have C's layout.
 
 use kernels::{
-    Activation, Add, Conv2d, DepthwiseConv2d, Dims, Extent, FullyConnected, Pool2d, Requant, Softmax, SoftmaxI16, Svdf,
-    SvdfSizes, TransposeConv, Weights,
+    Activation, Add, Conv2d, DepthwiseConv2d, FullyConnected, Pool2d, Requant, Softmax, SoftmaxI16, Svdf, SvdfSizes,
+    Weights,
 };
 
 /// Memory that a function may use while it runs.
@@ -118,35 +118,6 @@ impl SvdfCall {
     }
 }
 
-/// TRANSPOSE_CONV.
-#[repr(C)]
-pub(crate) struct Transposed {
-    input: Dims,
-    filter: Dims,
-    output: Dims,
-    stride: Extent,
-    padding: Extent,
-    input_offset: i32,
-    output_offset: i32,
-    activation: Activation,
-}
-
-impl Transposed {
-    pub(crate) fn of(p: &TransposeConv) -> Self {
-        let at = &p.at;
-        Self {
-            input: at.input,
-            filter: at.filter,
-            output: at.output,
-            stride: at.stride,
-            padding: at.padding,
-            input_offset: p.input_offset,
-            output_offset: p.output_offset,
-            activation: p.activation,
-        }
-    }
-}
-
 /// MUL of operands of one shape.
 #[repr(C)]
 pub(crate) struct Product {
@@ -229,7 +200,6 @@ unsafe extern "C" {
     pub(crate) fn shim_elementwise_mul_s8(p: *const Product, a: *const i8, b: *const i8, output: *mut i8) -> i32;
     pub(crate) fn shim_elementwise_mul_s16(p: *const Product, a: *const i16, b: *const i16, output: *mut i16) -> i32;
     pub(crate) fn shim_softmax_s8(p: *const Softmax, input: *const i8, output: *mut i8) -> i32;
-    pub(crate) fn shim_softmax_s8_s16(p: *const Softmax, input: *const i8, output: *mut i16) -> i32;
     pub(crate) fn shim_softmax_s16(p: *const TableSoftmax, input: *const i16, output: *mut i16) -> i32;
     pub(crate) fn shim_convolve_s16(
         p: *const Conv2d,
@@ -282,13 +252,6 @@ unsafe extern "C" {
         time_weights: *const i16,
         output: *mut i8,
         state: *mut i16,
-        scratch: Scratch,
-    ) -> i32;
-    pub(crate) fn shim_transpose_conv_s8(
-        p: *const Transposed,
-        w: *const Constants,
-        input: *const i8,
-        output: *mut i8,
         scratch: Scratch,
     ) -> i32;
 }

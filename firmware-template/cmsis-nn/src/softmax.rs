@@ -1,26 +1,17 @@
 //! SOFTMAX of int8 and of int16.
 
-use kernels::{SOFTMAX_TABLE, Softmax, SoftmaxI8I16, SoftmaxI16, view, view_mut};
+use kernels::{SOFTMAX_TABLE, Softmax, SoftmaxI16, view, view_mut};
 
 use crate::check::{one_output, product, require, success};
-use crate::shim::{TableSoftmax, shim_softmax_s8, shim_softmax_s8_s16, shim_softmax_s16};
+use crate::shim::{TableSoftmax, shim_softmax_s8, shim_softmax_s16};
 
 /// `arm_softmax_s8`.
 pub fn softmax(p: &Softmax, input: &[i8], output: &mut [i8]) {
-    rows(p, input.len(), output.len());
+    product(input.len(), &[p.rows, p.depth]);
+    product(output.len(), &[p.rows, p.depth]);
+    require((0..=30).contains(&p.requant.shift) && p.depth > 0);
     // SAFETY: both slices hold `rows` rows of `depth` elements (checked above), and the library touches that many.
     success(unsafe { shim_softmax_s8(p, input.as_ptr(), output.as_mut_ptr()) });
-}
-
-/// An output of int16: `arm_softmax_s8_s16`.
-pub fn softmax_s8_s16(p: &SoftmaxI8I16, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
-    let SoftmaxI8I16 { rows: count, depth, requant, diff_min } = *p;
-    let p = Softmax { rows: count, depth, requant, diff_min };
-    require(inputs.len() == 1);
-    let output = view_mut::<i16>(one_output(outputs));
-    rows(&p, inputs[0].len(), output.len());
-    // SAFETY: as for `softmax`.
-    success(unsafe { shim_softmax_s8_s16(&p, inputs[0].as_ptr(), output.as_mut_ptr()) });
 }
 
 /// Input and output of int16, rows of two to eight elements: `arm_softmax_s16`.
@@ -36,10 +27,4 @@ pub fn softmax_s16(p: &SoftmaxI16, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) 
     // SAFETY: input and output hold `rows` rows of `depth` elements and both tables 513 (checked above); the library touches
     // that many, since it indexes tables by the upper nine bits of 16 and one more.
     success(unsafe { shim_softmax_s16(&p, input.as_ptr(), output.as_mut_ptr()) });
-}
-
-fn rows(p: &Softmax, input: usize, output: usize) {
-    product(input, &[p.rows, p.depth]);
-    product(output, &[p.rows, p.depth]);
-    require((0..=30).contains(&p.requant.shift) && p.depth > 0);
 }

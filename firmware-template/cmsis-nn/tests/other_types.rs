@@ -1,12 +1,12 @@
-//! CMSIS-NN's int16 functions, SVDF and transposed convolution, compiled for this machine (its scalar path), against the
+//! CMSIS-NN's int16 functions and SVDF, compiled for this machine (its scalar path), against the
 //! reference kernels, over seeded random shapes.
 
 #![cfg(cmsis_nn_library)]
 
 use kernels::{
     Activation, Conv2d, Convolution, ConvolveI16, DepthwiseConv2d, Dims, Element, Extent, FullyConnected, Layer,
-    Pool2d, PoolFunction, PoolI16, Pooling, Requant, Scatter, SoftmaxI8I16, SoftmaxI16, Svdf, SvdfSizes, TransposeConv,
-    Weights, words_as_i8, words_as_i8_mut,
+    Pool2d, PoolFunction, PoolI16, Pooling, Requant, SoftmaxI16, Svdf, SvdfSizes, Weights, words_as_i8,
+    words_as_i8_mut,
 };
 
 #[expect(dead_code, reason = "shared with the reference kernels' tests, which use the rest")]
@@ -297,25 +297,6 @@ fn sums_of_two_to_eight_exponentials_do_not_wrap() {
 }
 
 #[test]
-fn softmax_int8_to_int16() {
-    let mut random = Random::new(36);
-    for _ in 0..3000 {
-        let shift = random.between(16, 26);
-        let (rows, depth) = (1 + random.below(4), 1 + random.below(600));
-        let requant = Requant { multiplier: random.between(1 << 30, i32::MAX), shift };
-        let p = SoftmaxI8I16 { rows, depth, requant, diff_min: -((31_i64 << 26) >> shift) as i32 };
-        let data = random.data(rows * depth, 0, 0, 0, true);
-        let inputs = [&data.input[..]];
-        assert_same_wide(
-            &format!("{p:?}"),
-            rows * depth,
-            |out| kernels::softmax_i8_i16(&p, &inputs, out),
-            |out| cmsis_nn::softmax_s8_s16(&p, &inputs, out),
-        );
-    }
-}
-
-#[test]
 fn svdf_with_either_state() {
     let mut random = Random::new(37);
     for round in 0..400 {
@@ -367,38 +348,5 @@ fn svdf_with_either_state() {
             assert_eq!(results[0], results[1], "{p:?}");
             assert_eq!(states[0], states[1], "{p:?}");
         }
-    }
-}
-
-/// Among them paddings that are no multiple of a stride, and outputs that end before or behind what the inputs reach.
-#[test]
-fn transposed_convolutions() {
-    let mut random = Random::new(38);
-    for round in 0..1500 {
-        let output = Dims { c: 1 + random.below(5), ..input(&mut random, 9, 1) };
-        let (taps, stride) = (random.extent(4), random.extent(3));
-        let (h, top) = random.geometry(output.h, taps.h, stride.h, 1);
-        let (w, left) = random.geometry(output.w, taps.w, stride.w, 1);
-        let input = Dims { n: output.n, h, w, c: 1 + random.below(6) };
-        let filter = Dims { n: output.c, h: taps.h, w: taps.w, c: input.c };
-        let p = TransposeConv {
-            element: Element::I8,
-            at: Scatter { input, filter, output, stride, padding: Extent { h: top, w: left } },
-            bias: (round % 3 > 0).then_some(Element::I32),
-            input_offset: random.between(-127, 128),
-            output_offset: random.between(-128, 127),
-            activation: random.activation(),
-        };
-        let data = random.data(input.len(), filter.len(), output.c, output.len(), false);
-        let table = |values: &[i32]| -> Vec<u64> { values.chunks(2).map(packed).collect() };
-        let tables = [&data.bias[..], data.weights().multipliers, data.weights().shifts].map(table);
-        let tables = tables.each_ref().map(|words: &Vec<u64>| &words_as_i8(words)[..4 * output.c]);
-        let mut inputs = vec![&data.input[..], &data.filter];
-        inputs.extend(&tables[usize::from(p.bias.is_none())..]);
-        let mut scratch = vec![0x5a5a_5a5a_5a5a_5a5a; 4000];
-        let (mut expected, mut got) = (data.output(), data.output());
-        kernels::transpose_conv(&p, &inputs, &mut [&mut expected]);
-        cmsis_nn::transpose_conv_s8(&p, &inputs, &mut [&mut got], words_as_i8_mut(&mut scratch));
-        assert_eq!(got, expected, "{p:?}");
     }
 }

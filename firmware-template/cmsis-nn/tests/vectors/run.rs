@@ -28,18 +28,15 @@ pub(crate) fn run(function: &str, case: &Case) -> Outcome {
         "arm_elementwise_mul_s8" => multiply(case, Element::I8),
         "arm_elementwise_mul_s16" => multiply(case, Element::I16),
         "arm_softmax_s8" => softmax(case),
-        "arm_softmax_s8_s16" => softmax_s8_s16(case),
-        "arm_softmax_s16" => {
-            softmax_s16(case);
-            return Outcome::ReferenceOnly;
-        }
+        "arm_softmax_s8_s16" => return softmax_s8_s16(case),
+        "arm_softmax_s16" => return softmax_s16(case),
         "arm_convolve_s16" | "arm_convolve_fast_s16" => wide(case, Layer::Conv2d, "arm_convolve_s16"),
         "arm_depthwise_conv_s16" | "arm_depthwise_conv_fast_s16" => wide(case, Layer::DepthwiseConv2d, function),
         "arm_fully_connected_s16" => wide(case, Layer::FullyConnected, function),
         "arm_avgpool_s16" | "arm_max_pool_s16" => wide_pool(function, case),
         "arm_svdf_s8" => svdf(case, Element::I8),
         "arm_svdf_state_s16_s8" => svdf(case, Element::I16),
-        "arm_transpose_conv_s8" => transpose_conv(case),
+        "arm_transpose_conv_s8" => return transpose_conv(case),
         _ => panic!("{function} ({}) is neither bound nor said not to be", case.name),
     }
     Outcome::Both
@@ -50,12 +47,21 @@ type Kernel<'a> = &'a dyn Fn(&[&[i8]], &mut [&mut [i8]]);
 
 /// Both give Arm's output; it has elements of `size` bytes.
 fn both(case: &Case, size: usize, inputs: &[&[i8]], kernels: [Kernel; 2]) {
-    let expected = Packed::of(case.array("output_ref"), size);
-    for (kernel, which) in kernels.iter().zip(["reference", "library"]) {
-        let mut output = Packed::of(&vec![0x55; case.array("output_ref").len()], size);
-        kernel(inputs, &mut [output.bytes_mut()]);
-        assert_eq!(output.bytes(), expected.bytes(), "{} on the {which}", case.name);
-    }
+    reference(case, size, inputs, kernels[0]);
+    agrees(case, size, inputs, kernels[1], "library");
+}
+
+/// The reference kernel alone gives Arm's output.
+fn reference(case: &Case, size: usize, inputs: &[&[i8]], kernel: Kernel) -> Outcome {
+    agrees(case, size, inputs, kernel, "reference");
+    Outcome::ReferenceOnly
+}
+
+fn agrees(case: &Case, size: usize, inputs: &[&[i8]], kernel: Kernel, which: &str) {
+    let expected = case.array("output_ref");
+    let mut output = Packed::of(&vec![0x55; expected.len()], size);
+    kernel(inputs, &mut [output.bytes_mut()]);
+    assert_eq!(output.bytes(), Packed::of(expected, size).bytes(), "{} on the {which}", case.name);
 }
 
 fn scratch() -> Vec<u64> {
@@ -314,29 +320,22 @@ fn softmax(case: &Case) {
     );
 }
 
-fn softmax_s8_s16(case: &Case) {
+fn softmax_s8_s16(case: &Case) -> Outcome {
     let (rows, depth) = (case.size("NUM_ROWS"), case.size("ROW_SIZE"));
     let p = SoftmaxI8I16 { rows, depth, requant: softmax_factor(case), diff_min: case.int("DIFF_MIN") };
     let input = case.bytes("input");
-    both(
-        case,
-        2,
-        &[&input],
-        [&|inputs, out| kernels::softmax_i8_i16(&p, inputs, out), &|inputs, out| {
-            cmsis_nn::softmax_s8_s16(&p, inputs, out)
-        }],
-    );
+    reference(case, 2, &[&input], &|inputs, out| kernels::softmax_i8_i16(&p, inputs, out))
 }
 
 /// Rows of more elements than the binding takes: the reference kernel alone.
-fn softmax_s16(case: &Case) {
+fn softmax_s16(case: &Case) -> Outcome {
     let p = SoftmaxI16 { rows: case.size("NUM_ROWS"), depth: case.size("ROW_SIZE"), requant: softmax_factor(case) };
     assert!(p.depth > 8, "{} could run on the library", case.name);
     let tables = [kernels::exponential_table(), kernels::reciprocal_table()];
     let [first, second] = tables.map(|table| Packed::of(&table.map(i64::from), 2));
     let input = Packed::of(case.array("input"), 2);
-    let reference = |inputs: &[&[i8]], out: &mut [&mut [i8]]| kernels::softmax_i16(&p, inputs, out);
-    both(case, 2, &[input.bytes(), first.bytes(), second.bytes()], [&reference; 2]);
+    let operands = [input.bytes(), first.bytes(), second.bytes()];
+    reference(case, 2, &operands, &|inputs, out| kernels::softmax_i16(&p, inputs, out))
 }
 
 fn wide(case: &Case, layer: Layer, function: &str) {
@@ -428,7 +427,7 @@ fn svdf(case: &Case, state: Element) {
     );
 }
 
-fn transpose_conv(case: &Case) {
+fn transpose_conv(case: &Case) -> Outcome {
     let (input, output) = shapes(case);
     let taps = extent(case, "FILTER");
     let filter = Dims { n: output.c, h: taps.h, w: taps.w, c: input.c };
@@ -446,12 +445,5 @@ fn transpose_conv(case: &Case) {
     let mut inputs = vec![&data[..], &weights];
     inputs.extend(bias.as_ref().map(Packed::bytes));
     inputs.extend(tables.iter().map(Packed::bytes));
-    both(
-        case,
-        1,
-        &inputs,
-        [&|inputs, out| kernels::transpose_conv(&p, inputs, out), &|inputs, out| {
-            with_scratch(|scratch| cmsis_nn::transpose_conv_s8(&p, inputs, out, scratch))
-        }],
-    );
+    reference(case, 1, &inputs, &|inputs, out| kernels::transpose_conv(&p, inputs, out))
 }
