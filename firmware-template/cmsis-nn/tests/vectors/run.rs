@@ -91,8 +91,11 @@ fn shapes(case: &Case) -> (Dims, Dims) {
     (input, Dims { n, h: case.size("OUTPUT_H"), w: case.size("OUTPUT_W"), c: case.size("OUT_CH") })
 }
 
+/// A kernel or binding of an int8 layer.
+type LayerKernel<'a> = &'a dyn Fn(&Weights, &[i8], &mut [i8]);
+
 /// Runs with the case's weights.
-fn weighted(case: &Case, kernels: [&dyn Fn(&Weights, &[i8], &mut [i8]); 2]) {
+fn weighted(case: &Case, kernels: [LayerKernel; 2]) {
     let (filter, multipliers, shifts) =
         (case.bytes("weights"), factors(case, "output_mult"), factors(case, "output_shift"));
     let bias = case.try_array("biases").map(|_| case.ints("biases"));
