@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Writes models and what LiteRT Micro answers to twelve inputs in a row, `tests/golden/NAME.tflite` and `NAME.npz`: `state`,
-with both kinds of state of networks; `control`, with loops and branches; `front_end`, from sound to features.
+with both kinds of state of networks; `control`, with loops and branches; `front_end`, from sound to features; `wide`, with int16 layers and
+other operators that CMSIS-NN has functions for.
 
     P tests/conformance/golden.py            P is Python with the packages of `tests/oracle/requirements.txt`
     P tests/conformance/golden.py --check    compare, write nothing, exit 1 on a difference
@@ -13,6 +14,7 @@ import zipfile
 import numpy as np
 
 import litert
+import wide
 from graph import DTYPES, Graph, Quantization, Type
 from signal_ops import features as front_end_features
 
@@ -136,7 +138,7 @@ def left_behind(operator):
 
 
 def main():
-    models = {"state": state(), "control": control(), "front_end": front_end()}
+    models = {"state": state(), "control": control(), "front_end": front_end(), "wide": wide.model()}
     made = {}
     for name, graph in models.items():
         files, arrays = recorded(name, graph)

@@ -15,7 +15,7 @@ use deployctl::library::{Build, revision};
 
 macro_rules! functions {
     ($($index:literal $name:literal)*) => {
-        const NAMES: [&str; 16] = [$($name),*];
+        const NAMES: [&str; 26] = [$($name),*];
         $(
             std::arch::global_asm!(
                 concat!(".globl ", $name),
@@ -28,7 +28,7 @@ macro_rules! functions {
 }
 
 /// Where the library's functions are, in the order of their names.
-static PLACES: [AtomicPtr<c_void>; 16] = [const { AtomicPtr::new(std::ptr::null_mut()) }; 16];
+static PLACES: [AtomicPtr<c_void>; 26] = [const { AtomicPtr::new(std::ptr::null_mut()) }; 26];
 
 functions! {
     0 "shim_convolve_s8"
@@ -47,6 +47,16 @@ functions! {
     13 "shim_elementwise_mul_s8"
     14 "shim_elementwise_mul_s16"
     15 "shim_softmax_s8"
+    16 "shim_softmax_s16"
+    17 "shim_convolve_s16"
+    18 "shim_convolve_fast_s16"
+    19 "shim_depthwise_conv_s16"
+    20 "shim_depthwise_conv_fast_s16"
+    21 "shim_fully_connected_s16"
+    22 "shim_avgpool_s16"
+    23 "shim_max_pool_s16"
+    24 "shim_svdf_s8"
+    25 "shim_svdf_state_s16_s8"
 }
 
 unsafe extern "C" {

@@ -27,11 +27,14 @@ macro_rules! bindings {
 bindings! {
     [clippy::pedantic] "../../firmware-template/cmsis-nn/src/check.rs" check
     [unsafe_code, unreachable_pub, clippy::pedantic] "../../firmware-template/cmsis-nn/src/conv.rs" conv
+    [unsafe_code, unreachable_pub, clippy::pedantic] "../../firmware-template/cmsis-nn/src/convolve.rs" convolve
     [unsafe_code, unreachable_pub, clippy::pedantic] "../../firmware-template/cmsis-nn/src/depthwise_conv.rs" depthwise_conv
     [unsafe_code, unreachable_pub, clippy::pedantic] "../../firmware-template/cmsis-nn/src/elementwise.rs" elementwise
     [unsafe_code, unreachable_pub, clippy::pedantic] "../../firmware-template/cmsis-nn/src/fully_connected.rs" fully_connected
     [unsafe_code, unreachable_pub, clippy::pedantic] "../../firmware-template/cmsis-nn/src/pool.rs" pool
     [unsafe_code] "../../firmware-template/cmsis-nn/src/shim.rs" shim
+    [unsafe_code, unreachable_pub, clippy::pedantic] "../../firmware-template/cmsis-nn/src/softmax.rs" softmax
+    [unsafe_code, unreachable_pub, clippy::pedantic] "../../firmware-template/cmsis-nn/src/svdf.rs" svdf
 }
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]

@@ -7,7 +7,7 @@ use deployctl::model::{Block, Graph, Read, TensorId};
 use kernels::{Op, Weights, as_i8, words_as_i8, words_as_i8_mut};
 
 use crate::compare::{Executor, Inputs, Written};
-use crate::{conv, depthwise_conv, elementwise, fully_connected, pool};
+use crate::{conv, convolve, depthwise_conv, elementwise, fully_connected, pool, softmax, svdf};
 
 /// x86-64 takes the library's scalar path.
 const SCALAR: Features = Features { dsp: false, mve: false };
@@ -153,13 +153,7 @@ impl Arena<'_> {
         match (&step.call, outputs.as_mut_slice()) {
             (Call::Op(op), outputs) => {
                 let mut outputs: Vec<&mut [i8]> = outputs.iter_mut().map(Aligned::bytes_mut).collect();
-                match (op, kernel.entry.as_str()) {
-                    (Op::Combine(p), "cmsis_nn::add_s16") => elementwise::add_s16(p, &inputs, &mut outputs),
-                    (Op::Multiply(p), "cmsis_nn::multiply") => elementwise::multiply(p, &inputs, &mut outputs),
-                    (Op::Multiply(p), "cmsis_nn::multiply_s16") => elementwise::multiply_s16(p, &inputs, &mut outputs),
-                    (op, entry) if entry.starts_with("kernels::") => op.run(&inputs, &mut outputs),
-                    (op, entry) => panic!("no call of `{entry}` for {op:?}"),
-                }
+                common_form(op, kernel, &inputs, &mut outputs, scratch.bytes_mut());
             }
             (Call::Reshape, []) => {}
             (_, [output]) => self.call(step, kernel, &inputs, output.bytes_mut(), scratch.bytes_mut()),
@@ -212,10 +206,35 @@ impl Arena<'_> {
             (Call::MaxPool2d(p), "kernels::max_pool_2d") => kernels::max_pool_2d(p, input, output),
             (Call::Add(p), "cmsis_nn::add") => elementwise::add(p, input, inputs[1], output),
             (Call::Add(p), "kernels::add") => kernels::add(p, input, inputs[1], output),
-            (Call::Softmax(p), "cmsis_nn::softmax") => elementwise::softmax(p, input, output),
+            (Call::Softmax(p), "cmsis_nn::softmax") => softmax::softmax(p, input, output),
             (Call::Softmax(p), "kernels::softmax") => kernels::softmax(p, input, output),
             (Call::Reshape, "") => output.copy_from_slice(input),
             (call, entry) => panic!("no call of `{entry}` for {call:?}"),
         }
+    }
+}
+
+/// Calls the kernel of an operator of the common form.
+fn common_form(op: &Op, kernel: &Kernel, inputs: &[&[i8]], outputs: &mut [&mut [i8]], scratch: &mut [i8]) {
+    match (op, kernel.entry.as_str()) {
+        (Op::Combine(p), "cmsis_nn::add_s16") => elementwise::add_s16(p, inputs, outputs),
+        (Op::Multiply(p), "cmsis_nn::multiply") => elementwise::multiply(p, inputs, outputs),
+        (Op::Multiply(p), "cmsis_nn::multiply_s16") => elementwise::multiply_s16(p, inputs, outputs),
+        (Op::ConvolveI16(p), "cmsis_nn::convolve_s16") => convolve::convolve_s16(p, inputs, outputs),
+        (Op::ConvolveI16(p), "cmsis_nn::convolve_fast_s16") => {
+            convolve::convolve_fast_s16(p, inputs, outputs, scratch);
+        }
+        (Op::ConvolveI16(p), "cmsis_nn::depthwise_conv_s16") => convolve::depthwise_conv_s16(p, inputs, outputs),
+        (Op::ConvolveI16(p), "cmsis_nn::depthwise_conv_fast_s16") => {
+            convolve::depthwise_conv_fast_s16(p, inputs, outputs, scratch);
+        }
+        (Op::ConvolveI16(p), "cmsis_nn::fully_connected_s16") => convolve::fully_connected_s16(p, inputs, outputs),
+        (Op::PoolI16(p), "cmsis_nn::average_pool_s16") => pool::average_pool_s16(p, inputs, outputs, scratch),
+        (Op::PoolI16(p), "cmsis_nn::max_pool_s16") => pool::max_pool_s16(p, inputs, outputs),
+        (Op::SoftmaxI16(p), "cmsis_nn::softmax_s16") => softmax::softmax_s16(p, inputs, outputs),
+        (Op::Svdf(p), "cmsis_nn::svdf_s8") => svdf::svdf_s8(p, inputs, outputs, scratch),
+        (Op::Svdf(p), "cmsis_nn::svdf_state_s16_s8") => svdf::svdf_state_s16_s8(p, inputs, outputs, scratch),
+        (op, entry) if entry.starts_with("kernels::") => op.run(inputs, outputs),
+        (op, entry) => panic!("no call of `{entry}` for {op:?}"),
     }
 }

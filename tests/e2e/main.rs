@@ -18,4 +18,5 @@ mod locked;
 mod rerun;
 mod space;
 mod state;
+mod wide;
 mod wrong_kernel;

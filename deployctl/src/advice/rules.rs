@@ -1,6 +1,6 @@
 //! The rules: what is said of which operator. One function a question, in the order in which they are asked.
 
-use kernels::{Extent, Op};
+use kernels::{ConvolveI16, Extent, Layer, Op};
 
 use super::Level::{High, Low, Medium};
 use super::{Finding, Level, Site, Standing, Way, WayKind, rank};
@@ -325,11 +325,32 @@ fn matrix_product(site: &Site) -> Vec<Way> {
     vec![way(WayKind::Architecture, what, [High, Medium, Low])]
 }
 
+/// An int16 layer for which only the general function fits.
+fn wide_on_scalar(site: &Site, p: &ConvolveI16) -> (String, Vec<Way>) {
+    let mut ways = by_type(site).unwrap_or_default();
+    let cause = if p.at.layer == Layer::Conv2d && site.features.mve {
+        "the library's int16 convolution has no code for the vector extension".to_owned()
+    } else {
+        if p.bias.is_none() {
+            let export = format!("export {} with `use_bias=True`; a bias of zeros changes no output", layer(site));
+            ways.push(way(WayKind::Export, export, [Low, Low, Low]));
+        }
+        "the library's fast int16 functions want no dilation, no depth multiplier, less than 512 weights a window, on DSP a \
+         bias, and on MVE channels in fours"
+            .to_owned()
+    };
+    ways.push(measure(site));
+    (cause, ways)
+}
+
 /// On a function of the library without code for the instructions that the core has.
 fn on_scalar(site: &Site, step: &Step) -> Option<(String, Vec<Way>)> {
     let scalar = site.kernel.is_some_and(|kernel| kernel.path == InstructionPath::Scalar);
     if !scalar || site.macs == 0 || !(site.features.dsp || site.features.mve) {
         return None;
+    }
+    if let Call::Op(Op::ConvolveI16(p)) = &step.call {
+        return Some(wide_on_scalar(site, p));
     }
     let Call::DepthwiseConv2d(p) = &step.call else {
         let why = "the library's function uses plain instructions only, also on cores that have DSP or MVE";

@@ -1,6 +1,9 @@
 //! The rules on synthetic operators: each gets the finding that it should, and none where all is well.
 
-use kernels::{Activation, AddOperand, Conv2d, DepthwiseConv2d, Dims, Extent, Requant};
+use kernels::{
+    Activation, AddOperand, Conv2d, Convolution, ConvolveI16, DepthwiseConv2d, Dims, Element, Extent, Layer, Op,
+    Requant,
+};
 
 use super::*;
 use crate::library::{self, Effect, InstructionPath};
@@ -145,6 +148,37 @@ fn a_grouped_convolution_is_split_by_the_exporting_code_before_the_file_is_rewri
     assert_eq!(kinds(&finding), expected);
     assert!(finding.ways[0].what.contains("4 separate `Conv2D`"), "{}", finding.ways[0].what);
     assert_eq!(found(&graph, &Ok(conv(8)), M4), None);
+}
+
+/// Int16 layers whose functions have no code for the core, and why.
+#[test]
+fn plain_instructions_for_int16() {
+    let at = Convolution {
+        layer: Layer::Conv2d,
+        input: Dims { n: 1, h: 4, w: 4, c: 8 },
+        output: Dims { n: 1, h: 4, w: 4, c: 8 },
+        taps: ONE,
+        stride: ONE,
+        padding: Extent { h: 0, w: 0 },
+        dilation: ONE,
+        depth: 8,
+        group: 8,
+        channel_step: 8,
+        tap_step: 8,
+    };
+    let bias = Some(Element::I64);
+    let layer = ConvolveI16 { at, bias, filter_offset: 0, narrow: true, activation: BOUNDS };
+    let wide = |p, core| {
+        let step = Step { tables: vec![vec![0; 32]; 2], ..step(Call::Op(Op::ConvolveI16(p))) };
+        found(&graph("CONV_2D", 3, TensorType::Int16, TensorType::Int8), &Ok(step), core)
+    };
+    assert!(wide(layer, M4).is_none(), "it has DSP code");
+    let vector = wide(layer, M55).unwrap();
+    assert!(vector.why.contains("no code for the vector extension"));
+    assert_eq!(kinds(&vector), [WayKind::Setting, WayKind::Export]);
+    assert!(vector.ways[1].what.contains("int8 activations"));
+    let unbiased = wide(ConvolveI16 { bias: None, ..layer }, M4).unwrap();
+    assert!(unbiased.ways.iter().any(|way| way.what.contains("use_bias=True")));
 }
 
 #[test]

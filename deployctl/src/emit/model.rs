@@ -244,20 +244,25 @@ fn arguments(model: &Model<'_>, data: &Data, position: usize, slices: &mut Slice
     }
     arguments.extend(inputs(model, data, position, slices)?);
     arguments.extend(outputs(model, position, slices)?);
-    if model.kernels[position].scratch {
-        arguments.push(match &model.scratch[position] {
-            Some(range) => slices.take("scratch", range.clone()),
-            None => "&mut []".to_owned(),
-        });
-    }
+    arguments.extend(scratch(model, position, slices));
     Ok(arguments.join(", "))
 }
 
-/// The lists of the common form.
+/// The last argument, where the function takes memory to work in.
+fn scratch(model: &Model<'_>, position: usize, slices: &mut Slices) -> Option<String> {
+    model.kernels[position].scratch.then(|| match &model.scratch[position] {
+        Some(range) => slices.take("scratch", range.clone()),
+        None => "&mut []".to_owned(),
+    })
+}
+
+/// The lists of the common form, and scratch where the function takes any.
 fn operands(model: &Model<'_>, data: &Data, position: usize, slices: &mut Slices) -> Result<String, EmitError> {
     let inputs = inputs(model, data, position, slices)?.join(", ");
     let outputs = outputs(model, position, slices)?.join(", ");
-    Ok(format!("&PARAMS, &[{inputs}], &mut [{outputs}]"))
+    let mut arguments = vec!["&PARAMS".to_owned(), format!("&[{inputs}]"), format!("&mut [{outputs}]")];
+    arguments.extend(scratch(model, position, slices));
+    Ok(arguments.join(", "))
 }
 
 fn inputs(model: &Model<'_>, data: &Data, position: usize, slices: &mut Slices) -> Result<Vec<String>, EmitError> {

@@ -9,15 +9,21 @@ use super::Kernel;
 use super::variant::{NAME, Variant};
 
 /// Functions of the library that other ones call, by the kernels that need them.
-const SHARED: [(&[Variant], u64); 6] = [
+const SHARED: [(&[Variant], u64); 9] = [
     // `arm_nn_mat_mult_kernel_s8_s16`, `arm_s8_to_s16_unordered_with_offset`; on MVE `arm_nn_mat_mult_nt_t_s8`.
     (&[Variant::Conv, Variant::ConvOneRow], 1_310),
     // `arm_nn_mat_mult_nt_t_s8`.
     (&[Variant::ConvOneTap, Variant::ConvOneTapFast, Variant::FullyConnectedPerChannel], 2_340),
     // `arm_nn_vec_mat_mult_t_s8`; on MVE `arm_vector_sum_s8`.
-    (&[Variant::FullyConnected], 1_820),
+    (&[Variant::FullyConnected, Variant::Svdf], 1_820),
     // `arm_nn_softmax_common_s8`.
     (&[Variant::Softmax], 3_670),
+    // `arm_nn_mat_mult_kernel_s16`.
+    (&[Variant::ConvFastInt16], 1_760),
+    // `arm_nn_vec_mat_mult_t_s16`.
+    (&[Variant::FullyConnectedInt16], 820),
+    // `arm_nn_vec_mat_mult_t_svdf_s8`.
+    (&[Variant::SvdfStateInt16], 1_030),
     // `arm_q7_to_q15_with_offset`, and `arm_depthwise_conv_s8`, which it falls back to.
     (&[Variant::DepthwiseOptimized], 1_100),
     // `arm_nn_mat_mult_nt_t_s8` and `arm_convolve_s8`, which it falls back to.
@@ -62,6 +68,7 @@ pub fn may_call(kernel: &Kernel) -> Option<&'static str> {
     match Variant::of(kernel)? {
         Variant::ConvOneRow => Some(Variant::Conv.symbol()),
         Variant::DepthwiseOptimized => Some(Variant::Depthwise.symbol()),
+        Variant::DepthwiseFastInt16 => Some(Variant::DepthwiseInt16.symbol()),
         _ => None,
     }
 }

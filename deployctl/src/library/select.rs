@@ -7,7 +7,7 @@
 
 use kernels::{
     Add, Combination, Combine, Conv2d, ConvolveI16, DepthwiseConv2d, Dims, Element, Extent, FullyConnected, Layer,
-    Multiply, Op, Pool2d, PoolFunction, PoolI16,
+    Multiply, Op, Pool2d, PoolFunction, PoolI16, Softmax, SoftmaxI16, Svdf, TransposeConv,
 };
 
 use super::variant::Variant;
@@ -35,18 +35,9 @@ pub fn select(step: &Step, features: Features) -> Result<Kernel, Unfit> {
         Call::AveragePool2d(p) => pool(p, Variant::AveragePool)?,
         Call::MaxPool2d(p) => pool(p, Variant::MaxPool)?,
         Call::Add(p) => add(p)?,
-        Call::Softmax(p) if p.depth > LARGEST_SOFTMAX => {
-            return unfit(format!("rows of {} elements can overflow the sum of exponentials", p.depth));
-        }
-        Call::Softmax(p) if !(0..=30).contains(&p.requant.shift) => {
-            return unfit(format!(
-                "an input scale that shifts by {} bits is outside the library's format",
-                p.requant.shift
-            ));
-        }
-        Call::Softmax(_) => Variant::Softmax,
+        Call::Softmax(p) => softmax(p)?,
         Call::Reshape | Call::If { .. } | Call::While { .. } => return Ok(no_code()),
-        Call::Op(op) => common_form(op)?,
+        Call::Op(op) => common_form(op, &step.tables, features)?,
     };
     Ok(variant.kernel(features))
 }
@@ -169,7 +160,7 @@ fn add(p: &Add) -> Result<Variant, Unfit> {
     Ok(Variant::Add)
 }
 
-fn common_form(op: &Op) -> Result<Variant, Unfit> {
+fn common_form(op: &Op, tables: &[Vec<i8>], features: Features) -> Result<Variant, Unfit> {
     let (variant, at) = match op {
         Op::Combine(Combine { combination: Combination::Sum, element: Element::I16, at, .. }) => {
             (Variant::AddInt16, at)
@@ -179,7 +170,20 @@ fn common_form(op: &Op) -> Result<Variant, Unfit> {
             return unfit("the library takes int16 zero points for 0");
         }
         Op::Multiply(Multiply { at, .. }) => (Variant::MultiplyInt16, at),
-        _ => return unfit(missing(op)),
+        Op::ConvolveI16(p) => return wide_layer(p, tables, features),
+        Op::PoolI16(p) => return wide_pool(p, features),
+        Op::SoftmaxI16(p) => return wide_softmax(p),
+        Op::SoftmaxI8I16(_) => return unfit("the reference kernel takes half of the library's instructions"),
+        Op::Svdf(p) => return svdf(p),
+        Op::TransposeConv(TransposeConv { element: Element::I8, .. }) => {
+            return unfit(
+                "the library wants a 32-bit number for every input pixel and filter tap, the reference kernel none",
+            );
+        }
+        Op::ConvolveF32(_) | Op::PoolF32(_) | Op::SoftmaxF32(_) | Op::SvdfF32(_) | Op::TransposeConvF32(_) => {
+            return unfit("the library computes in integers, not in float32");
+        }
+        _ => return unfit("no function of the library is bound for this operator"),
     };
     if at.repeats() {
         return unfit("the library does not broadcast operands");
@@ -187,27 +191,111 @@ fn common_form(op: &Op) -> Result<Variant, Unfit> {
     Ok(variant)
 }
 
-/// What keeps an operator from the library: no function of it is bound, where it has one at all.
-fn missing(op: &Op) -> String {
-    let unbound = match op {
-        Op::ConvolveI16(ConvolveI16 { at, .. }) => match at.layer {
-            Layer::Conv2d => "arm_convolve_s16",
-            Layer::DepthwiseConv2d => "arm_depthwise_conv_s16",
-            Layer::FullyConnected => "arm_fully_connected_s16",
-        },
-        Op::PoolI16(PoolI16 { function: PoolFunction::Max, .. }) => "arm_max_pool_s16",
-        Op::PoolI16(_) => "arm_avgpool_s16",
-        Op::SoftmaxI16(_) => "arm_softmax_s16",
-        Op::SoftmaxI8I16(_) => "arm_softmax_s8_s16",
-        Op::ConvolveF32(_) | Op::PoolF32(_) | Op::SoftmaxF32(_) => {
-            return "the library computes in integers, not in float32".to_owned();
+/// Layers of int16 with int8 weights. The library sums in 64 bits, which rules int32 biases out, and rounds by an addition
+/// of one to what it has shifted to 32 bits, one bit too early.
+fn wide_layer(p: &ConvolveI16, tables: &[Vec<i8>], features: Features) -> Result<Variant, Unfit> {
+    let at = &p.at;
+    if p.bias == Some(Element::I32) {
+        return unfit("with an int32 bias LiteRT sums in 32 bits, the library's int16 functions in 64");
+    }
+    if p.filter_offset != 0 {
+        return unfit("the library takes the filter's zero point for 0");
+    }
+    if !p.narrow {
+        return unfit("weights or biases are so large that the library's sums could overflow");
+    }
+    let factors = tables.first().map_or(0, |multipliers| multipliers.len() / size_of::<i32>());
+    if at.layer == Layer::FullyConnected && factors == 1 {
+        return Ok(Variant::FullyConnectedInt16);
+    }
+    let window = at.taps.h * at.taps.w * at.depth;
+    sizes(&[at.input, at.output], at.stride, window)?;
+    if at.input.n > LARGEST_DIMENSION {
+        return unfit("the library counts batches in 16 bits");
+    }
+    if factors != at.output.c {
+        return unfit(format!("the library wants a multiplier a channel, {} of them", at.output.c));
+    }
+    let short = window < WIDE_WINDOW && at.dilation == ONE;
+    if at.layer == Layer::DepthwiseConv2d {
+        let touching = windows_touch(at.input, at.taps, at.stride, at.padding, at.output);
+        // The MVE code reads factors and biases four at a time, also behind the last channel.
+        let whole = !features.mve || at.input.c.is_multiple_of(4);
+        // Without extensions the fast function is only a call of the general one.
+        let fast = short && at.group == 1 && touching && whole && (features.dsp || features.mve);
+        return Ok(if fast { Variant::DepthwiseFastInt16 } else { Variant::DepthwiseInt16 });
+    }
+    if at.depth != at.input.c {
+        return unfit("the library's convolutions are not grouped");
+    }
+    // Only DSP code. Without a bias it takes the whole multiplier and rounds twice, which LiteRT does not.
+    let fast = short && p.bias.is_some() && features.dsp && !features.mve;
+    Ok(if fast { Variant::ConvFastInt16 } else { Variant::ConvInt16 })
+}
+
+/// Weights of a window from which on 32-bit sums of 16-bit inputs could overflow; fast functions refuse it.
+const WIDE_WINDOW: usize = 512;
+
+fn wide_pool(p: &PoolI16, features: Features) -> Result<Variant, Unfit> {
+    let at = &p.at;
+    if !features.mve {
+        return unfit("without MVE the library gains little for large windows, and takes up to four times as long for others");
+    }
+    if !windows_touch(at.input, at.window, at.stride, at.padding, at.output) {
+        return unfit("a pooling window lies wholly in the padding");
+    }
+    match p.function {
+        PoolFunction::Max => Ok(Variant::MaxPoolInt16),
+        _ if at.window.h * at.window.w > usize::from(u16::MAX) => {
+            unfit("a window of more than 65,535 elements can overflow the library's sum")
         }
-        Op::Svdf(p) if p.state == Element::I16 => "arm_svdf_state_s16_s8",
-        Op::Svdf(_) => "arm_svdf_s8",
-        Op::TransposeConv(p) if p.element == Element::I8 => "arm_transpose_conv_s8",
-        _ => return "no function of the library is bound for this operator".to_owned(),
-    };
-    format!("`{unbound}` is not bound yet")
+        _ => Ok(Variant::AveragePoolInt16),
+    }
+}
+
+fn softmax(p: &Softmax) -> Result<Variant, Unfit> {
+    let (depth, shift) = (p.depth, p.requant.shift);
+    if depth > LARGEST_SOFTMAX {
+        return unfit(format!("rows of {depth} elements can overflow the sum of exponentials"));
+    }
+    if !(0..=30).contains(&shift) {
+        return unfit(format!("an input scale that shifts by {shift} bits is outside the library's format"));
+    }
+    Ok(Variant::Softmax)
+}
+
+/// The library rounds the sum of exponentials in 32 bits without saturating: a sum whose upper 18 bits are all ones wraps,
+/// and the row's results are twice what they should be. The smallest such sum is 2^18 - 1, and an exponential is less than
+/// 2^15. Nor does it saturate results: of one element alone it is 2^15, which wraps.
+fn wide_softmax(p: &SoftmaxI16) -> Result<Variant, Unfit> {
+    if p.depth == 1 {
+        return unfit("the library does not saturate the result of a row of one element");
+    }
+    if p.depth > LARGEST_WIDE_SOFTMAX {
+        return unfit(format!("the library doubles the results of some rows of {} elements", p.depth));
+    }
+    if p.requant.shift > LARGEST_WIDE_SHIFT {
+        return unfit(format!(
+            "an input scale that shifts by {} bits overflows the library's differences",
+            p.requant.shift
+        ));
+    }
+    Ok(Variant::SoftmaxInt16)
+}
+
+/// Nine exponentials can be more than 2^18 - 1.
+const LARGEST_WIDE_SOFTMAX: usize = 8;
+/// Differences have 17 bits.
+const LARGEST_WIDE_SHIFT: i32 = 15;
+
+fn svdf(p: &Svdf) -> Result<Variant, Unfit> {
+    if p.state_offset != 0 {
+        return unfit("the library takes the state's zero point for 0");
+    }
+    if p.sizes.depth > usize::from(u16::MAX) || p.sizes.rank > LARGEST_DIMENSION {
+        return unfit("the library counts ranks in 16 bits, and sums of more than 65,535 features can saturate");
+    }
+    Ok(if p.state == Element::I16 { Variant::SvdfStateInt16 } else { Variant::Svdf })
 }
 
 const ONE: Extent = Extent { h: 1, w: 1 };

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use kernels::{
-    Activation, Add, AddOperand, Conv2d, Convolution, ConvolveF32, ConvolveI16, DepthwiseConv2d, Dims, Extent,
-    FullyConnected, Layer, Op, Pool2d, Requant, Softmax,
+    Activation, Add, AddOperand, Conv2d, Convolution, ConvolveF32, ConvolveI16, DepthwiseConv2d, Dims, Element, Extent,
+    FullyConnected, Layer, Op, Pool2d, PoolFunction, PoolI16, Pooling, Requant, Scatter, Softmax, SoftmaxI8I16,
+    SoftmaxI16, Svdf, SvdfSizes, TransposeConv,
 };
 
 use super::variant::Variant;
@@ -171,38 +172,148 @@ fn other_operators() {
     assert_eq!(macs(&conv_step(conv(8, 8, 3, Extent { h: 3, w: 3 }, 16))), 8 * 8 * 16 * 27);
 }
 
-/// Steps of the common form name the function that would run them, if there is one, and count as much work.
-#[test]
-fn other_types_say_what_is_missing() {
-    let shape = conv(8, 8, 3, Extent { h: 3, w: 3 }, 16);
-    let (stride, padding, dilation, taps) = (shape.stride, shape.padding, shape.dilation, Extent { h: 3, w: 3 });
-    let (depth, group, channel_step, tap_step) = (3, 16, 27, 3);
-    let (input, output) = (shape.input, shape.output);
-    let of = |layer| Convolution {
-        layer,
-        input,
-        output,
-        taps,
-        stride,
-        padding,
-        dilation,
-        depth,
-        group,
-        channel_step,
-        tap_step,
+/// An int16 layer like an int8 convolution of the same shape.
+fn wide(layer: Layer, shape: &Conv2d) -> ConvolveI16 {
+    let taps = Extent { h: shape.filter.h, w: shape.filter.w };
+    let (input, output, stride, padding, dilation) =
+        (shape.input, shape.output, shape.stride, shape.padding, shape.dilation);
+    let at = match layer {
+        Layer::DepthwiseConv2d => Convolution {
+            layer,
+            input,
+            output,
+            taps,
+            stride,
+            padding,
+            dilation,
+            depth: 1,
+            group: output.c / input.c,
+            channel_step: 1,
+            tap_step: output.c,
+        },
+        _ => Convolution {
+            layer,
+            input,
+            output,
+            taps,
+            stride,
+            padding,
+            dilation,
+            depth: input.c,
+            group: output.c,
+            channel_step: taps.h * taps.w * input.c,
+            tap_step: input.c,
+        },
     };
-    let layers = [
-        (Layer::Conv2d, "`arm_convolve_s16` is not bound yet"),
-        (Layer::DepthwiseConv2d, "`arm_depthwise_conv_s16` is not bound yet"),
-        (Layer::FullyConnected, "`arm_fully_connected_s16` is not bound yet"),
-    ];
-    for (layer, expected) in layers {
-        let op = ConvolveI16 { at: of(layer), bias: None, filter_offset: 0, activation: BOUNDS };
-        let step = step(Call::Op(Op::ConvolveI16(op)), 0, false);
-        assert_eq!(refused(&step), expected);
-        assert_eq!(macs(&step), 8 * 8 * 16 * 27);
+    ConvolveI16 { at, bias: Some(Element::I64), filter_offset: 0, narrow: true, activation: BOUNDS }
+}
+
+/// With a table of `factors` multipliers.
+fn wide_step(p: ConvolveI16, factors: usize) -> Step {
+    Step { tables: vec![vec![0; 4 * factors]; 2], ..step(Call::Op(Op::ConvolveI16(p)), 0, false) }
+}
+
+#[test]
+fn int16_layers_take_the_wrappers_path() {
+    use InstructionPath::{Dsp, Mve, Scalar};
+    let three = conv(8, 8, 4, Extent { h: 3, w: 3 }, 16);
+    let layer = wide(Layer::Conv2d, &three);
+    let symbol = |p: ConvolveI16, core| chosen(&wide_step(p, 16), core);
+    assert_eq!(symbol(layer, M3), ("arm_convolve_s16".to_owned(), Scalar));
+    assert_eq!(symbol(layer, M4), ("arm_convolve_fast_s16".to_owned(), Dsp));
+    assert_eq!(symbol(layer, M55), ("arm_convolve_s16".to_owned(), Scalar), "the fast one has no MVE code");
+    assert_eq!(symbol(ConvolveI16 { bias: None, ..layer }, M4).0, "arm_convolve_s16", "it rounds twice without a bias");
+    let long = wide(Layer::Conv2d, &conv(8, 8, 64, Extent { h: 3, w: 3 }, 16));
+    assert_eq!(symbol(long, M4).0, "arm_convolve_s16");
+    let narrow = wide(Layer::DepthwiseConv2d, &conv(8, 8, 16, Extent { h: 3, w: 3 }, 16));
+    assert_eq!(symbol(narrow, M3).0, "arm_depthwise_conv_s16");
+    assert_eq!(symbol(narrow, M4), ("arm_depthwise_conv_fast_s16".to_owned(), Dsp));
+    assert_eq!(symbol(narrow, M55), ("arm_depthwise_conv_fast_s16".to_owned(), Mve));
+    let odd = wide(Layer::DepthwiseConv2d, &conv(8, 8, 6, Extent { h: 3, w: 3 }, 6));
+    assert_eq!(chosen(&wide_step(odd, 6), M55).0, "arm_depthwise_conv_s16", "MVE reads factors four at a time");
+    assert_eq!(chosen(&wide_step(odd, 6), M4).0, "arm_depthwise_conv_fast_s16");
+    let dense = wide(Layer::FullyConnected, &conv(1, 1, 64, ONE, 16));
+    assert_eq!(chosen(&wide_step(dense, 1), M55), ("arm_fully_connected_s16".to_owned(), Mve));
+    assert_eq!(chosen(&wide_step(dense, 16), M4).0, "arm_convolve_fast_s16");
+    assert_eq!(macs(&wide_step(layer, 16)), 8 * 8 * 16 * 36);
+}
+
+#[test]
+fn int16_layers_that_the_library_would_compute_otherwise() {
+    let layer = wide(Layer::Conv2d, &conv(8, 8, 4, Extent { h: 3, w: 3 }, 16));
+    let why = |p: ConvolveI16| refused(&wide_step(p, 16));
+    assert!(why(ConvolveI16 { bias: Some(Element::I32), ..layer }).contains("32 bits"));
+    assert!(why(ConvolveI16 { narrow: false, ..layer }).contains("overflow"));
+    assert!(why(ConvolveI16 { filter_offset: 1, ..layer }).contains("zero point"));
+    assert!(why(ConvolveI16 { at: Convolution { depth: 2, group: 8, ..layer.at }, ..layer }).contains("grouped"));
+    assert!(refused(&wide_step(layer, 1)).contains("16 of them"));
+}
+
+fn common(op: Op) -> Step {
+    step(Call::Op(op), 0, false)
+}
+
+fn wide_pool(function: PoolFunction) -> PoolI16 {
+    let Pool2d { input, output, window, stride, padding, activation } = pool(8, 4, 2);
+    PoolI16 { function, at: Pooling { input, output, window, stride, padding }, activation }
+}
+
+#[test]
+fn int16_pools_and_softmax() {
+    use InstructionPath::Mve;
+    let average = common(Op::PoolI16(wide_pool(PoolFunction::Average)));
+    assert_eq!(chosen(&average, M55), ("arm_avgpool_s16".to_owned(), Mve));
+    assert!(refused(&average).contains("without MVE"));
+    let max = common(Op::PoolI16(wide_pool(PoolFunction::Max)));
+    assert_eq!(chosen(&max, M55), ("arm_max_pool_s16".to_owned(), Mve));
+    let softmax = |depth, shift| {
+        common(Op::SoftmaxI16(SoftmaxI16 { rows: 1, depth, requant: Requant { multiplier: 1 << 30, shift } }))
+    };
+    assert_eq!(chosen(&softmax(8, 0), M55).0, "arm_softmax_s16");
+    assert!(refused(&softmax(9, 0)).contains("doubles"));
+    assert!(refused(&softmax(1, 0)).contains("saturate"));
+    assert!(refused(&softmax(2, 16)).contains("shifts by 16"));
+    let requant = Requant { multiplier: 1 << 30, shift: 23 };
+    let mixed = common(Op::SoftmaxI8I16(SoftmaxI8I16 { rows: 1, depth: 600, requant, diff_min: -248 }));
+    assert!(refused(&mixed).contains("half"));
+}
+
+fn layer_with_memory(state: Element, units: usize, depth: usize) -> Svdf {
+    let requant = Requant { multiplier: 1 << 30, shift: 0 };
+    Svdf {
+        state,
+        sizes: SvdfSizes { batches: 2, depth, units, rank: 3, memory: 8 },
+        input_offset: 0,
+        feature: requant,
+        state_offset: 0,
+        time: requant,
+        output_offset: 0,
+        activation: BOUNDS,
     }
-    let real = step(Call::Op(Op::ConvolveF32(ConvolveF32 { at: of(Layer::Conv2d), min: 0.0, max: 6.0 })), 0, false);
+}
+
+fn transposed() -> TransposeConv {
+    let Conv2d { input, filter, output, stride, padding, .. } = conv(4, 4, 3, Extent { h: 3, w: 3 }, 5);
+    let at = Scatter { input, filter, output, stride, padding };
+    let (bias, input_offset, output_offset) = (None, 0, 0);
+    TransposeConv { element: Element::I8, at, bias, input_offset, output_offset, activation: BOUNDS }
+}
+
+#[test]
+fn svdf_and_transposed_convolutions() {
+    use InstructionPath::{Dsp, Mve};
+    let svdf = |p: Svdf| common(Op::Svdf(p));
+    let bytes = layer_with_memory(Element::I8, 4, 16);
+    assert_eq!(chosen(&svdf(bytes), M4), ("arm_svdf_s8".to_owned(), Dsp));
+    assert_eq!(chosen(&svdf(layer_with_memory(Element::I16, 4, 16)), M55), ("arm_svdf_state_s16_s8".to_owned(), Mve));
+    assert!(refused(&svdf(Svdf { state_offset: 1, ..bytes })).contains("zero point"));
+    assert!(refused(&common(Op::TransposeConv(transposed()))).contains("for every input pixel"));
+}
+
+#[test]
+fn real_numbers_are_not_the_librarys() {
+    let at = wide(Layer::Conv2d, &conv(8, 8, 3, Extent { h: 3, w: 3 }, 16)).at;
+    let real = common(Op::ConvolveF32(ConvolveF32 { at, min: 0.0, max: 6.0 }));
     assert!(refused(&real).contains("float32"));
     assert_eq!((macs(&real), reference(&real).symbol.as_str()), (8 * 8 * 16 * 27, "convolve_f32"));
 }
@@ -247,6 +358,12 @@ fn grid() -> Vec<(Kernel, Step, Features)> {
                 let optimized = depthwise_step(depthwise(side, 10, c, taps, 1));
                 steps.push((Variant::DepthwiseOptimized, optimized.clone()));
                 steps.push((Variant::Depthwise, optimized));
+                if h * w * c < 512 {
+                    let wide = |layer| wide_step(self::wide(layer, &conv(side, 10, c, taps, c)), c);
+                    steps.push((Variant::ConvFastInt16, wide(Layer::Conv2d)));
+                    steps.push((Variant::DepthwiseFastInt16, wide(Layer::DepthwiseConv2d)));
+                    steps.push((Variant::DepthwiseInt16, wide(Layer::DepthwiseConv2d)));
+                }
             }
         }
         for n in [1, 3, 12, 200] {
@@ -256,7 +373,11 @@ fn grid() -> Vec<(Kernel, Step, Features)> {
             steps.push((Variant::MaxPool, step(Call::MaxPool2d(pool(n * 2, c, 2)), 0, false)));
         }
         steps.push((Variant::Softmax, softmax(c)));
+        steps.push((Variant::Svdf, common(Op::Svdf(layer_with_memory(Element::I8, c, 9)))));
+        steps.push((Variant::SvdfStateInt16, common(Op::Svdf(layer_with_memory(Element::I16, c, 9)))));
     }
+    steps.push((Variant::AveragePoolInt16, common(Op::PoolI16(wide_pool(PoolFunction::Average)))));
+    steps.push((Variant::MaxPoolInt16, common(Op::PoolI16(wide_pool(PoolFunction::Max)))));
     steps.push((Variant::Add, adding(Dims { n: 1, h: 4, w: 4, c: 4 })));
     let cores = [M3, M4, M55];
     steps.iter().flat_map(|(v, step)| cores.map(|core| (v.kernel(core), step.clone(), core))).collect()
@@ -277,17 +398,19 @@ fn kernels_without_a_scratch_argument_need_none() {
 fn sizes_program(library: &Path, folder: &Path) -> PathBuf {
     let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware-template/cmsis-nn");
     let program = folder.join("sizes");
-    let sources = ["Convolution/arm_convolve", "Convolution/arm_depthwise_conv", "FullyConnected/arm_fully_connected"];
-    let source = |name: &str| {
-        let (group, stem) = name.split_once('/').expect("group and stem");
-        library.join(format!("Source/{group}Functions/{stem}_get_buffer_sizes_s8.c"))
-    };
+    let mut sources = Vec::new();
+    for group in ["Convolution", "FullyConnected", "Pooling", "SVD"] {
+        let folder = library.join(format!("Source/{group}Functions"));
+        let files = std::fs::read_dir(folder).expect("a folder of sources");
+        sources.extend(files.map(|file| file.expect("an entry").path()).filter(|path| {
+            path.to_str().is_some_and(|path| path.contains("_get_buffer_sizes_") && !path.ends_with("_s4.c"))
+        }));
+    }
     let status = Command::new("gcc")
         .args(["-O1", "-Wall", "-Wextra", "-Werror", "-I"])
         .arg(library.join("Include"))
         .arg(template.join("csrc/sizes.c"))
-        .args(sources.map(source))
-        .arg(source("Pooling/arm_avgpool"))
+        .args(sources)
         .arg("-o")
         .arg(&program)
         .status()

@@ -24,10 +24,20 @@ pub(super) enum Variant {
     Multiply,
     MultiplyInt16,
     Softmax,
+    ConvInt16,
+    ConvFastInt16,
+    DepthwiseInt16,
+    DepthwiseFastInt16,
+    FullyConnectedInt16,
+    AveragePoolInt16,
+    MaxPoolInt16,
+    SoftmaxInt16,
+    Svdf,
+    SvdfStateInt16,
 }
 
 impl Variant {
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 26] = [
         Self::Conv,
         Self::ConvOneRow,
         Self::ConvOneTap,
@@ -44,6 +54,16 @@ impl Variant {
         Self::Multiply,
         Self::MultiplyInt16,
         Self::Softmax,
+        Self::ConvInt16,
+        Self::ConvFastInt16,
+        Self::DepthwiseInt16,
+        Self::DepthwiseFastInt16,
+        Self::FullyConnectedInt16,
+        Self::AveragePoolInt16,
+        Self::MaxPoolInt16,
+        Self::SoftmaxInt16,
+        Self::Svdf,
+        Self::SvdfStateInt16,
     ];
 
     /// The variant behind a kernel of this library.
@@ -77,6 +97,16 @@ impl Variant {
             Self::Multiply => "arm_elementwise_mul_s8",
             Self::MultiplyInt16 => "arm_elementwise_mul_s16",
             Self::Softmax => "arm_softmax_s8",
+            Self::ConvInt16 => "arm_convolve_s16",
+            Self::ConvFastInt16 => "arm_convolve_fast_s16",
+            Self::DepthwiseInt16 => "arm_depthwise_conv_s16",
+            Self::DepthwiseFastInt16 => "arm_depthwise_conv_fast_s16",
+            Self::FullyConnectedInt16 => "arm_fully_connected_s16",
+            Self::AveragePoolInt16 => "arm_avgpool_s16",
+            Self::MaxPoolInt16 => "arm_max_pool_s16",
+            Self::SoftmaxInt16 => "arm_softmax_s16",
+            Self::Svdf => "arm_svdf_s8",
+            Self::SvdfStateInt16 => "arm_svdf_state_s16_s8",
         }
     }
 
@@ -98,6 +128,16 @@ impl Variant {
             Self::Multiply => "cmsis_nn::multiply",
             Self::MultiplyInt16 => "cmsis_nn::multiply_s16",
             Self::Softmax => "cmsis_nn::softmax",
+            Self::ConvInt16 => "cmsis_nn::convolve_s16",
+            Self::ConvFastInt16 => "cmsis_nn::convolve_fast_s16",
+            Self::DepthwiseInt16 => "cmsis_nn::depthwise_conv_s16",
+            Self::DepthwiseFastInt16 => "cmsis_nn::depthwise_conv_fast_s16",
+            Self::FullyConnectedInt16 => "cmsis_nn::fully_connected_s16",
+            Self::AveragePoolInt16 => "cmsis_nn::average_pool_s16",
+            Self::MaxPoolInt16 => "cmsis_nn::max_pool_s16",
+            Self::SoftmaxInt16 => "cmsis_nn::softmax_s16",
+            Self::Svdf => "cmsis_nn::svdf_s8",
+            Self::SvdfStateInt16 => "cmsis_nn::svdf_state_s16_s8",
         }
     }
 
@@ -106,12 +146,17 @@ impl Variant {
         match self {
             // Has DSP code only, which a core with MVE runs as well.
             Self::DepthwiseThreeByThree if features.dsp => InstructionPath::Dsp,
-            // Bytes are compared, and 16-bit sums made, one by one without MVE.
-            Self::MaxPool | Self::AddInt16 if !features.mve => InstructionPath::Scalar,
+            // Elements are compared, and 16-bit sums made, one by one without MVE.
+            Self::MaxPool | Self::MaxPoolInt16 | Self::AddInt16 if !features.mve => InstructionPath::Scalar,
             // `Depthwise`: no loop over taps or channels has code for an extension. (A depth multiplier of a multiple of
             // four requantizes four channels at once with MVE, but accumulates one by one.) `Softmax`: the vector code is
-            // switched off for GCC up to 12.2, which it crashes, and that is Debian's.
-            Self::Depthwise | Self::DepthwiseThreeByThree | Self::Softmax => InstructionPath::Scalar,
+            // switched off for GCC up to 12.2, which it crashes, and that is Debian's. Of the others there is only plain C.
+            Self::Depthwise
+            | Self::DepthwiseThreeByThree
+            | Self::Softmax
+            | Self::ConvInt16
+            | Self::DepthwiseInt16
+            | Self::SoftmaxInt16 => InstructionPath::Scalar,
             _ if features.mve => InstructionPath::Mve,
             _ if features.dsp => InstructionPath::Dsp,
             _ => InstructionPath::Scalar,
@@ -133,6 +178,13 @@ impl Variant {
             Self::MaxPool => 830,
             Self::Add => 1_770,
             Self::Softmax => 30,
+            Self::ConvInt16 | Self::DepthwiseInt16 => 920,
+            Self::ConvFastInt16 | Self::Svdf | Self::SvdfStateInt16 => 990,
+            Self::DepthwiseFastInt16 => 1_910,
+            Self::FullyConnectedInt16 => 130,
+            Self::AveragePoolInt16 => 580,
+            Self::MaxPoolInt16 => 770,
+            Self::SoftmaxInt16 => 470,
             // Not seen in an image yet.
             _ => 1_000,
         }
@@ -141,7 +193,16 @@ impl Variant {
     pub(super) fn takes_scratch(self) -> bool {
         matches!(
             self,
-            Self::Conv | Self::ConvOneRow | Self::DepthwiseOptimized | Self::FullyConnected | Self::AveragePool
+            Self::Conv
+                | Self::ConvOneRow
+                | Self::DepthwiseOptimized
+                | Self::FullyConnected
+                | Self::AveragePool
+                | Self::ConvFastInt16
+                | Self::DepthwiseFastInt16
+                | Self::AveragePoolInt16
+                | Self::Svdf
+                | Self::SvdfStateInt16
         )
     }
 }

@@ -45,6 +45,15 @@ typedef struct
     const int32_t *shifts;
 } shim_constants;
 
+/* The same of an operator with int16 activations. */
+typedef struct
+{
+    const int8_t *filter;
+    const int64_t *bias;
+    const int32_t *multipliers;
+    const int32_t *shifts;
+} shim_wide_constants;
+
 typedef struct
 {
     shim_dims input, filter, output;
@@ -110,6 +119,26 @@ typedef struct
     int32_t diff_min;
 } shim_softmax;
 
+/* Tables of 513 values. */
+typedef struct
+{
+    size_t rows, depth;
+    shim_requant requant;
+    const int16_t *exponentials;
+    const int16_t *reciprocals;
+} shim_table_softmax;
+
+/* Built by src/svdf.rs. The bias may be null. */
+typedef struct
+{
+    size_t batches, depth, units, rank, memory;
+    int32_t input_offset, output_offset;
+    shim_requant feature, time;
+    shim_activation activation;
+    const int8_t *feature_weights;
+    const int32_t *bias;
+} shim_svdf;
+
 #define CONV(name)                                                                                                      \
     int32_t name(const shim_conv_2d *p, const shim_constants *w, const int8_t *input, int8_t *output, shim_scratch scratch)
 #define DEPTHWISE_CONV(name)                                                                                            \
@@ -125,6 +154,14 @@ typedef struct
                  int8_t *output,                                                                                        \
                  shim_scratch scratch)
 #define POOL(name) int32_t name(const shim_pool_2d *p, const int8_t *input, int8_t *output, shim_scratch scratch)
+#define WIDE_CONV(name, parameters)                                                                                     \
+    int32_t name(const parameters *p,                                                                                   \
+                 const shim_wide_constants *w,                                                                          \
+                 const int16_t *input,                                                                                  \
+                 int16_t *output,                                                                                       \
+                 shim_scratch scratch)
+#define WIDE_POOL(name)                                                                                                 \
+    int32_t name(const shim_pool_2d *p, const int16_t *input, int16_t *output, shim_scratch scratch)
 
 CONV(shim_convolve_s8);
 CONV(shim_convolve_1_x_n_s8);
@@ -142,5 +179,25 @@ int32_t shim_elementwise_add_s16(const shim_add *p, const int16_t *a, const int1
 int32_t shim_elementwise_mul_s8(const shim_product *p, const int8_t *a, const int8_t *b, int8_t *output);
 int32_t shim_elementwise_mul_s16(const shim_product *p, const int16_t *a, const int16_t *b, int16_t *output);
 int32_t shim_softmax_s8(const shim_softmax *p, const int8_t *input, int8_t *output);
+int32_t shim_softmax_s16(const shim_table_softmax *p, const int16_t *input, int16_t *output);
+WIDE_CONV(shim_convolve_s16, shim_conv_2d);
+WIDE_CONV(shim_convolve_fast_s16, shim_conv_2d);
+WIDE_CONV(shim_depthwise_conv_s16, shim_depthwise_conv_2d);
+WIDE_CONV(shim_depthwise_conv_fast_s16, shim_depthwise_conv_2d);
+WIDE_CONV(shim_fully_connected_s16, shim_fully_connected);
+WIDE_POOL(shim_avgpool_s16);
+WIDE_POOL(shim_max_pool_s16);
+int32_t shim_svdf_s8(const shim_svdf *p,
+                     const int8_t *input,
+                     const int8_t *time_weights,
+                     int8_t *output,
+                     int8_t *state,
+                     shim_scratch scratch);
+int32_t shim_svdf_state_s16_s8(const shim_svdf *p,
+                               const int8_t *input,
+                               const int16_t *time_weights,
+                               int8_t *output,
+                               int16_t *state,
+                               shim_scratch scratch);
 
 #endif

@@ -3,6 +3,8 @@
  *
  *     SYMBOL FEATURES N H W C FILTER_H FILTER_W OUTPUT_H OUTPUT_W OUTPUT_C
  *
+ * A dense layer's depth is C, its units are OUTPUT_C; an SVDF's rank is FILTER_H.
+ *
  * FEATURES is `scalar`, `dsp` or `mve`, dimensions are in LiteRT's order and one where an operator has none. The answer is a
  * line with the number of bytes. An unknown symbol, or a line that is not a query, ends the program with status 1.
  *
@@ -113,6 +115,52 @@ static int32_t one_tap_conv(const query *q, int dsp, int mve)
     return arm_convolve_1x1_s8_fast_get_buffer_size(&q->input);
 }
 
+static int32_t fast_conv_s16(const query *q, int dsp, int mve)
+{
+    const cmsis_nn_conv_params undilated = {0, 0, {1, 1}, {0, 0}, {1, 1}, {-32768, 32767}};
+    if (mve)
+    {
+        return arm_convolve_wrapper_s16_get_buffer_size_mve(&undilated, &q->input, &q->filter, &q->output);
+    }
+    return dsp ? arm_convolve_wrapper_s16_get_buffer_size_dsp(&undilated, &q->input, &q->filter, &q->output)
+               : arm_convolve_fast_s16_get_buffer_size(&q->input, &q->filter);
+}
+
+static int32_t fast_depthwise_s16(const query *q, int dsp, int mve)
+{
+    if (mve)
+    {
+        return arm_depthwise_conv_wrapper_s16_get_buffer_size_mve(&DEPTHWISE, &q->input, &q->filter, &q->output);
+    }
+    return dsp ? arm_depthwise_conv_wrapper_s16_get_buffer_size_dsp(&DEPTHWISE, &q->input, &q->filter, &q->output)
+               : arm_depthwise_conv_fast_s16_get_buffer_size(&q->input, &q->filter);
+}
+
+static int32_t average_pool_s16(const query *q, int dsp, int mve)
+{
+    if (mve)
+    {
+        return arm_avgpool_s16_get_buffer_size_mve(q->output.w, q->input.c);
+    }
+    return dsp ? arm_avgpool_s16_get_buffer_size_dsp(q->output.w, q->input.c)
+               : arm_avgpool_s16_get_buffer_size(q->output.w, q->input.c);
+}
+
+/* The words for filters and outputs, of which the library states no size, as its header describes them. */
+static int32_t svdf_state_s16(const query *q, int dsp, int mve)
+{
+    (void)dsp;
+    (void)mve;
+    return 4 * q->input.n * q->output.c * (q->filter.h + 1);
+}
+
+static int32_t svdf(const query *q, int dsp, int mve)
+{
+    const cmsis_nn_dims features = {q->filter.h * q->output.c, q->input.c, 1, 1};
+    return svdf_state_s16(q, dsp, mve) +
+           (mve ? arm_svdf_s8_get_buffer_size_mve(&features) : arm_svdf_s8_get_buffer_size_dsp(&features));
+}
+
 static const struct
 {
     const char *symbol;
@@ -133,6 +181,16 @@ static const struct
     {"arm_elementwise_mul_s8", nothing},
     {"arm_elementwise_mul_s16", nothing},
     {"arm_softmax_s8", nothing},
+    {"arm_softmax_s16", nothing},
+    {"arm_convolve_s16", nothing},
+    {"arm_convolve_fast_s16", fast_conv_s16},
+    {"arm_depthwise_conv_s16", nothing},
+    {"arm_depthwise_conv_fast_s16", fast_depthwise_s16},
+    {"arm_fully_connected_s16", nothing},
+    {"arm_avgpool_s16", average_pool_s16},
+    {"arm_max_pool_s16", nothing},
+    {"arm_svdf_s8", svdf},
+    {"arm_svdf_state_s16_s8", svdf_state_s16},
     {"none", nothing},
 };
 

@@ -58,3 +58,9 @@ pub(crate) fn windows_touch(input: Dims, window: Extent, stride: Extent, padding
     touches(input.h, window.h, stride.h, padding.h, output.h);
     touches(input.w, window.w, stride.w, padding.w, output.w);
 }
+
+/// The only output.
+pub(crate) fn one_output<'a>(outputs: &'a mut [&mut [i8]]) -> &'a mut [i8] {
+    require(outputs.len() == 1);
+    &mut *outputs[0]
+}

@@ -1,15 +1,12 @@
-//! ADD, MUL and SOFTMAX: tensors as rows of elements, without geometry.
+//! ADD and MUL: tensors as rows of elements, without geometry.
 //!
 //! What has the reference kernels' common form takes its operands as they do: lists of tensors as bytes.
 
-use kernels::{
-    Add, AddOperand, Broadcast, Combination, Combine, Dims, Element, Multiply, Side, Softmax, view, view_mut,
-};
+use kernels::{Add, AddOperand, Broadcast, Combination, Combine, Dims, Element, Multiply, Side, view, view_mut};
 
 use crate::check::{product, require, success};
 use crate::shim::{
     Product, shim_elementwise_add_s8, shim_elementwise_add_s16, shim_elementwise_mul_s8, shim_elementwise_mul_s16,
-    shim_softmax_s8,
 };
 
 /// Operands of the same shape: `arm_elementwise_add_s8`.
@@ -80,13 +77,4 @@ fn one_shape(at: &Broadcast, lengths: [usize; 3]) -> usize {
     require(!at.repeats());
     lengths.iter().for_each(|&len| product(len, &at.shape));
     at.len()
-}
-
-/// `arm_softmax_s8`.
-pub fn softmax(p: &Softmax, input: &[i8], output: &mut [i8]) {
-    product(input.len(), &[p.rows, p.depth]);
-    product(output.len(), &[p.rows, p.depth]);
-    require((0..=30).contains(&p.requant.shift) && p.depth > 0);
-    // SAFETY: both slices hold `rows` rows of `depth` elements (checked above), and the library touches that many.
-    success(unsafe { shim_softmax_s8(p, input.as_ptr(), output.as_mut_ptr()) });
 }

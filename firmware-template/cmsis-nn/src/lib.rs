@@ -58,14 +58,20 @@
 
 mod check;
 mod conv;
+mod convolve;
 mod depthwise_conv;
 mod elementwise;
 mod fully_connected;
 mod pool;
 mod shim;
+mod softmax;
+mod svdf;
 
 pub use conv::{conv_2d, conv_2d_1_x_n, conv_2d_1x1, conv_2d_1x1_fast};
+pub use convolve::{convolve_fast_s16, convolve_s16, depthwise_conv_fast_s16, depthwise_conv_s16, fully_connected_s16};
 pub use depthwise_conv::{depthwise_conv_2d, depthwise_conv_2d_3x3, depthwise_conv_2d_opt};
-pub use elementwise::{add, add_s16, multiply, multiply_s16, softmax};
+pub use elementwise::{add, add_s16, multiply, multiply_s16};
 pub use fully_connected::{fully_connected, fully_connected_per_channel};
-pub use pool::{average_pool_2d, max_pool_2d};
+pub use pool::{average_pool_2d, average_pool_s16, max_pool_2d, max_pool_s16};
+pub use softmax::{softmax, softmax_s16};
+pub use svdf::{svdf_s8, svdf_state_s16_s8};

@@ -69,6 +69,9 @@ pub struct ConvolveI16 {
     pub bias: Option<Element>,
     /// Added to every weight: minus the filter's zero point.
     pub filter_offset: i32,
+    /// Whether, whatever the input, sums of the first 512 products stay within 32 bits and scaled sums within 30. Libraries
+    /// rely on it; the loop does not ask.
+    pub narrow: bool,
     /// Bounds of the output.
     pub activation: Activation,
 }
@@ -219,7 +222,7 @@ mod tests {
                 Element::I32 => view_mut::<i32>(words_as_i8_mut(&mut words))[0] = bias as i32,
                 _ => view_mut::<i64>(words_as_i8_mut(&mut words))[0] = bias,
             }
-            let p = ConvolveI16 { at: dense(1, 1), bias: Some(element), filter_offset, activation: ANY };
+            let p = ConvolveI16 { at: dense(1, 1), bias: Some(element), filter_offset, narrow: false, activation: ANY };
             let bias = &words_as_i8(&words)[..element.bytes()];
             let inputs = [&words_as_i8(&input)[..2], &[weight], bias, multiplier, shift];
             convolve_i16(&p, &inputs, &mut [&mut words_as_i8_mut(&mut output)[..2]]);
@@ -306,7 +309,7 @@ mod tests {
             view_mut::<i32>(words_as_i8_mut(&mut factor)).copy_from_slice(&[FACTOR.multiplier, FACTOR.shift]);
             let (multiplier, shift) = words_as_i8(&factor).split_at(4);
             let operands = [&words_as_i8(&input)[..inputs * 2], &filter, multiplier, shift];
-            let p = ConvolveI16 { at, bias: None, filter_offset: 0, activation: ANY };
+            let p = ConvolveI16 { at, bias: None, filter_offset: 0, narrow: true, activation: ANY };
             convolve_i16(&p, &operands, &mut [&mut words_as_i8_mut(&mut output)[..outputs * 2]]);
             let output = view::<i16>(words_as_i8(&output));
             for (index, &found) in output[..outputs].iter().enumerate() {

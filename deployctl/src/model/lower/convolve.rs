@@ -18,6 +18,10 @@ const HYBRID: &str = "convert to float32 for both, or to int8 or int16 activatio
                       kernels for these";
 /// Larger shifts would leave nothing to round for a 64-bit accumulator.
 const MAX_WIDE_SHIFT: i32 = 14;
+/// Products that kernels of a library sum in 32 bits before they go on in 64.
+const SUMMED: usize = 512;
+/// Sums for which LiteRT's factors of 16 bits are defined.
+const MAX_WIDE_SUM: i64 = 1 << 47;
 
 /// Whether the operator computes in another type than int8, for which there are kernels with calls of their own.
 pub(super) fn applies(site: &Site) -> bool {
@@ -167,11 +171,41 @@ fn lowered(site: &Site, tensors: &Tensors, at: Convolution, activation: FusedAct
         at,
         bias: bias.as_ref().map(Operand::element).transpose()?,
         filter_offset,
+        narrow: wide && narrow(site, tensors, &at, filter_offset, &factors),
         activation: bounds(activation, output)?,
     };
     let [multipliers, shifts] = tables(&factors);
     let lowered = Lowered::op(Op::ConvolveI16(op), inputs, vec![output.id]);
     Ok(lowered.with_table(multipliers).with_table(shifts))
+}
+
+/// Whether [`is_narrow`] holds; it may not where weights or biases are computed.
+fn narrow(site: &Site, tensors: &Tensors, at: &Convolution, offset: i32, factors: &[kernels::Requant]) -> bool {
+    let Some(filter) = site.constant(&tensors.filter) else { return false };
+    let bias = match &tensors.bias {
+        None => &[][..],
+        Some(bias) => match site.constant(bias) {
+            None => return false,
+            Some(bytes) => bytes.as_chunks().0,
+        },
+    };
+    is_narrow(at, filter, bias, offset, factors)
+}
+
+/// Whether no input makes a sum of [`SUMMED`] products leave 32 bits, or a scaled sum 30, one of which is for rounding.
+fn is_narrow(at: &Convolution, filter: &[u8], bias: &[[u8; 8]], offset: i32, factors: &[kernels::Requant]) -> bool {
+    let magnitude = |weight: &u8| i64::from(i32::from(weight.cast_signed()) + offset).abs() * -i64::from(i16::MIN);
+    (0..at.output.c).all(|channel| {
+        let tap = |tap: usize| filter.get(channel * at.channel_step + tap * at.tap_step..)?.get(..at.depth);
+        let weights: Option<Vec<&[u8]>> = (0..at.taps.h * at.taps.w).map(tap).collect();
+        let Some(weights) = weights else { return false };
+        let products = || weights.iter().copied().flatten().map(magnitude);
+        let bias = bias.get(channel).map_or(0, |&word| i64::from_le_bytes(word).saturating_abs());
+        let sum = products().sum::<i64>().saturating_add(bias);
+        let shift = factors.get(channel).or(factors.first()).map_or(0, |factor| factor.shift);
+        let scaled = if shift >= 0 { sum.saturating_mul(1 << shift) } else { sum >> -shift };
+        products().take(SUMMED).sum::<i64>() <= i64::from(i32::MAX) && sum < MAX_WIDE_SUM && scaled < (1 << 30) - 1
+    })
 }
 
 /// Minus the weights' zero point, and the factors: one for each output channel, or a single one of a fully connected
@@ -191,4 +225,53 @@ fn factors(site: &Site, tensors: &Tensors, at: &Convolution) -> Result<(i32, Vec
 fn quantized<'a>(operand: &Operand<'a>) -> Result<Quantized<'a>, Fault> {
     let (scale, zero_point) = operand.quantization()?;
     Ok(Quantized { id: operand.id, shape: operand.shape(), scale, zero_point })
+}
+
+#[cfg(test)]
+mod tests {
+    use kernels::Requant;
+
+    use super::{Convolution, Dims, Extent, Layer, ONE, is_narrow};
+
+    /// A fully connected layer of one unit.
+    fn dense(depth: usize) -> Convolution {
+        Convolution {
+            layer: Layer::FullyConnected,
+            input: Dims { n: 1, h: 1, w: 1, c: depth },
+            output: Dims { n: 1, h: 1, w: 1, c: 1 },
+            taps: ONE,
+            stride: ONE,
+            padding: Extent { h: 0, w: 0 },
+            dilation: ONE,
+            depth,
+            group: 1,
+            channel_step: depth,
+            tap_step: depth,
+        }
+    }
+
+    fn check(weights: &[i8], bias: i64, shift: i32) -> bool {
+        let filter: Vec<u8> = weights.iter().map(|weight| weight.cast_unsigned()).collect();
+        is_narrow(&dense(weights.len()), &filter, &[bias.to_le_bytes()], 0, &[Requant { multiplier: 1 << 30, shift }])
+    }
+
+    /// 512 products of -2^15 and -2^7 are 2^31, one more than 32 bits hold; those that come later are summed in 64.
+    #[test]
+    fn sums_of_512_products() {
+        assert!(check(&[-128; 511], 0, -8));
+        assert!(!check(&[-128; 512], 0, -8));
+        assert!(check(&[-127; 512], 0, -8));
+        assert!(check(&[127; 516], 0, -8) && !check(&[&[-128; 512][..], &[0; 8]].concat(), 0, -8));
+        assert!(check(&[&[0; 8][..], &[-128; 511]].concat(), 0, -8));
+    }
+
+    #[test]
+    fn scaled_sums_and_biases() {
+        assert!(check(&[1], 0, 14), "2^15 times 2^14");
+        assert!(!check(&[2], 0, 14), "2^16 times 2^14");
+        assert!(check(&[0], (1 << 46) - 1, -18));
+        assert!(!check(&[0], (1 << 46) - 1, -16));
+        assert!(!check(&[0], 1 << 47, -31));
+        assert!(!check(&[0], i64::MIN, -31));
+    }
 }

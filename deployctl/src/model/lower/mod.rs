@@ -133,8 +133,8 @@ pub struct Refusal {
 
 /// Every operator of the graph, in the graph's order, as a step or as the reason why there is none.
 ///
-/// Of `weights`, the graph's constants, only those are read that say what an operator does: axes, paddings, permutations. A
-/// step that is returned is sound: kernels called with its parameters stay within tensors of the sizes that the graph
+/// Of `weights`, the graph's constants, those are read that say what an operator does: axes, paddings, permutations; and
+/// those of int16 layers, for how large their sums can become. A step that is returned is sound: kernels called with its parameters stay within tensors of the sizes that the graph
 /// gives, and no 32-bit number in them overflows.
 pub fn lower(graph: &Graph, weights: &[u8]) -> Vec<Result<Step, Refusal>> {
     graph.operators().map(|(id, operator)| one(&Site { graph, weights, operator }, id)).collect()

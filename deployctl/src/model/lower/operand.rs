@@ -89,6 +89,14 @@ impl<'a> Site<'a> {
     }
 }
 
+impl Site<'_> {
+    /// The bytes of an operand that is a constant.
+    pub(super) fn constant(&self, operand: &Operand) -> Option<&[u8]> {
+        let constant = operand.tensor.constant?;
+        self.weights.get(constant.offset..)?.get(..constant.len)
+    }
+}
+
 impl<'a> Operand<'a> {
     pub(super) fn shape(&self) -> &'a [usize] {
         &self.tensor.shape

@@ -91,8 +91,8 @@ fn float32(tensors: &Tensors, sizes: SvdfSizes, activation: FusedActivation) -> 
     Ok(Op::SvdfF32(SvdfF32 { sizes, min, max }))
 }
 
-/// LiteRT Micro multiplies and divides these scales in 32 bits, takes both weights for symmetric, and has no use for the
-/// fused activation.
+/// LiteRT Micro takes both weights for symmetric, and has no use for the fused activation. It multiplies and divides the
+/// scales in 64 bits; earlier versions did so in 32, which rounds one sum in some ten thousand otherwise.
 fn int8(tensors: &Tensors, sizes: SvdfSizes) -> Result<Op, Fault> {
     /// LiteRT's tolerance for the bias's scale.
     const NEAR: f64 = 1.0e-5;
@@ -110,8 +110,8 @@ fn int8(tensors: &Tensors, sizes: SvdfSizes) -> Result<Op, Fault> {
             format!("has a bias of scale {found}, not the {sum} of state times time weights")
         })?;
     }
-    let first = f64::from(scale(input)? * scale(feature)? / kept);
-    let second = f64::from(sum / scale(output)?);
+    let first = f64::from(scale(input)?) * f64::from(scale(feature)?) / f64::from(kept);
+    let second = f64::from(kept) * f64::from(scale(time)?) / f64::from(scale(output)?);
     Ok(Op::Svdf(Svdf {
         state: state.element()?,
         sizes,
