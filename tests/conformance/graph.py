@@ -7,6 +7,7 @@ import dataclasses
 import math
 
 import flatbuffers
+import flatbuffers.flexbuffers as flexbuffers
 import numpy as np
 from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
 
@@ -231,7 +232,11 @@ class Graph:
         return values.astype(DTYPES[type]).reshape(shape)
 
     def op(self, name, inputs, outputs, options=None, custom=None, **fields):
-        """One operator; `None` among the inputs is one that is left out. `options` is the schema's table, without `T`."""
+        """One operator; `None` among the inputs is one that is left out. `options` is the schema's table, without `T`.
+
+        An operator whose name is `CUSTOM` is called `custom`, and `fields` are its options, as FlexBuffers: numbers, texts
+        and lists of them; none where there are no fields.
+        """
         code = (getattr(schema.BuiltinOperator, name), custom)
         if code not in self.codes:
             self.codes.append(code)
@@ -246,6 +251,8 @@ class Graph:
                 setattr(table, field, value)
             operator.builtinOptionsType = getattr(schema.BuiltinOptions, options)
             operator.builtinOptions = table
+        elif custom and fields:
+            operator.customOptions = np.frombuffer(bytes(flexbuffers.Dumps(fields)), np.uint8)
         self.operators.append((operator, inputs, outputs))
         return outputs[0] if outputs else None
 

@@ -82,7 +82,7 @@ fn unreadable_models_are_errors_that_name_the_field() {
 #[test]
 fn operators_without_kernels_are_refused_by_name() {
     let cases = [
-        (Flaw::Custom, "operator 7 `Mystery` (tensor `softmax`) is a custom operator"),
+        (Flaw::Custom, "operator 7 `Mystery` (tensor `softmax`) is a custom operator without a kernel"),
         (Flaw::UnknownCode, "operator 7 `UNKNOWN(999)` (tensor `softmax`) has no kernel"),
         (Flaw::DynamicShape, "operator 0 `CONV_2D` (tensor `conv`) has a tensor of dynamic shape [-1, -1, 5, 8]"),
         (Flaw::Float, "operator 0 `CONV_2D` (tensor `conv`) has a tensor of type float32"),

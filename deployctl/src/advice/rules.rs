@@ -5,7 +5,7 @@ use kernels::{Extent, Op};
 use super::Level::{High, Low, Medium};
 use super::{Finding, Level, Site, Standing, Way, WayKind, rank};
 use crate::library::{Features, InstructionPath};
-use crate::model::lower::{Call, Refusal, Step};
+use crate::model::lower::{Call, Refusal, Step, UNKNOWN_CUSTOM};
 use crate::model::{Operator, TensorType, builtin, short_name};
 
 /// What is to be said of an operator; nothing where it stands well.
@@ -80,19 +80,25 @@ fn own_kernel(site: &Site) -> Way {
 fn unsupported(site: &Site, refusal: &Refusal) -> Vec<Way> {
     let operator = &site.graph.operators[site.operator.0];
     let mut ways = if operator.code == builtin::CUSTOM {
-        vec![custom(site, operator)]
+        let own = (refusal.reason != UNKNOWN_CUSTOM).then(|| changed(site, refusal));
+        own.into_iter().chain([custom(site, operator)]).collect()
     } else if let Some(found) = by_type(site) {
         found
     } else if let Some(found) = by_state(site, operator) {
         found
     } else {
-        vec![way(WayKind::Export, format!("{}: {}", layer(site), refusal.advice), [Medium, Low, Low])]
+        vec![changed(site, refusal)]
     };
     if !ways.iter().any(|way| way.kind == WayKind::Architecture) {
         ways.push(way(WayKind::Architecture, replacement(&operator.name), [High, Medium, Low]));
     }
     ways.push(own_kernel(site));
     ways
+}
+
+/// The layer as the kernel that there is takes it.
+fn changed(site: &Site, refusal: &Refusal) -> Way {
+    way(WayKind::Export, format!("{}: {}", layer(site), refusal.advice), [Medium, Low, Low])
 }
 
 fn custom(site: &Site, operator: &Operator) -> Way {

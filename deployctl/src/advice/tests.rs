@@ -5,7 +5,7 @@ use kernels::{Activation, AddOperand, Conv2d, DepthwiseConv2d, Dims, Extent, Req
 use super::*;
 use crate::library::{self, Effect, InstructionPath};
 use crate::model::graph::{Constant, Operator, Options, Tensor};
-use crate::model::lower::{Call, StepWeights};
+use crate::model::lower::{Call, StepWeights, UNKNOWN_CUSTOM};
 use crate::model::{TensorId, TensorType, builtin};
 
 const M3: Features = Features { dsp: false, mve: false };
@@ -187,7 +187,10 @@ fn types_without_kernels_are_a_matter_of_the_converter() {
 #[test]
 fn custom_and_stateful_operators_have_ways_of_their_own() {
     let graph_of = |name, code| graph(name, code, TensorType::Int8, TensorType::Int8);
-    let custom = found(&graph_of("MyOp", builtin::CUSTOM), &refused("is a custom operator", "replace"), M4).unwrap();
+    let custom = found(&graph_of("MyOp", builtin::CUSTOM), &refused(UNKNOWN_CUSTOM, "replace"), M4).unwrap();
+    assert!(custom.ways.iter().all(|way| !way.what.contains("replace")));
+    let other = found(&graph_of("MyOp", builtin::CUSTOM), &refused("has no option `x`", "export again"), M4).unwrap();
+    assert!(other.ways[0].what.contains("export again") && other.ways[1].what.contains("custom operator `MyOp`"));
     assert!(custom.ways[0].what.contains("custom operator `MyOp`"), "{}", custom.ways[0].what);
     let lstm = found(&graph_of("UNIDIRECTIONAL_SEQUENCE_LSTM", 44), &refused("keeps state", "x"), M4).unwrap();
     assert!(lstm.ways[0].what.contains("the layer that writes `cell/Relu` an input and an output"));

@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::custom::CustomOptions;
+
 /// Position of a tensor in [`Graph::tensors`], which is its index in the model file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -320,6 +322,10 @@ pub enum Options {
     },
     LeakyRelu {
         alpha: f32,
+    },
+    /// Of custom operators. `None` where the file has something else than a map of numbers, texts and lists of these.
+    Custom {
+        values: Option<CustomOptions>,
     },
     Other,
 }

@@ -3,6 +3,7 @@
 //! Knows the file format and LiteRT's semantics; does not know manifests, boards or kernel libraries.
 
 pub mod builtin;
+pub mod custom;
 mod digest;
 mod evaluate;
 pub mod graph;
@@ -12,6 +13,7 @@ mod number;
 pub mod read;
 pub mod vectors;
 
+pub use custom::{CustomOptions, CustomValue};
 pub use digest::{digest, digest_all};
 pub use evaluate::{EvaluateError, State, evaluate, evaluate_from};
 pub use graph::{Graph, Operator, OperatorId, Options, Quantization, Tensor, TensorId, TensorType};

@@ -211,7 +211,7 @@ fn dispatch(site: &Site) -> Result<Lowered, Fault> {
 /// Operators of the common form.
 fn by_code(site: &Site) -> Result<Lowered, Fault> {
     if site.operator.code == builtin::CUSTOM {
-        return Err(unsupported(site.operator));
+        return by_custom_name(site);
     }
     match site.operator.name.as_str() {
         "ABS" => unary::abs(site),
@@ -307,10 +307,21 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
     }
 }
 
+/// Custom operators of the common form.
+fn by_custom_name(site: &Site) -> Result<Lowered, Fault> {
+    match site.operator.name.as_str() {
+        "TFLite_Detection_PostProcess" => Err(unsupported(site.operator)),
+        _ => Err(unsupported(site.operator)),
+    }
+}
+
+/// Why a custom operator is refused that has no kernel.
+pub const UNKNOWN_CUSTOM: &str = "is a custom operator without a kernel";
+
 fn unsupported(operator: &Operator) -> Fault {
     if operator.code == builtin::CUSTOM {
         let advice = "replace the layer with builtin operators before converting";
-        return Fault::new("is a custom operator".to_owned(), advice);
+        return Fault::new(UNKNOWN_CUSTOM.to_owned(), advice);
     }
     let advice = "compose it of operators that have one; the page reference/operators of the documentation lists them";
     Fault::new("has no kernel".to_owned(), advice)

@@ -4,7 +4,7 @@ use kernels::{Activation, Dims};
 
 use super::{Fault, quantize};
 use crate::model::graph::FusedActivation;
-use crate::model::{Graph, Operator, Tensor, TensorId, TensorType};
+use crate::model::{CustomOptions, Graph, Operator, Options, Tensor, TensorId, TensorType};
 
 pub(super) const INT8: &str = "convert with full integer quantization, int8 inputs and outputs included";
 pub(super) const EXPORT: &str = "export the model again; if that changes nothing, this is a converter's mistake";
@@ -34,6 +34,30 @@ pub(super) struct Filter<'a> {
 }
 
 impl<'a> Site<'a> {
+    /// The options of a custom operator.
+    pub(super) fn custom(&self) -> Result<&'a CustomOptions, Fault> {
+        match &self.operator.options {
+            Options::Custom { values: Some(values) } => Ok(values),
+            _ => Err(Fault::new(
+                "has options that are not a map of numbers, texts and lists (FlexBuffers)".to_owned(),
+                EXPORT,
+            )),
+        }
+    }
+
+    /// The option `name` of a custom operator, which must be there: `get` reads it as what it has to be.
+    pub(super) fn option<T>(
+        &self,
+        name: &str,
+        get: impl FnOnce(&'a CustomOptions, &str) -> Option<T>,
+    ) -> Result<T, Fault> {
+        let options = self.custom()?;
+        get(options, name).ok_or_else(|| match options.value(name) {
+            None => Fault::new(format!("has no option `{name}`"), EXPORT),
+            Some(found) => Fault::new(format!("has the option `{name}` as {found:?}"), EXPORT),
+        })
+    }
+
     /// Refuses an operator whose tensor lists have another length than its kernel's arguments.
     pub(super) fn arity(&self, inputs: std::ops::RangeInclusive<usize>) -> Result<(), Fault> {
         let (found, outputs) = (self.operator.inputs.len(), self.operator.outputs.len());

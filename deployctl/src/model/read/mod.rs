@@ -4,6 +4,7 @@
 //! what is there, and what is allocated is bounded by the file's size. Knows the file format; does not know kernels.
 
 mod error;
+mod flexbuffer;
 mod movement;
 mod once;
 mod operator;

@@ -2,9 +2,9 @@
 
 use tflite_flatbuffers as format;
 
-use super::{ReadError, elements, indices, movement, tensor_id};
+use super::{ReadError, elements, flexbuffer, indices, movement, tensor_id};
 use crate::model::graph::{FusedActivation, Padding};
-use crate::model::{Operator, Options, TensorId, builtin};
+use crate::model::{CustomOptions, Operator, Options, TensorId, builtin};
 
 /// All operators of the subgraph in the file's order.
 pub(super) fn operators(
@@ -147,8 +147,16 @@ fn options(site: &Site<'_>, code: i32) -> Result<Options, ReadError> {
             }
             Options::LeakyRelu { alpha }
         }
+        builtin::CUSTOM => Options::Custom { values: custom(operator) },
         _ => movement::options(site, code)?,
     })
+}
+
+/// Options of a custom operator. Those outside the flatbuffer, which LiteRT Micro does not read either, are not read.
+fn custom(operator: &format::Operator<'_>) -> Option<CustomOptions> {
+    let inside = operator.large_custom_options_offset() <= 1;
+    let bytes = operator.custom_options().map(|options| options.bytes()).unwrap_or_default();
+    if inside && operator.custom_options_format() == 0 { flexbuffer::map(bytes) } else { None }
 }
 
 /// Options that are a fused activation and nothing else; where the file has none, there is none.
