@@ -3,7 +3,8 @@
 //! What a build does, for one deployment:
 //!
 //! 1. `model` reads the `.tflite` into a graph, constants and kernel calls; `interface` holds it against the manifest;
-//!    `expect` runs the vectors through the host reference. These three are the same for all targets.
+//!    `expect` runs the vectors through the host reference, and through kernels of the deployment's own, which `own` has compiled
+//!    for the host. These are the same for all targets.
 //! 2. For each target `audit` chooses kernels, `sizes` asks the kernel library for scratch sizes, `memory` places tensors.
 //! 3. `emit` writes the firmware project, `kernels` compiles the library (once a core and compiler), `compile` links both.
 //! 4. `measure` runs the harness; `gate` judges; `report` and `runbook` write it down.
@@ -17,10 +18,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::Utf8PathBuf;
 use deployctl_cache::{FileInput, Graph, Input, StageId, TreeInput};
 
-use crate::builtin;
 use crate::library::Build;
 use crate::manifest::{Board, Manifest, Vectors};
-use crate::stage::{self, Runtime, VectorSource, Vendored, artifact};
+use crate::stage::{self, OwnSource, Runtime, VectorSource, Vendored, artifact};
 use crate::tool::{Gcc, HostLinker, Qemu, Rustc};
 
 /// What a deployment is made of besides its manifest: contents of files, identities of tools.
@@ -30,8 +30,23 @@ pub struct Materials {
     pub model: FileInput,
     /// The vectors, where they are a file.
     pub vectors: Option<FileInput>,
+    /// Kernels of the deployment's own, where it has any.
+    pub own: Option<OwnMaterials>,
     /// For each target, in the manifest's order.
     pub targets: Vec<TargetMaterials>,
+}
+
+/// Kernels of the deployment's own, and what compiles them for the host.
+#[derive(Clone, Debug)]
+pub struct OwnMaterials {
+    /// The crates.
+    pub crates: Vec<OwnSource>,
+    /// The Rust toolchain.
+    pub rustc: Rustc,
+    /// What links.
+    pub linker: HostLinker,
+    /// Vendored firmware crates.
+    pub vendored: Vendored,
 }
 
 /// What a target needs.
@@ -115,7 +130,7 @@ pub fn scope(manifests: &[Manifest]) -> String {
 pub fn plan(manifests: &[Manifest], materials: &[Materials], runtime: &Runtime) -> Plan {
     let mut plan = Plan::default();
     for (index, (manifest, materials)) in manifests.iter().zip(materials).enumerate() {
-        let shared = plan.deployment(manifest, materials);
+        let shared = plan.deployment(manifest, materials, runtime);
         for (target, found) in manifest.targets.iter().zip(&materials.targets) {
             let site = Site { index, manifest, board: &target.board, materials, found, runtime };
             let planned = plan.target(&site, &shared);
@@ -161,10 +176,9 @@ impl Plan {
         self.graph.add(node, Box::new(stage), inputs)
     }
 
-    fn deployment(&mut self, manifest: &Manifest, materials: &Materials) -> Shared {
+    fn deployment(&mut self, manifest: &Manifest, materials: &Materials, runtime: &Runtime) -> Shared {
         let name = Some(manifest.name.value.as_str());
-        let model =
-            self.add(name, None, stage::Model { file: materials.model.clone(), reference: builtin::REFERENCE }, vec![]);
+        let model = self.add(name, None, fields::model(manifest, materials), vec![]);
         let graph = || input("graph", model, artifact::GRAPH);
         let ports = |ports: &[crate::manifest::Spanned<crate::manifest::Port>]| {
             ports.iter().map(|port| port.value.clone()).collect()
@@ -177,9 +191,13 @@ impl Plan {
             (Vectors::File(_), Some(file)) => VectorSource::File { file: file.clone() },
             (Vectors::File(_), None) => VectorSource::Random { count: 0, seed: 0 },
         };
-        let inputs = vec![graph(), input("steps", model, artifact::STEPS), input("weights", model, artifact::WEIGHTS)];
-        let steps = manifest.regression.steps;
-        let expect = self.add(name, None, stage::Expect { vectors, steps, reference: builtin::REFERENCE }, inputs);
+        let steps = || input("steps", model, artifact::STEPS);
+        let mut inputs = vec![graph(), steps(), input("weights", model, artifact::WEIGHTS)];
+        if let Some(own) = &materials.own {
+            let own = self.add(name, None, fields::own(own, runtime), vec![graph(), steps()]);
+            inputs.push(input("own", own, "/"));
+        }
+        let expect = self.add(name, None, fields::expect(manifest, materials, vectors, runtime), inputs);
         Shared { model, interface, expect }
     }
 
@@ -197,7 +215,7 @@ impl Plan {
         let memory = self.add(name, place, stage::Memory {}, vec![graph(), steps(), scratch]);
         let placed = || input("memory", memory, artifact::MEMORY);
         let inputs = vec![graph(), steps(), weights(), chosen(), placed()];
-        let emit = self.add(name, place, fields::project(manifest, board, found), inputs);
+        let emit = self.add(name, place, fields::project(manifest, board, materials, found), inputs);
 
         let crates = self.crates(board, found, runtime);
         let mut inputs = vec![input("project", emit, "/"), input("crates", crates, "/")];

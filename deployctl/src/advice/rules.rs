@@ -4,7 +4,7 @@ use kernels::{Extent, Op};
 
 use super::Level::{High, Low, Medium};
 use super::{Finding, Level, Site, Standing, Way, WayKind, rank};
-use crate::library::{Features, InstructionPath};
+use crate::library::{self, Features, InstructionPath};
 use crate::model::lower::{Call, Refusal, Step, UNKNOWN_CUSTOM};
 use crate::model::{Operator, TensorType, builtin, short_name};
 
@@ -205,7 +205,7 @@ fn defective(site: &Site) -> Option<(Standing, String, Vec<Way>)> {
 fn slow(site: &Site, step: &Step) -> Option<(String, Vec<Way>)> {
     let kernel = site.kernel?;
     match kernel.library.as_str() {
-        "none" => None,
+        "none" | library::OWN => None,
         "reference" => on_reference(site, step),
         _ => on_scalar(site, step),
     }

@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::data::{Data, name};
 use super::literal::literal;
 use super::source::{Value, comment, float, identifier, item, range, string};
-use super::{EmitError, Model};
+use super::{EmitError, Model, own};
 use crate::model::TensorId;
 use crate::model::lower::{Call, Step};
 
@@ -208,7 +208,11 @@ fn function(model: &Model<'_>, data: &Data, position: usize) -> Result<Function,
     let operator = &model.graph.operators[step.operator.0].name;
     let function = format!("op_{position}_{}", identifier(operator));
     let head = description(model, position);
-    let parameters = literal(&step.call).map_err(|problem| EmitError::Parameters { operator: position, problem })?;
+    let parameters = match &step.call {
+        Call::Own(_) => own::operator(model.graph, step).map(Some),
+        call => literal(call),
+    };
+    let parameters = parameters.map_err(|problem| EmitError::Parameters { operator: position, problem })?;
     let Some(parameters) = parameters else {
         let text = format!("{head}fn {function}(_arena: &mut Arena) {{}}\n");
         return Ok(Function { name: function, text, types: BTreeSet::new() });
@@ -216,6 +220,11 @@ fn function(model: &Model<'_>, data: &Data, position: usize) -> Result<Function,
     let mut slices = Slices::default();
     let arguments = match step.call {
         Call::Op(_) => operands(model, data, position, &mut slices)?,
+        Call::Own(_) => {
+            let operands = operands(model, data, position, &mut slices)?;
+            let scratch = model.scratch[position].clone().map(|range| slices.take("scratch", range));
+            format!("{operands}, {}", scratch.as_deref().unwrap_or("&mut []"))
+        }
         _ => arguments(model, data, position, &mut slices)?,
     };
     let text = format!(

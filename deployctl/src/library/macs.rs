@@ -23,6 +23,7 @@ pub fn macs(step: &Step) -> u64 {
         Call::Op(Op::TransposeConv(TransposeConv { at, .. }) | Op::TransposeConvF32(TransposeConvF32 { at, .. })) => {
             product(&[at.input.len(), at.filter.n, at.filter.h, at.filter.w])
         }
+        Call::Own(own) => own.reference.as_deref().map_or(0, macs),
         Call::AveragePool2d(_) | Call::MaxPool2d(_) | Call::Add(_) | Call::Softmax(_) | Call::Reshape | Call::Op(_) => {
             0
         }

@@ -12,7 +12,7 @@ use crate::model::lower::{Call, Step};
 
 /// Bytes of scratch memory that `kernel`, selected for `step`, needs on a core with `features`.
 ///
-/// Zero for the reference kernels and for functions of the library that do not touch their context's buffer.
+/// What the manifest says for a kernel of the deployment's own; zero for the reference kernels and for functions of the library that do not touch their context's buffer.
 pub fn scratch_bytes(kernel: &Kernel, step: &Step, features: Features) -> usize {
     match (Variant::of(kernel), &step.call) {
         // Two windows as 16-bit numbers, each rounded up to four; with MVE four windows in bytes, rounded up to eight.
@@ -26,6 +26,7 @@ pub fn scratch_bytes(kernel: &Kernel, step: &Step, features: Features) -> usize 
         (Some(Variant::FullyConnected), Call::FullyConnected(p)) if features.mve => 4 * p.units,
         // The sum of each channel as a 32-bit number.
         (Some(Variant::AveragePool), Call::AveragePool2d(p)) if features.dsp && !features.mve => 4 * p.input.c,
+        (_, Call::Own(own)) => own.kernel.scratch,
         _ => 0,
     }
 }
@@ -71,6 +72,6 @@ fn dimensions(call: &Call) -> [usize; 9] {
         }
         Call::Add(p) => [p.output.n, p.output.h, p.output.w, p.output.c, 1, 1, p.output.h, p.output.w, p.output.c],
         Call::Softmax(p) => [p.rows, 1, 1, p.depth, 1, 1, 1, 1, p.depth],
-        Call::Reshape | Call::Op(_) => [1; 9],
+        Call::Reshape | Call::Op(_) | Call::Own(_) => [1; 9],
     }
 }

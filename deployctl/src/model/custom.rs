@@ -28,6 +28,11 @@ impl CustomOptions {
         Self(values)
     }
 
+    /// Names and values, sorted by name.
+    pub fn values(&self) -> impl Iterator<Item = (&str, &CustomValue)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
     /// Whether there is a value of this name.
     pub fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)

@@ -17,6 +17,8 @@ mod measure;
 mod memory;
 mod model;
 mod overflow;
+mod own;
+mod player;
 mod report;
 mod roster;
 mod runbook;
@@ -38,6 +40,8 @@ pub use kernels::Kernels;
 pub use measure::Measure;
 pub use memory::Memory;
 pub use model::{Model, unreadable};
+pub use own::{Own, OwnSource, Place};
+pub use player::OwnProgram;
 pub use report::Report;
 pub use runbook::Runbook;
 pub use runtime::Runtime;
@@ -69,6 +73,8 @@ pub mod artifact {
     pub const EXPECTATION: &str = "expectation.json";
     /// Input tensors of all vectors, one after another.
     pub const INPUTS: &str = "inputs.bin";
+    /// Programs for the host that run the deployment's own kernels.
+    pub const OWN: &str = "kernels/";
     /// The firmware project.
     pub const PROJECT: &str = "firmware/";
     /// [`super::Emission`].

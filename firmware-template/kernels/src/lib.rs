@@ -19,6 +19,7 @@ mod bytes;
 mod compare;
 mod conv;
 mod convolve;
+mod custom;
 mod depthwise_conv;
 mod fill;
 mod fixed_point;
@@ -57,6 +58,7 @@ pub use bytes::{Element, as_i8, view, view_mut, words_as_i8, words_as_i8_mut, wr
 pub use compare::Comparison;
 pub use conv::conv_2d;
 pub use convolve::{Convolution, Layer};
+pub use custom::{CustomOperator, CustomTensor, CustomValue};
 pub use depthwise_conv::depthwise_conv_2d;
 pub use fully_connected::fully_connected;
 pub use op::*;

@@ -13,6 +13,8 @@ use super::{Graph, Operator, OperatorId, Options, TensorId, builtin};
 use site::Site;
 use weighted::Convolution;
 
+pub use own::{Choice, Own, OwnKernel, element, give, selects};
+
 mod activation;
 mod add;
 mod arithmetic;
@@ -25,6 +27,7 @@ mod fill;
 mod gather;
 mod join;
 mod operand;
+mod own;
 mod pad;
 mod pool;
 mod product;
@@ -79,6 +82,8 @@ pub enum Call {
     Reshape,
     /// An operator of the common form.
     Op(Op),
+    /// An operator that a kernel of the deployment's own runs.
+    Own(Own),
 }
 
 /// Weights of a step: where they are, and how its accumulator becomes output.
@@ -164,21 +169,23 @@ impl Fault {
 }
 
 fn one(site: &Site, id: OperatorId) -> Result<Step, Refusal> {
-    let Site { graph, operator, .. } = *site;
     match dispatch(site) {
         Ok(Lowered { call, inputs, tables, outputs, weights }) => {
             Ok(Step { operator: id, call, inputs, tables, outputs, weights })
         }
-        Err(fault) => {
-            let tensor = fault.tensor.or_else(|| operator.outputs.first().copied());
-            Err(Refusal {
-                operator: id,
-                name: operator.name.clone(),
-                tensor: tensor.map(|tensor| graph.tensor(tensor).name.clone()).unwrap_or_default(),
-                reason: fault.reason,
-                advice: fault.advice.to_owned(),
-            })
-        }
+        Err(fault) => Err(refusal(site, id, fault)),
+    }
+}
+
+fn refusal(site: &Site, id: OperatorId, fault: Fault) -> Refusal {
+    let Site { graph, operator, .. } = *site;
+    let tensor = fault.tensor.or_else(|| operator.outputs.first().copied());
+    Refusal {
+        operator: id,
+        name: operator.name.clone(),
+        tensor: tensor.map(|tensor| graph.tensor(tensor).name.clone()).unwrap_or_default(),
+        reason: fault.reason,
+        advice: fault.advice.to_owned(),
     }
 }
 

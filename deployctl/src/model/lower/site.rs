@@ -37,7 +37,7 @@ impl<'a> Site<'a> {
     /// The options of a custom operator.
     pub(super) fn custom(&self) -> Result<&'a CustomOptions, Fault> {
         match &self.operator.options {
-            Options::Custom { values: Some(values) } => Ok(values),
+            Options::Custom { values: Some(values), .. } => Ok(values),
             _ => Err(Fault::new(
                 "has options that are not a map of numbers, texts and lists (FlexBuffers)".to_owned(),
                 EXPORT,

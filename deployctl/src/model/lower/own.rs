@@ -1,0 +1,122 @@
+//! Operators that a deployment gives a kernel of its own: custom ones, and builtin ones, with or without a kernel here.
+//!
+//! Such a kernel sees every input, constants among them, and every output of its operator; what the tensors are it is told by
+//! constants that the emitter writes. Knows no crates and no manifests.
+
+use serde::{Deserialize, Serialize};
+
+use super::site::{EXPORT, Site, settled};
+use super::{Call, Fault, Refusal, Step, refusal};
+use crate::model::{Graph, OperatorId, Options, TensorId, TensorType, builtin};
+
+/// A `use` node: which operators, and which kernel they get.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Choice {
+    /// `op:7`, an operator's name or an output tensor's.
+    pub operator: String,
+    /// Absent where it is one of deployctl's or of the library.
+    pub own: Option<OwnKernel>,
+}
+
+/// A kernel of the deployment's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnKernel {
+    /// Name of the function, and of its crate.
+    pub name: String,
+    /// Bytes of scratch memory that it takes.
+    pub scratch: usize,
+}
+
+/// The call of a kernel of the deployment's own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Own {
+    /// The kernel.
+    pub kernel: OwnKernel,
+    /// The operator as a reference kernel runs it, where one does: that says what the outputs have to be.
+    pub reference: Option<Box<Step>>,
+}
+
+/// Whether a `use` node means this operator: by index, by operator name or by output tensor.
+pub fn selects(wanted: &str, graph: &Graph, id: OperatorId) -> bool {
+    let operator = &graph.operators[id.0];
+    wanted == format!("op:{}", id.0)
+        || wanted == operator.name
+        || operator.outputs.iter().any(|output| graph.tensor(*output).name == wanted)
+}
+
+/// Gives operators the kernels that `choices` say; of several that mean the same operator the first counts.
+pub fn give(graph: &Graph, lowered: &mut [Result<Step, Refusal>], choices: &[Choice]) {
+    for (id, operator) in graph.operators() {
+        let chosen = choices.iter().find(|choice| selects(&choice.operator, graph, id));
+        let Some(kernel) = chosen.and_then(|choice| choice.own.clone()) else { continue };
+        let site = Site { graph, weights: &[], operator };
+        let step = &mut lowered[id.0];
+        let reference = step.as_ref().ok().cloned().map(Box::new);
+        *step = operands(&site)
+            .map(|inputs| Step {
+                operator: id,
+                call: Call::Own(Own { kernel, reference }),
+                inputs,
+                tables: Vec::new(),
+                outputs: operator.outputs.clone(),
+                weights: None,
+            })
+            .map_err(|fault| refusal(&site, id, fault));
+    }
+}
+
+/// Operators that other operators or what they leave behind are part of.
+const BOUND: [i32; 2] = [builtin::IF, builtin::WHILE];
+
+/// The inputs, once all tensors are such as a kernel can be told of.
+fn operands(site: &Site) -> Result<Vec<TensorId>, Fault> {
+    let operator = site.operator;
+    let keeps =
+        matches!(operator.options, Options::CallOnce { .. } | Options::VarHandle { .. } | Options::Variable { .. });
+    if keeps || BOUND.contains(&operator.code) {
+        let reason = "is more than one call of a kernel, so that it cannot get a kernel of its own".to_owned();
+        return Err(Fault::new(reason, "remove its `use` from the manifest"));
+    }
+    let given = operator.inputs.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+    let inputs: Option<Vec<TensorId>> = operator.inputs[..given].iter().copied().collect();
+    let Some(inputs) = inputs else {
+        let reason = "leaves out an input before others, which a kernel of its own cannot be told".to_owned();
+        return Err(Fault::new(reason, EXPORT));
+    };
+    if operator.outputs.is_empty() {
+        return Err(Fault::new("has no output".to_owned(), EXPORT));
+    }
+    for &id in inputs.iter().chain(&operator.outputs) {
+        let tensor = site.graph.tensor(id);
+        settled(id, tensor)?;
+        if tensor.variable {
+            let reason = "keeps state in a variable, which a kernel of its own cannot".to_owned();
+            return Err(Fault::at(id, reason, "make the state an input and an output of the model"));
+        }
+        if element(tensor.dtype).is_none() {
+            let reason =
+                format!("has a tensor of type {}, which kernels of one's own cannot have", tensor.dtype.name());
+            return Err(Fault::at(id, reason, "use int8, uint8, bool, int16, int32, uint32, int64 or float32"));
+        }
+    }
+    if let Some(&constant) = operator.outputs.iter().find(|output| site.graph.tensor(**output).constant.is_some()) {
+        return Err(Fault::at(constant, "writes a constant".to_owned(), EXPORT));
+    }
+    Ok(inputs)
+}
+
+/// The type as kernels know it.
+pub fn element(dtype: TensorType) -> Option<kernels::Element> {
+    use kernels::Element;
+    Some(match dtype {
+        TensorType::Int8 => Element::I8,
+        TensorType::Uint8 => Element::U8,
+        TensorType::Bool => Element::Bool,
+        TensorType::Int16 => Element::I16,
+        TensorType::Int32 => Element::I32,
+        TensorType::Uint32 => Element::U32,
+        TensorType::Int64 => Element::I64,
+        TensorType::Float32 => Element::F32,
+        _ => return None,
+    })
+}
