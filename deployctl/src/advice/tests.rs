@@ -199,6 +199,8 @@ fn custom_and_stateful_operators_have_ways_of_their_own() {
     assert_eq!(other.why, "has no kernel");
     assert!(other.ways.iter().any(|way| way.what.contains("compose it")));
     assert!(other.ways.iter().any(|way| way.what.contains("suppress overlaps in the application")));
+    let line = "`use \"MyOp\" kernel=\"../own/myop\" reason=\"…\"`";
+    assert!(custom.ways.last().unwrap().what.contains(line), "{}", custom.ways.last().unwrap().what);
     // A kernel of one's own comes last: it has to be kept up.
     assert!([custom, lstm, other].iter().all(|found| found.ways.last().unwrap().kind == WayKind::Kernel));
 }

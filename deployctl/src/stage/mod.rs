@@ -75,6 +75,8 @@ pub mod artifact {
     pub const INPUTS: &str = "inputs.bin";
     /// Programs for the host that run the deployment's own kernels.
     pub const OWN: &str = "kernels/";
+    /// Names of these kernels: they compile.
+    pub const ACCEPTED: &str = "accepted.json";
     /// The firmware project.
     pub const PROJECT: &str = "firmware/";
     /// [`super::Emission`].

@@ -13,7 +13,7 @@ use super::{Graph, Operator, OperatorId, Options, TensorId, builtin};
 use site::Site;
 use weighted::Convolution;
 
-pub use own::{Choice, Own, OwnKernel, element, give, selects};
+pub use own::{Choice, Own, OwnKernel, element, give, selects, suggested_use};
 
 mod activation;
 mod add;
@@ -327,7 +327,8 @@ pub const UNKNOWN_CUSTOM: &str = "is a custom operator without a kernel";
 
 fn unsupported(operator: &Operator) -> Fault {
     if operator.code == builtin::CUSTOM {
-        let advice = "replace the layer with builtin operators before converting";
+        let advice = "bring a kernel along (\"Your own kernel\" in the documentation's reference/operators), or replace the layer with \
+                      builtin operators before converting";
         return Fault::new(UNKNOWN_CUSTOM.to_owned(), advice);
     }
     let advice = "compose it of operators that have one; the page reference/operators of the documentation lists them";

@@ -65,6 +65,22 @@ pub fn give(graph: &Graph, lowered: &mut [Result<Step, Refusal>], choices: &[Cho
     }
 }
 
+/// The line of a manifest's `kernels` node that gives the operators of this name a kernel in a folder beside the manifests;
+/// nothing where such operators cannot have one.
+pub fn suggested_use(graph: &Graph, id: OperatorId) -> Option<String> {
+    let operator = &graph.operators[id.0];
+    operands(&Site { graph, weights: &[], operator }).ok()?;
+    Some(format!("use {:?} kernel=\"../own/{}\" reason=\"…\"", operator.name, crate_name(&operator.name)))
+}
+
+/// A name that a crate with a kernel for operators of this name can have.
+fn crate_name(operator: &str) -> String {
+    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+    let name: String = operator.chars().take(60).map(letter).collect();
+    let name = name.trim_matches('_');
+    if name.starts_with(|first: char| first.is_ascii_lowercase()) { name.to_owned() } else { format!("op_{name}") }
+}
+
 /// Operators that other operators or what they leave behind are part of.
 const BOUND: [i32; 2] = [builtin::IF, builtin::WHILE];
 
@@ -119,4 +135,66 @@ pub fn element(dtype: TensorType) -> Option<kernels::Element> {
         TensorType::Float32 => Element::F32,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model;
+
+    fn golden() -> (Graph, Vec<Result<Step, Refusal>>) {
+        let read = model::read(include_bytes!("../../../../tests/golden/custom.tflite")).unwrap();
+        let lowered = model::lower(&read.graph, &read.weights);
+        (read.graph, lowered)
+    }
+
+    fn choice(operator: &str) -> Choice {
+        Choice { operator: operator.to_owned(), own: Some(OwnKernel { name: "mine".to_owned(), scratch: 8 }) }
+    }
+
+    #[test]
+    fn custom_and_builtin_operators_get_their_kernels() {
+        let (graph, lowered) = golden();
+        assert!(lowered[1].is_err());
+        for selector in ["Envelope", "op:1", "t3"] {
+            let mut steps = lowered.clone();
+            give(&graph, &mut steps, &[choice(selector)]);
+            let step = steps[1].as_ref().unwrap();
+            assert!(matches!(&step.call, Call::Own(Own { reference: None, kernel }) if kernel.scratch == 8));
+            assert_eq!((&step.inputs[..], &step.outputs[..]), (&[TensorId(2)][..], &[TensorId(3)][..]));
+            assert_eq!(steps[0], lowered[0]);
+        }
+        let mut steps = lowered.clone();
+        give(&graph, &mut steps, &[Choice { operator: "op:0".to_owned(), own: None }, choice("MAXIMUM")]);
+        assert_eq!(steps, lowered, "the first that means it counts");
+        give(&graph, &mut steps, &[choice("MAXIMUM")]);
+        let step = steps[0].as_ref().unwrap();
+        let Call::Own(own) = &step.call else { panic!("{step:?}") };
+        assert_eq!(own.reference.as_deref(), lowered[0].as_ref().ok());
+        assert_eq!(step.inputs, [TensorId(0), TensorId(1)], "constants are inputs");
+    }
+
+    #[test]
+    fn tensors_that_kernels_cannot_be_told_of_are_refused() {
+        let refused = |edit: &dyn Fn(&mut Graph)| {
+            let (mut graph, mut steps) = golden();
+            edit(&mut graph);
+            give(&graph, &mut steps, &[choice("Envelope")]);
+            steps[1].clone().unwrap_err().reason
+        };
+        assert!(refused(&|graph| graph.tensors[3].dtype = TensorType::Float16).contains("float16"));
+        assert!(refused(&|graph| graph.tensors[2].variable = true).contains("keeps state"));
+        assert!(refused(&|graph| graph.operators[1].inputs = vec![None, Some(TensorId(2))]).contains("leaves out"));
+        assert!(refused(&|graph| graph.operators[1].outputs.clear()).contains("no output"));
+        assert!(refused(&|graph| graph.operators[1].outputs = vec![TensorId(1)]).contains("writes a constant"));
+        assert!(refused(&|graph| graph.operators[1].code = builtin::WHILE).contains("more than one call"));
+    }
+
+    #[test]
+    fn a_line_for_the_manifest_is_suggested() {
+        let (graph, _) = golden();
+        let line = suggested_use(&graph, OperatorId(1));
+        assert_eq!(line.as_deref(), Some("use \"Envelope\" kernel=\"../own/envelope\" reason=\"…\""));
+        assert_eq!((crate_name("__My Op/2"), crate_name("3D"), crate_name("")), ("my_op_2".into(), "op_3d".into(), "op_".into()));
+    }
 }
