@@ -155,6 +155,8 @@ struct Shared {
     model: StageId,
     interface: StageId,
     expect: StageId,
+    /// Where the deployment has kernels of its own.
+    own: Option<StageId>,
 }
 
 fn input(name: &'static str, from: StageId, path: &str) -> Input {
@@ -193,12 +195,11 @@ impl Plan {
         };
         let steps = || input("steps", model, artifact::STEPS);
         let mut inputs = vec![graph(), steps(), input("weights", model, artifact::WEIGHTS)];
-        if let Some(own) = &materials.own {
-            let own = self.add(name, None, fields::own(own, runtime), vec![graph(), steps()]);
-            inputs.push(input("own", own, "/"));
-        }
+        let own = materials.own.as_ref();
+        let own = own.map(|own| self.add(name, None, fields::own(own, runtime), vec![graph(), steps()]));
+        inputs.extend(own.map(|own| input("own", own, "/")));
         let expect = self.add(name, None, fields::expect(manifest, materials, vectors, runtime), inputs);
-        Shared { model, interface, expect }
+        Shared { model, interface, expect, own }
     }
 
     fn target(&mut self, site: &Site, shared: &Shared) -> Planned {
@@ -219,6 +220,8 @@ impl Plan {
 
         let crates = self.crates(board, found, runtime);
         let mut inputs = vec![input("project", emit, "/"), input("crates", crates, "/")];
+        // What does not compile for the host is not tried for the target: one message, at the manifest's line.
+        inputs.extend(shared.own.map(|own| input("own", own, artifact::ACCEPTED)));
         if let Some(library) = &found.library {
             let kernels = self.kernels(&manifest.kernels.library.value, board, library, runtime);
             inputs.push(input("kernels", kernels, artifact::ARCHIVE));

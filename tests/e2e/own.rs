@@ -153,9 +153,9 @@ fn what_is_wrong_with_a_kernel_is_said_at_its_line() {
         (
             KERNEL,
             "let window =",
-            "let _ = include_bytes!(\"../../../models/custom.npz\");\n    let window =",
+            "let _ = include_bytes!(\"../../../kernels/src/lib.rs\");\n    let window =",
             3,
-            &[line, "custom.npz"],
+            &[line, "outside `../own/envelope`"],
         ),
         (
             KERNEL,
@@ -174,7 +174,8 @@ fn what_is_wrong_with_a_kernel_is_said_at_its_line() {
     ];
     for (file, from, to, code, words) in cases {
         space.edit(file, from, to);
-        space.run(&format!("build {NAME}")).failed(code, words);
+        let ran = space.run(&format!("build {NAME}")).failed(code, words);
+        assert_eq!(ran.text.matches("×").count(), 1, "said once: {}", ran.text);
         space.undo();
     }
     space.write("own/envelope/build.rs", "fn main() {}");

@@ -130,6 +130,8 @@ impl Stage for Own {
                 job.out_dir().join(artifact::OWN).join(&own.name),
             )?;
         }
+        let names: Vec<&str> = self.own.iter().map(|own| own.name.as_str()).collect();
+        job.write_json(artifact::ACCEPTED, &names)?;
         Ok(())
     }
 }
