@@ -3,7 +3,8 @@
 A tar file, which any tool opens: `index` has a line a case, NAME OUTCOME REASON, the outcome being `ran`, `undefined`
 (LiteRT Micro read memory that it had not written), `refused` or `crashed`; then come, for each, NAME.tflite and, where
 LiteRT Micro ran it, NAME.data: for each invocation, one after the other without a reset, the bytes of all inputs of the
-model and then of what each operator has written, in order: its outputs but for handles, and the variables among its inputs.
+model and then of what each operator has written, in order: its outputs but for handles, and the variables among its inputs
+that are no operator's outputs.
 There are two invocations, or six of a model with state: as many as the data has bytes for.
 """
 import dataclasses

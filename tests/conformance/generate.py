@@ -20,8 +20,10 @@ import numpy as np
 
 import archive
 import basic  # noqa: F401 (registers its entries, as do those below)
+import detection  # noqa: F401
 import elementwise  # noqa: F401
 import movement  # noqa: F401
+import sequence  # noqa: F401
 import state  # noqa: F401
 import weighted  # noqa: F401
 from graph import Graph

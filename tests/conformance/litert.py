@@ -91,13 +91,18 @@ def _invoke(interpreter, graph, inputs):
 
 
 def written(graph, operator):
-    """Tensors that an operator leaves behind: its outputs but for handles, then the variables among its inputs."""
+    """Tensors that an operator leaves behind: its outputs but for handles, then the variables among its inputs that are no
+    operator's outputs."""
     from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
 
+    produced = set()
+    for other in range(graph.OperatorsLength()):
+        if graph.Operators(other).OutputsLength():
+            produced.update(graph.Operators(other).OutputsAsNumpy().tolist())
     operator = graph.Operators(operator)
     outputs = operator.OutputsAsNumpy().tolist() if operator.OutputsLength() else []
     inputs = operator.InputsAsNumpy().tolist() if operator.InputsLength() else []
     handle = schema.TensorType.RESOURCE
     return [t for t in outputs if graph.Tensors(t).Type() != handle] + [
-        t for t in inputs if t >= 0 and graph.Tensors(t).IsVariable()
+        t for t in inputs if t >= 0 and graph.Tensors(t).IsVariable() and t not in produced
     ]

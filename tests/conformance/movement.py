@@ -357,7 +357,7 @@ def dynamic_update_slice(g, type):
     if g.chance(0.5):
         start = vector(g, [g.whole(0, d) for d in x.shape])
     else:
-        start = g.input([len(x.shape)], I32, None, -2, 9)
+        start = g.input([len(x.shape)], g.pick([I32, I64]), None, -2, 9)
     g.op("DYNAMIC_UPDATE_SLICE", [x, part, start], [g.like(x)], "DynamicUpdateSliceOptions")
 
 

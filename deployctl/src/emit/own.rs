@@ -194,7 +194,7 @@ pub(super) fn operator(graph: &Graph, step: &Step) -> Result<Literal, String> {
     let operator = &graph.operators[step.operator.0];
     let mut types = BTreeSet::from(["CustomOperator"]);
     let (options, bytes) = match &operator.options {
-        Options::Custom { values, bytes } => {
+        Options::Custom { values, bytes, .. } => {
             let values = values.iter().flat_map(|values| values.values());
             let options = values.map(|(name, value)| (name.to_owned(), custom(value)));
             (options.collect::<Vec<_>>(), bytes.as_slice())

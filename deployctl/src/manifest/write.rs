@@ -121,7 +121,10 @@ fn kernels(out: &mut String, options: &Init<'_>, owner: &str) -> std::fmt::Resul
             writeln!(out, "    fallback \"reference\" max-mac-share=\"{}\"", write_percent(options.max_mac_share))?;
         }
         if !options.uses.is_empty() {
-            writeln!(out, "    // Operators without a kernel here. Yours can be one: see \"Your own kernel\" in reference/operators.")?;
+            writeln!(
+                out,
+                "    // Operators without a kernel here. Yours can be one: see \"Your own kernel\" in reference/operators."
+            )?;
         }
         for line in options.uses {
             writeln!(out, "    // {}", line.replace(|c: char| c.is_control() || is_format(c), " "))?;

@@ -33,9 +33,9 @@ impl CustomOptions {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
-    /// Whether there is a value of this name.
-    pub fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+    /// The names, in order of their bytes.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
     }
 
     /// The value of this name as it is.

@@ -316,6 +316,12 @@ pub enum Options {
         rank: i32,
         activation: FusedActivation,
     },
+    /// Of `UNIDIRECTIONAL_SEQUENCE_LSTM`.
+    Lstm {
+        activation: FusedActivation,
+        cell_clip: f32,
+        time_major: bool,
+    },
     /// Options that are a fused activation and nothing else: MUL, SUB, DIV, `L2_NORMALIZATION`.
     Fused {
         activation: FusedActivation,
@@ -329,6 +335,10 @@ pub enum Options {
         /// The bytes in the file, where they are something else.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         bytes: Vec<u8>,
+        /// What it uses apart from its inputs and outputs: tensors behind those of the file, of which variables are its state
+        /// and the others memory to work in.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        own: Vec<TensorId>,
     },
     Other,
 }

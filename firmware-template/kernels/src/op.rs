@@ -53,11 +53,14 @@ mod list {
     };
     pub use crate::batch_matmul::{BatchMatMul, BatchMatMulF32, batch_mat_mul, batch_mat_mul_f32};
     pub use crate::blocks::{BatchToSpace, SpaceToBatch, batch_to_space, space_to_batch};
+    pub use crate::circular_buffer::{CircularBuffer, circular_buffer};
     pub use crate::compare::{Compare, CompareScaled, Logical, Select, compare, compare_scaled, logical, select};
     pub use crate::convolve::{ConvolveF32, ConvolveI16, convolve_f32, convolve_i16};
+    pub use crate::detection::{DetectionPostprocess, detection_postprocess};
     pub use crate::fill::{Fill, ZerosLike, fill, zeros_like};
     pub use crate::gather::{EmbeddingLookup, Gather, GatherNd, embedding_lookup, gather, gather_nd};
     pub use crate::join::{Concatenate, Split, concatenate, split};
+    pub use crate::lstm::{Lstm, LstmF32, lstm, lstm_f32};
     pub use crate::normalize::{
         L2Normalization, L2NormalizationF32, LogSoftmax, LogSoftmaxF32, l2_normalization, l2_normalization_f32,
         log_softmax, log_softmax_f32,
@@ -81,6 +84,7 @@ mod list {
     pub use crate::transfer::{Transfer, transfer};
     pub use crate::transpose_conv::{TransposeConv, TransposeConvF32, transpose_conv, transpose_conv_f32};
     pub use crate::unary::{LeakyReluF32, LogicalNot, Unary, leaky_relu_f32, logical_not, unary};
+    pub use crate::update::{DynamicUpdateSlice, dynamic_update_slice};
 }
 
 operators! {
@@ -95,6 +99,7 @@ operators! {
     BatchToSpace => batch_to_space,
     BroadcastArgs => broadcast_args,
     Cast => cast,
+    CircularBuffer => circular_buffer,
     Clamp => clamp,
     Combine => combine,
     Compare => compare,
@@ -105,7 +110,9 @@ operators! {
     CumulativeSum => cumulative_sum,
     CumulativeSumF32 => cumulative_sum_f32,
     Dequantize => dequantize,
+    DetectionPostprocess => detection_postprocess,
     Divide => divide,
+    DynamicUpdateSlice => dynamic_update_slice,
     EmbeddingLookup => embedding_lookup,
     Extremum => extremum,
     Fill => fill,
@@ -120,6 +127,8 @@ operators! {
     Logical => logical,
     LogicalNot => logical_not,
     Lookup => lookup,
+    Lstm => lstm,
+    LstmF32 => lstm_f32,
     MirrorPad => mirror_pad,
     Multiply => multiply,
     Pad => pad,

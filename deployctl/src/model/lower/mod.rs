@@ -23,9 +23,11 @@ mod broadcast;
 mod compare;
 mod convert;
 mod convolve;
+mod detection;
 mod fill;
 mod gather;
 mod join;
+mod lstm;
 mod operand;
 mod own;
 mod pad;
@@ -40,9 +42,11 @@ mod scaled;
 mod shape;
 mod site;
 mod softmax;
+mod stream;
 mod svdf;
 mod table;
 mod unary;
+mod update;
 mod variable;
 mod weighted;
 mod window;
@@ -169,7 +173,7 @@ impl Fault {
 }
 
 fn one(site: &Site, id: OperatorId) -> Result<Step, Refusal> {
-    match dispatch(site) {
+    match dispatch(site).and_then(apart) {
         Ok(Lowered { call, inputs, tables, outputs, weights }) => {
             Ok(Step { operator: id, call, inputs, tables, outputs, weights })
         }
@@ -186,6 +190,16 @@ fn refusal(site: &Site, id: OperatorId, fault: Fault) -> Refusal {
         tensor: tensor.map(|tensor| graph.tensor(tensor).name.clone()).unwrap_or_default(),
         reason: fault.reason,
         advice: fault.advice.to_owned(),
+    }
+}
+
+/// Kernels have no two operands in one place, of which they write one.
+fn apart(lowered: Lowered) -> Result<Lowered, Fault> {
+    let Lowered { inputs, outputs, .. } = &lowered;
+    let again = |(at, id): (usize, &TensorId)| inputs.contains(id) || outputs[..at].contains(id);
+    match outputs.iter().enumerate().find(|&output| again(output)) {
+        Some((_, &id)) => Err(Fault::at(id, "reads or writes its state in two places".to_owned(), site::EXPORT)),
+        None => Ok(lowered),
     }
 }
 
@@ -239,6 +253,7 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
         "DEPTH_TO_SPACE" => rearrange::depth_to_space(site),
         "DEQUANTIZE" => convert::dequantize(site),
         "DIV" => arithmetic::div(site),
+        "DYNAMIC_UPDATE_SLICE" => update::slice(site),
         "ELU" => activation::elu(site),
         "EMBEDDING_LOOKUP" => gather::embedding_lookup(site),
         "EQUAL" => compare::comparison(site, Comparison::Equal),
@@ -303,13 +318,10 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
         "TANH" => activation::tanh(site),
         "TRANSPOSE" => rearrange::transpose(site),
         "TRANSPOSE_CONV" => product::transpose_conv(site),
+        "UNIDIRECTIONAL_SEQUENCE_LSTM" => lstm::lstm(site),
         "UNPACK" => join::unpack(site),
         "VAR_HANDLE" => variable::handle(site),
         "ZEROS_LIKE" => fill::zeros_like(site),
-        "UNIDIRECTIONAL_SEQUENCE_LSTM" => {
-            let advice = "make the state an input and an output of the model";
-            Err(Fault::new("keeps state from one inference to the next".to_owned(), advice))
-        }
         _ => Err(unsupported(site.operator)),
     }
 }
@@ -317,7 +329,8 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
 /// Custom operators of the common form.
 fn by_custom_name(site: &Site) -> Result<Lowered, Fault> {
     match site.operator.name.as_str() {
-        "TFLite_Detection_PostProcess" => Err(unsupported(site.operator)),
+        "CIRCULAR_BUFFER" => stream::circular_buffer(site),
+        "TFLite_Detection_PostProcess" => detection::postprocess(site),
         _ => Err(unsupported(site.operator)),
     }
 }

@@ -3,8 +3,9 @@
 use kernels::Element;
 
 use super::Fault;
+use super::axes::no_options;
 use super::site::{EXPORT, INT8, Site, agree, settled};
-use crate::model::{Tensor, TensorId, TensorType};
+use crate::model::{Options, Tensor, TensorId, TensorType};
 
 const TYPES: &str = "cast or quantize to a type that LiteRT Micro has this operator for";
 
@@ -21,10 +22,6 @@ impl<'a> Site<'a> {
         let id = self.operator.inputs.get(position).copied().flatten();
         let id = id.ok_or_else(|| Fault::new(format!("has no input {position}"), EXPORT))?;
         let tensor = self.graph.tensor(id);
-        if tensor.variable {
-            let reason = format!("input {position} is a variable that lives from one inference to the next");
-            return Err(Fault::at(id, reason, "read it by way of READ_VARIABLE"));
-        }
         settled(id, tensor)?;
         Ok(Operand { id, tensor })
     }
@@ -40,6 +37,20 @@ impl<'a> Site<'a> {
         let tensor = self.graph.tensors.get(id.0).filter(|tensor| tensor.variable && tensor.constant.is_none());
         let tensor = tensor.ok_or_else(|| Fault::new("has a state that is no variable".to_owned(), EXPORT))?;
         settled(id, tensor)?;
+        Ok(Operand { id, tensor })
+    }
+
+    /// The output at `position`, which keeps its contents from one inference to the next.
+    pub(super) fn state_written(&self, position: usize) -> Result<Operand<'a>, Fault> {
+        let id = self.operator.outputs.get(position).copied();
+        self.variable(id.ok_or_else(|| Fault::new(format!("has no output {position}"), EXPORT))?)
+    }
+
+    /// State of a custom operator, or memory for it to work in, that is no tensor of the model file; the reader appends it.
+    pub(super) fn own(&self, position: usize) -> Result<Operand<'a>, Fault> {
+        let Options::Custom { own, .. } = &self.operator.options else { return Err(no_options()) };
+        let id = *own.get(position).ok_or_else(no_options)?;
+        let tensor = self.graph.tensors.get(id.0).ok_or_else(no_options)?;
         Ok(Operand { id, tensor })
     }
 
@@ -95,6 +106,11 @@ impl<'a> Operand<'a> {
 
     pub(super) fn is_constant(&self) -> bool {
         self.tensor.constant.is_some()
+    }
+
+    /// Whether it keeps its contents from one inference to the next.
+    pub(super) fn is_variable(&self) -> bool {
+        self.tensor.variable
     }
 
     /// Whether the file states a scale and a zero point.

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::site::{EXPORT, Site, settled};
-use super::{Call, Fault, Refusal, Step, refusal};
+use super::{Call, Fault, Lowered, Refusal, Step, apart, refusal};
 use crate::model::{Graph, OperatorId, Options, TensorId, TensorType, builtin};
 
 /// A `use` node: which operators, and which kernel they get.
@@ -52,14 +52,16 @@ pub fn give(graph: &Graph, lowered: &mut [Result<Step, Refusal>], choices: &[Cho
         let site = Site { graph, weights: &[], operator };
         let step = &mut lowered[id.0];
         let reference = step.as_ref().ok().cloned().map(Box::new);
+        let call = Call::Own(Own { kernel, reference });
         *step = operands(&site)
-            .map(|inputs| Step {
+            .and_then(|inputs| apart(Lowered::plain(call, inputs, operator.outputs.clone())))
+            .map(|Lowered { call, inputs, tables, outputs, weights }| Step {
                 operator: id,
-                call: Call::Own(Own { kernel, reference }),
+                call,
                 inputs,
-                tables: Vec::new(),
-                outputs: operator.outputs.clone(),
-                weights: None,
+                tables,
+                outputs,
+                weights,
             })
             .map_err(|fault| refusal(&site, id, fault));
     }
@@ -81,6 +83,9 @@ fn crate_name(operator: &str) -> String {
     if name.starts_with(|first: char| first.is_ascii_lowercase()) { name.to_owned() } else { format!("op_{name}") }
 }
 
+const STATE: &str = "keeps state, for which a kernel of one's own has no place";
+const INPUT: &str = "make the state an input and an output of the model";
+
 /// Operators that other operators or what they leave behind are part of.
 const BOUND: [i32; 2] = [builtin::IF, builtin::WHILE];
 
@@ -92,6 +97,9 @@ fn operands(site: &Site) -> Result<Vec<TensorId>, Fault> {
     if keeps || BOUND.contains(&operator.code) {
         let reason = "is more than one call of a kernel, so that it cannot get a kernel of its own".to_owned();
         return Err(Fault::new(reason, "remove its `use` from the manifest"));
+    }
+    if matches!(&operator.options, Options::Custom { own, .. } if !own.is_empty()) {
+        return Err(Fault::new(STATE.to_owned(), INPUT));
     }
     let given = operator.inputs.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
     let inputs: Option<Vec<TensorId>> = operator.inputs[..given].iter().copied().collect();
@@ -106,8 +114,7 @@ fn operands(site: &Site) -> Result<Vec<TensorId>, Fault> {
         let tensor = site.graph.tensor(id);
         settled(id, tensor)?;
         if tensor.variable {
-            let reason = "keeps state in a variable, which a kernel of its own cannot".to_owned();
-            return Err(Fault::at(id, reason, "make the state an input and an output of the model"));
+            return Err(Fault::at(id, STATE.to_owned(), INPUT));
         }
         if element(tensor.dtype).is_none() {
             let reason =
@@ -186,6 +193,7 @@ mod tests {
         assert!(refused(&|graph| graph.tensors[2].variable = true).contains("keeps state"));
         assert!(refused(&|graph| graph.operators[1].inputs = vec![None, Some(TensorId(2))]).contains("leaves out"));
         assert!(refused(&|graph| graph.operators[1].outputs.clear()).contains("no output"));
+        assert!(refused(&|graph| graph.operators[1].outputs = vec![TensorId(2)]).contains("two places"));
         assert!(refused(&|graph| graph.operators[1].outputs = vec![TensorId(1)]).contains("writes a constant"));
         assert!(refused(&|graph| graph.operators[1].code = builtin::WHILE).contains("more than one call"));
     }
@@ -195,6 +203,9 @@ mod tests {
         let (graph, _) = golden();
         let line = suggested_use(&graph, OperatorId(1));
         assert_eq!(line.as_deref(), Some("use \"Envelope\" kernel=\"../own/envelope\" reason=\"…\""));
-        assert_eq!((crate_name("__My Op/2"), crate_name("3D"), crate_name("")), ("my_op_2".into(), "op_3d".into(), "op_".into()));
+        assert_eq!(
+            (crate_name("__My Op/2"), crate_name("3D"), crate_name("")),
+            ("my_op_2".into(), "op_3d".into(), "op_".into())
+        );
     }
 }

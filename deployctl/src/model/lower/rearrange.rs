@@ -1,6 +1,6 @@
 //! Operators that read a tensor in equal steps along each dimension of their output.
 
-use kernels::{Op, Rearrange};
+use kernels::{Op, Rearrange, Transfer};
 
 use super::axes::count;
 use super::operand::Operand;
@@ -282,6 +282,11 @@ pub(super) fn same_bytes(site: &Site) -> Result<Lowered, Fault> {
     output.expect_elements(input.elements())?;
     if input.is_constant() {
         return Way { start: 0, along: vec![(input.elements(), 1)] }.lowered(&input, &output);
+    }
+    if input.is_variable() {
+        // What is in it may change before the output is read.
+        let op = Op::Transfer(Transfer { len: input.bytes() });
+        return Ok(Lowered::op(op, vec![input.id], vec![output.id]));
     }
     Ok(Lowered::plain(Call::Reshape, vec![input.id], vec![output.id]))
 }

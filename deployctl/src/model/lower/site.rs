@@ -81,12 +81,7 @@ impl<'a> Site<'a> {
     pub(super) fn term(&self, position: usize) -> Result<Quantized<'a>, Fault> {
         let id = self.operator.inputs.get(position).copied().flatten();
         let id = id.ok_or_else(|| Fault::new(format!("has no input {position}"), EXPORT))?;
-        let tensor = self.graph.tensor(id);
-        if tensor.variable {
-            let reason = format!("input {position} is a variable that lives from one inference to the next");
-            return Err(Fault::at(id, reason, "make the state an input and an output of the model"));
-        }
-        quantized(id, tensor)
+        quantized(id, self.graph.tensor(id))
     }
 
     /// The only output.

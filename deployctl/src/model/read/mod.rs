@@ -5,6 +5,7 @@
 
 mod error;
 mod flexbuffer;
+mod hidden;
 mod movement;
 mod once;
 mod operator;
@@ -58,6 +59,7 @@ pub fn read(bytes: &[u8]) -> Result<Read, ReadError> {
     let first = once::assignments(bytes, &model, &operators)?;
     let mut weights = weights::collect(bytes, &model, &subgraph, &operators, &outputs, &mut tensors)?;
     variable::resolve(&mut tensors, &mut operators, &first, &mut Blob::new(&mut weights, bytes));
+    hidden::declare(&mut tensors, &mut operators);
     let graph = Graph { tensors, operators, inputs, outputs };
     order::check(&graph)?;
     Ok(Read { graph, weights })

@@ -158,7 +158,7 @@ fn custom(operator: &format::Operator<'_>) -> Options {
     let bytes = operator.custom_options().map(|options| options.bytes()).unwrap_or_default();
     let values = if inside && operator.custom_options_format() == 0 { flexbuffer::map(bytes) } else { None };
     let bytes = if values.is_some() { Vec::new() } else { bytes.to_vec() };
-    Options::Custom { values, bytes }
+    Options::Custom { values, bytes, own: Vec::new() }
 }
 
 /// Options that are a fused activation and nothing else; where the file has none, there is none.

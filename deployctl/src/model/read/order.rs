@@ -1,14 +1,18 @@
 //! Execution order: every tensor is written once, before it is read.
 
+use std::collections::BTreeSet;
+
 use super::ReadError;
 use crate::model::{Graph, TensorId};
 
 /// Checks that the file's order of operators can be executed, which also excludes cycles.
 pub(super) fn check(graph: &Graph) -> Result<(), ReadError> {
     let mut written = vec![false; graph.tensors.len()];
+    let produced: BTreeSet<TensorId> =
+        graph.operators.iter().flat_map(|operator| operator.outputs.iter().copied()).collect();
     for (id, tensor) in graph.tensors.iter().enumerate() {
-        // Variables have a value before the first inference; a constant of no elements has no buffer but is known all the same.
-        written[id] = tensor.constant.is_some() || tensor.variable;
+        // Variables have a value before the first inference, unless an operator writes them; a constant of no elements has no buffer but is known all the same.
+        written[id] = tensor.constant.is_some() || (tensor.variable && !produced.contains(&TensorId(id)));
     }
     for (position, &id) in graph.inputs.iter().enumerate() {
         let field = || format!("model.subgraphs[0].inputs[{position}]");
@@ -36,7 +40,7 @@ pub(super) fn check(graph: &Graph) -> Result<(), ReadError> {
             let what = format!("is the constant `{}`", graph.tensor(id).name);
             return Err(ReadError::unsupported(field, what, "return only what the model computes"));
         }
-        if graph.tensor(id).variable {
+        if graph.tensor(id).variable && !produced.contains(&id) {
             let what = format!("is the variable `{}`", graph.tensor(id).name);
             return Err(ReadError::unsupported(field, what, "return a copy of it"));
         }
