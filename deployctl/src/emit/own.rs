@@ -15,7 +15,7 @@ use super::literal::Literal;
 use super::source::{Value, float, item, string};
 use super::{EmitError, Files, Model};
 use crate::model::lower::{Call, Own, Step, element};
-use crate::model::{CustomValue, Graph, Options, TensorId};
+use crate::model::{CustomOptions, CustomValue, Graph, Options, TensorId};
 
 /// Name of the host program's package, which no crate with a kernel has.
 pub const HOST_PROGRAM: &str = "player";
@@ -86,8 +86,8 @@ fn with_members(workspace: &str, members: &[Utf8PathBuf]) -> Result<String, Emit
     let missing = || EmitError::Template { path: "Cargo.toml".to_owned() };
     let (before, rest) = workspace.split_once("\nmembers = [").ok_or_else(missing)?;
     let (list, after) = rest.split_once(']').ok_or_else(missing)?;
-    let more: String = members.iter().map(|member| format!(", \"{member}\"")).collect();
-    Ok(format!("{before}\nmembers = [{list}{more}]{after}"))
+    let more: Vec<String> = members.iter().map(|member| format!(", \"{member}\"")).collect();
+    Ok(format!("{before}\nmembers = [{list}{}]{after}", more.concat()))
 }
 
 /// The template's lock file with a package for each crate, of which those in `users` depend on all. Packages and
@@ -115,8 +115,8 @@ pub fn lock(template: &str, crates: &[OwnCrate], users: &[&str]) -> String {
         let block = format!("name = \"{HOST_PROGRAM}\"\nversion = \"0.1.0\"\ndependencies = [\n \"kernels\",\n]");
         add(with_dependencies(&block, crates));
     }
-    let packages: String = packages.into_values().map(|block| format!("\n[[package]]\n{block}\n")).collect();
-    head.to_owned() + &packages
+    let packages = packages.into_values().map(|block| format!("\n[[package]]\n{block}\n"));
+    head.to_owned() + &packages.collect::<Vec<_>>().concat()
 }
 
 /// A package that depends on `crates`, too.
@@ -131,7 +131,8 @@ fn with_dependencies(block: &str, crates: &[OwnCrate]) -> String {
 /// Lines of the model crate's dependencies.
 pub(super) fn dependencies(model: &Model<'_>) -> String {
     let names: BTreeSet<&str> = model.steps.iter().filter_map(|step| Some(own(step)?.kernel.name.as_str())).collect();
-    names.into_iter().map(|name| format!("{name} = {{ path = \"../own/{name}\" }}\n")).collect()
+    let lines = names.into_iter().map(|name| format!("{name} = {{ path = \"../own/{name}\" }}\n"));
+    lines.collect::<Vec<_>>().concat()
 }
 
 fn own(step: &Step) -> Option<&Own> {
@@ -156,23 +157,25 @@ pub fn host_program(
     let workspace = with_members(&text(&files, "Cargo.toml")?, &members)?;
     let locked = lock(&text(&files, "Cargo.lock")?, crates, &[HOST_PROGRAM]);
     add_sources(&mut files, crates);
-    let needs: String = crates.iter().map(|own| format!("{0} = {{ path = \"../own/{0}\" }}\n", own.name)).collect();
+    let needs: Vec<String> =
+        crates.iter().map(|own| format!("{0} = {{ path = \"../own/{0}\" }}\n", own.name)).collect();
     let manifest = format!(
         "[package]\nname = \"{HOST_PROGRAM}\"\nversion = \"0.1.0\"\nedition = \"2024\"\npublish = false\nbuild = false\n\n\
-         [dependencies]\nkernels = {{ path = \"../kernels\" }}\n{needs}"
+         [dependencies]\nkernels = {{ path = \"../kernels\" }}\n{}",
+        needs.concat()
     );
     let mut write = |path: String, text: String| files.insert(path.into(), text.into_bytes());
     write("Cargo.toml".to_owned(), workspace);
     write("Cargo.lock".to_owned(), locked);
     write(format!("{HOST_PROGRAM}/Cargo.toml"), manifest);
     for own in crates {
-        write(format!("{HOST_PROGRAM}/src/bin/{}.rs", own.name), main(&own.name, program, graph, steps)?);
+        write(format!("{HOST_PROGRAM}/src/bin/{}.rs", own.name), source(&own.name, program, graph, steps)?);
     }
     Ok(files)
 }
 
 /// One kernel's program: its operators, then the text that is the same for all.
-fn main(kernel: &str, program: &str, graph: &Graph, steps: &[Step]) -> Result<String, EmitError> {
+fn source(kernel: &str, program: &str, graph: &Graph, steps: &[Step]) -> Result<String, EmitError> {
     let mut text = format!("{program}\n");
     let _ =
         writeln!(text, "/// Wrong here: the function in the crate `{kernel}` is not of the form that kernels have.");
@@ -195,7 +198,7 @@ pub(super) fn operator(graph: &Graph, step: &Step) -> Result<Literal, String> {
     let mut types = BTreeSet::from(["CustomOperator"]);
     let (options, bytes) = match &operator.options {
         Options::Custom { values, bytes, .. } => {
-            let values = values.iter().flat_map(|values| values.values());
+            let values = values.iter().flat_map(CustomOptions::values);
             let options = values.map(|(name, value)| (name.to_owned(), custom(value)));
             (options.collect::<Vec<_>>(), bytes.as_slice())
         }
@@ -299,4 +302,113 @@ fn plain(value: &Json) -> Option<String> {
         }
         Json::Null | Json::Object(_) => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builtin::get;
+    use crate::model::OperatorId;
+    use crate::model::lower::{self, Choice, OwnKernel};
+
+    fn own(name: &str) -> OwnCrate {
+        let files = Files::from([("src/lib.rs".into(), b"#![no_std]\n".to_vec())]);
+        OwnCrate {
+            name: name.to_owned(),
+            version: "1.2.3".to_owned(),
+            edition: "2024".to_owned(),
+            licence: None,
+            files,
+        }
+    }
+
+    fn template(path: &str) -> String {
+        String::from_utf8(get(&format!("firmware-template/{path}")).unwrap().bytes.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_lock_file_gets_a_package_for_each_crate_and_nothing_else() {
+        let before = template("Cargo.lock");
+        assert_eq!(lock(&before, &[], &["model"]), before);
+        let after = lock(&before, &[own("zeta"), own("envelope")], &["model"]);
+        let package = |name: &str| {
+            format!("[[package]]\nname = \"{name}\"\nversion = \"1.2.3\"\ndependencies = [\n \"kernels\",\n]\n\n")
+        };
+        let model = " \"cmsis-nn\",\n \"envelope\",\n \"kernels\",\n \"zeta\",\n]";
+        assert!(after.contains(model), "{after}");
+        assert!(after.contains(&package("envelope")));
+        let undone = after.replace(&package("envelope"), "").replace(model, " \"cmsis-nn\",\n \"kernels\",\n]");
+        assert_eq!(undone.replace(package("zeta").trim_end(), "").trim_end(), before.trim_end());
+        let names: Vec<&str> = after.lines().filter(|line| line.starts_with("name = ")).collect();
+        assert!(names.is_sorted(), "{names:?}");
+    }
+
+    #[test]
+    fn crates_are_members_under_a_manifest_of_ours() {
+        let mut files: Files =
+            ["Cargo.toml", "Cargo.lock"].map(|path| (path.into(), template(path).into_bytes())).into_iter().collect();
+        let before = files.clone();
+        add_crates(&mut files, &[]).unwrap();
+        assert_eq!(files, before);
+        add_crates(&mut files, &[own("envelope")]).unwrap();
+        let text = |path: &str| String::from_utf8(files[camino::Utf8Path::new(path)].clone()).unwrap();
+        assert!(text("Cargo.toml").contains("\"app\", \"own/envelope\"]"));
+        assert!(text("own/envelope/Cargo.toml").contains("kernels = { path = \"../../kernels\" }"));
+        assert_eq!(text("own/envelope/src/lib.rs"), "#![no_std]\n");
+    }
+
+    #[test]
+    fn kernels_are_told_what_the_graph_says() {
+        let read = crate::model::read(include_bytes!("../../../tests/golden/custom.tflite")).unwrap();
+        let mut graph = read.graph;
+        let mut steps = crate::model::lower(&graph, &read.weights);
+        let choice = |operator: &str| Choice {
+            operator: operator.to_owned(),
+            own: Some(OwnKernel { name: "envelope".to_owned(), scratch: 0 }),
+        };
+        lower::give(&graph, &mut steps, &[choice("MAXIMUM"), choice("Envelope")]);
+        let steps: Vec<Step> = steps.into_iter().map(Result::unwrap).collect();
+        let tensor = |name: &str, zero: i32| {
+            format!(
+                "CustomTensor {{ name: \"{name}\", element: Element::I8, shape: &[1, 16], scales: &[0.05], zero_points: &[{zero}], \
+                 axis: 0 }}"
+            )
+        };
+        let told = operator(&graph, &steps[1]).unwrap().value.flat();
+        let (input, output) = (tensor("t2", -3), tensor("t3", -128));
+        assert_eq!(
+            told,
+            format!(
+                "CustomOperator {{ name: \"Envelope\", options: &[(\"window\", CustomValue::Int(3))], option_bytes: &[], \
+                 inputs: &[{input}], outputs: &[{output}] }}"
+            )
+        );
+        let program = source("envelope", "// program", &graph, &steps).unwrap();
+        for line in ["const KERNEL: Kernel = envelope::envelope;", "    (0, &OP_0, 0),", "    (1, &OP_1, 0),"] {
+            assert!(program.lines().any(|found| found == line), "{program}");
+        }
+        graph.operators[1].options = Options::Custom { values: None, bytes: vec![7, 8], own: Vec::new() };
+        assert!(operator(&graph, &steps[1]).unwrap().value.flat().contains("options: &[], option_bytes: &[7, 8]"));
+        let values = [
+            ("list", CustomValue::List(vec![CustomValue::Int(-1), CustomValue::Text("a\"b".to_owned())])),
+            ("real", CustomValue::Float(0.1)),
+        ];
+        let values = CustomOptions::new(values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect());
+        graph.operators[1].options = Options::Custom { values: Some(values), bytes: Vec::new(), own: Vec::new() };
+        let told = operator(&graph, &steps[1]).unwrap().value.flat();
+        let list = r#"("list", CustomValue::List(&[CustomValue::Int(-1), CustomValue::Text("a\"b")]))"#;
+        assert!(told.contains(list) && told.contains("(\"real\", CustomValue::Float(0.1))"), "{told}");
+        graph.operators[OperatorId(0).0].options = Options::Pool2d {
+            padding: crate::model::graph::Padding::Same,
+            stride: [1, 2],
+            window: [3, 3],
+            activation: crate::model::graph::FusedActivation::Relu6,
+        };
+        let told = operator(&graph, &steps[0]).unwrap().value.flat();
+        assert!(
+            told.contains("(\"stride\", CustomValue::List(&[CustomValue::Int(1), CustomValue::Int(2)]))"),
+            "{told}"
+        );
+        assert!(told.contains("(\"padding\", CustomValue::Text(\"same\"))"), "{told}");
+    }
 }

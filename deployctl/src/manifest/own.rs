@@ -52,10 +52,8 @@ pub(super) fn read(value: &Value<'_>, manifest: &Utf8Path) -> Option<OwnCrate> {
     let written = value.text()?;
     let folder = folder_of(manifest).join(&written);
     if !folder.is_dir() {
-        let message = match folder.is_file() {
-            true => format!("`{written}` is a file"),
-            false => format!("there is no folder `{written}`"),
-        };
+        let message =
+            if folder.is_file() { format!("`{written}` is a file") } else { format!("there is no folder `{written}`") };
         let help = match neighbour(&folder, Utf8Path::is_dir) {
             Some(name) => format!("did you mean `{}`?", Utf8Path::new(&written).with_file_name(name)),
             None => format!("name the folder of a Rust crate, relative to this file's folder; {PAGE}"),
