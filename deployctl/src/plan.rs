@@ -152,6 +152,7 @@ struct Site<'a> {
 
 /// Stages that all targets of a deployment share.
 struct Shared {
+    /// The model that targets run: as it was read, or rewritten.
     model: StageId,
     interface: StageId,
     expect: StageId,
@@ -198,7 +199,13 @@ impl Plan {
         let own = materials.own.as_ref();
         let own = own.map(|own| self.add(name, None, fields::own(own, runtime), vec![graph(), steps()]));
         inputs.extend(own.map(|own| input("own", own, "/")));
+        // What is expected comes from the model as it was read: so every build proves that a rewrite changed no output.
         let expect = self.add(name, None, fields::expect(manifest, materials, vectors, runtime), inputs);
+        let inputs = vec![graph(), input("weights", model, artifact::WEIGHTS)];
+        let model = match manifest.model.optimize {
+            true => self.add(name, None, fields::optimize(manifest, materials), inputs),
+            false => model,
+        };
         Shared { model, interface, expect, own }
     }
 

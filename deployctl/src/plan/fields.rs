@@ -14,7 +14,15 @@ use crate::runner;
 use crate::stage::{self, Deployment, Named, Project, ProjectLibrary, Runtime, Subject, VectorSource, artifact};
 
 pub(super) fn model(manifest: &Manifest, materials: &Materials) -> stage::Model {
-    let overrides = || manifest.kernels.overrides.iter().map(|found| &found.value);
+    stage::Model { file: materials.model.clone(), reference: builtin::REFERENCE, choices: choices(manifest, materials) }
+}
+
+pub(super) fn optimize(manifest: &Manifest, materials: &Materials) -> stage::Optimize {
+    stage::Optimize { reference: builtin::REFERENCE, choices: choices(manifest, materials) }
+}
+
+/// All `use` nodes, where one of them names a kernel of the deployment's own.
+fn choices(manifest: &Manifest, materials: &Materials) -> Vec<Choice> {
     let choice = |wanted: &Override| Choice {
         operator: wanted.operator.clone(),
         own: wanted.own.as_ref().map(|own| {
@@ -22,11 +30,8 @@ pub(super) fn model(manifest: &Manifest, materials: &Materials) -> stage::Model 
             OwnKernel { name: own.name.clone(), scratch }
         }),
     };
-    stage::Model {
-        file: materials.model.clone(),
-        reference: builtin::REFERENCE,
-        choices: if materials.own.is_some() { overrides().map(choice).collect() } else { Vec::new() },
-    }
+    let overrides = manifest.kernels.overrides.iter().map(|found| &found.value);
+    if materials.own.is_some() { overrides.map(choice).collect() } else { Vec::new() }
 }
 
 pub(super) fn own(own: &OwnMaterials, runtime: &Runtime) -> stage::Own {

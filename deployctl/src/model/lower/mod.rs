@@ -13,7 +13,7 @@ use super::{Graph, Operator, OperatorId, Options, TensorId, builtin};
 use site::Site;
 use weighted::Convolution;
 
-pub use own::{Choice, Own, OwnKernel, element, give, selects, suggested_use};
+pub use own::{Choice, Own, OwnKernel, element, give, own_kernel, selects, suggested_use};
 
 mod activation;
 mod add;
@@ -126,6 +126,11 @@ pub struct Refusal {
 /// gives, and no 32-bit number in them overflows.
 pub fn lower(graph: &Graph, weights: &[u8]) -> Vec<Result<Step, Refusal>> {
     graph.operators().map(|(id, operator)| one(&Site { graph, weights, operator }, id)).collect()
+}
+
+/// One operator of the graph.
+pub(super) fn operator(graph: &Graph, weights: &[u8], id: OperatorId) -> Result<Step, Refusal> {
+    one(&Site { graph, weights, operator: &graph.operators[id.0] }, id)
 }
 
 /// A step without its place.

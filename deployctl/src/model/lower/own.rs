@@ -44,11 +44,15 @@ pub fn selects(wanted: &str, graph: &Graph, id: OperatorId) -> bool {
         || operator.outputs.iter().any(|output| graph.tensor(*output).name == wanted)
 }
 
-/// Gives operators the kernels that `choices` say; of several that mean the same operator the first counts.
+/// The deployment's own kernel for an operator, if it gets one; of several choices that mean it the first counts.
+pub fn own_kernel(graph: &Graph, id: OperatorId, choices: &[Choice]) -> Option<OwnKernel> {
+    choices.iter().find(|choice| selects(&choice.operator, graph, id))?.own.clone()
+}
+
+/// Gives operators the kernels of the deployment's own that `choices` say.
 pub fn give(graph: &Graph, lowered: &mut [Result<Step, Refusal>], choices: &[Choice]) {
     for (id, operator) in graph.operators() {
-        let chosen = choices.iter().find(|choice| selects(&choice.operator, graph, id));
-        let Some(kernel) = chosen.and_then(|choice| choice.own.clone()) else { continue };
+        let Some(kernel) = own_kernel(graph, id, choices) else { continue };
         let site = Site { graph, weights: &[], operator };
         let step = &mut lowered[id.0];
         let reference = step.as_ref().ok().cloned().map(Box::new);
