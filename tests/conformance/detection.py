@@ -1,16 +1,16 @@
-"""The custom operator that finishes detectors."""
+"""The custom operators that finish detectors and classifiers."""
 import numpy as np
 
-from registry import F32, entry
+from registry import BOOL, F32, I32, entry
 
 
 @entry("detection_postprocess", F32)
 def detection_postprocess(g, type):
     """Mostly with so many anchors that all detections are found: what lies behind the last one, LiteRT Micro does not
-    write unless suppression is done class by class."""
+    write unless suppression is done class by class. Then one box or one detection is too few for its memory."""
     regular = g.chance(0.5)
-    most, classes, background = g.whole(1, 4), g.whole(1, 4), g.whole(0, 1)
-    boxes = g.whole(1, 12) if regular or g.chance(0.1) else g.whole(30, 60)
+    most, classes, background = g.whole(1 + regular, 4), g.whole(1, 4), g.whole(0, 1)
+    boxes = g.whole(2, 12) if regular or g.chance(0.1) else g.whole(30, 60)
     x = g.input([1, boxes, g.pick([4, 4, 4, 6])], F32, low=-2.0, high=2.0)
     scores = g.input([1, boxes, classes + background], F32, low=0.0, high=1.0)
     centres = g.values([boxes, 2], F32, 0.0, 1.0)
@@ -33,3 +33,15 @@ def detection_postprocess(g, type):
     if g.chance(0.5):
         options["detections_per_class"] = g.whole(1, 5)
     g.op("CUSTOM", [x, scores, anchors], outputs, custom="TFLite_Detection_PostProcess", **options)
+
+
+@entry("basic_classifier", I32)
+def basic_classifier(g, type):
+    scores = g.operand(I32, rank=1)
+    targets = g.whole(1, 5)
+    draw = lambda low, high: g.values([targets], I32, low, high)  # noqa: E731
+    last = scores.size - 1
+    classes = g.constant(draw(0, last), I32) if g.chance(0.6) else g.input([targets], I32, low=0, high=last)
+    thresholds = g.constant(draw(-100, 100), I32) if g.chance(0.6) else g.operand(I32, shape=[targets])
+    detected, found = g.add([targets], BOOL), g.add([targets], I32)
+    g.op("CUSTOM", [scores, classes, thresholds], [detected, found], custom="BasicClassifier")

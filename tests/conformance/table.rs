@@ -18,12 +18,10 @@ const REGISTERED: &str = include_str!("registered.txt");
 const REFUSALS: &str = include_str!("refusals.txt");
 /// What is left out as a whole, and why.
 const LEFT_OUT: &[(&str, &str)] = &[
-    ("CIRCULAR_BUFFER", "no kernel yet"),
     (
         "DECODE",
         "compressed weights that are unpacked at run time: LiteRT Micro's own tool makes them, no converter does",
     ),
-    ("DYNAMIC_UPDATE_SLICE", "no kernel yet"),
     ("ETHOSU", "a command stream for Arm's Ethos-U NPU, made by its compiler Vela; none of the boards has one"),
     ("IF", "no kernel yet"),
     ("SignalDelay", "no kernel yet"),
@@ -40,8 +38,6 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("SignalRfft", "no kernel yet"),
     ("SignalStacker", "no kernel yet"),
     ("SignalWindow", "no kernel yet"),
-    ("TFLite_Detection_PostProcess", "no kernel yet"),
-    ("UNIDIRECTIONAL_SEQUENCE_LSTM", "no kernel yet"),
     ("WHILE", "no kernel yet"),
 ];
 /// Cores by what their instructions let CMSIS-NN choose.

@@ -12,6 +12,7 @@
 mod activation;
 mod add;
 mod arithmetic;
+mod basic_classifier;
 mod batch_matmul;
 mod blocks;
 mod broadcast;

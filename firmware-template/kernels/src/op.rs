@@ -51,6 +51,7 @@ mod list {
     pub use crate::arithmetic::{
         AddNF32, ArithmeticF32, ArithmeticI32, Extremum, add_n_f32, arithmetic_f32, arithmetic_i32, extremum,
     };
+    pub use crate::basic_classifier::{BasicClassifier, basic_classifier};
     pub use crate::batch_matmul::{BatchMatMul, BatchMatMulF32, batch_mat_mul, batch_mat_mul_f32};
     pub use crate::blocks::{BatchToSpace, SpaceToBatch, batch_to_space, space_to_batch};
     pub use crate::circular_buffer::{CircularBuffer, circular_buffer};
@@ -94,6 +95,7 @@ operators! {
     ArgExtreme => arg_extreme,
     ArithmeticF32 => arithmetic_f32,
     ArithmeticI32 => arithmetic_i32,
+    BasicClassifier => basic_classifier,
     BatchMatMul => batch_mat_mul,
     BatchMatMulF32 => batch_mat_mul_f32,
     BatchToSpace => batch_to_space,

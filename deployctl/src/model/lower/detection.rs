@@ -1,6 +1,6 @@
 //! `TFLite_Detection_PostProcess`, a custom operator of detectors.
 
-use kernels::{DetectionPostprocess, Op};
+use kernels::{DETECTION_WORDS, DetectionPostprocess, Op};
 
 use super::operand::Operand;
 use super::site::{EXPORT, Site, agree};
@@ -24,6 +24,8 @@ pub(super) fn postprocess(site: &Site) -> Result<Lowered, Fault> {
         output.expect_elements(elements)?;
     }
     let memory = site.own(0)?;
+    memory.one_of(&[TensorType::Float32])?;
+    memory.expect(&[op.anchors, DETECTION_WORDS])?;
     let inputs = vec![encodings.id, scores.id, anchors.id];
     let outputs = outputs.iter().map(|output| output.id).chain([memory.id]).collect();
     Ok(Lowered::op(Op::DetectionPostprocess(op), inputs, outputs))

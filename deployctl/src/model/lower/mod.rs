@@ -334,6 +334,7 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
 /// Custom operators of the common form.
 fn by_custom_name(site: &Site) -> Result<Lowered, Fault> {
     match site.operator.name.as_str() {
+        "BasicClassifier" => gather::basic_classifier(site),
         "CIRCULAR_BUFFER" => stream::circular_buffer(site),
         "TFLite_Detection_PostProcess" => detection::postprocess(site),
         _ => Err(unsupported(site.operator)),
