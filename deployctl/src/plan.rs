@@ -3,7 +3,8 @@
 //! What a build does, for one deployment:
 //!
 //! 1. `model` reads the `.tflite` into a graph, constants and kernel calls; `interface` holds it against the manifest;
-//!    `expect` runs the vectors through the host reference. These three are the same for all targets.
+//!    `expect` runs the vectors through the host reference, and through kernels of the deployment's own, which `own` has compiled
+//!    for the host. These are the same for all targets.
 //! 2. For each target `audit` chooses kernels, `sizes` asks the kernel library for scratch sizes, `memory` places tensors.
 //! 3. `emit` writes the firmware project, `kernels` compiles the library (once a core and compiler), `compile` links both.
 //! 4. `measure` runs the harness; `gate` judges; `report` and `runbook` write it down.
@@ -17,10 +18,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::Utf8PathBuf;
 use deployctl_cache::{FileInput, Graph, Input, StageId, TreeInput};
 
-use crate::builtin;
 use crate::library::Build;
 use crate::manifest::{Board, Manifest, Vectors};
-use crate::stage::{self, Runtime, VectorSource, Vendored, artifact};
+use crate::stage::{self, OwnSource, Runtime, VectorSource, Vendored, artifact};
 use crate::tool::{Gcc, HostLinker, Qemu, Rustc};
 
 /// What a deployment is made of besides its manifest: contents of files, identities of tools.
@@ -30,8 +30,23 @@ pub struct Materials {
     pub model: FileInput,
     /// The vectors, where they are a file.
     pub vectors: Option<FileInput>,
+    /// Kernels of the deployment's own, where it has any.
+    pub own: Option<OwnMaterials>,
     /// For each target, in the manifest's order.
     pub targets: Vec<TargetMaterials>,
+}
+
+/// Kernels of the deployment's own, and what compiles them for the host.
+#[derive(Clone, Debug)]
+pub struct OwnMaterials {
+    /// The crates.
+    pub crates: Vec<OwnSource>,
+    /// The Rust toolchain.
+    pub rustc: Rustc,
+    /// What links.
+    pub linker: HostLinker,
+    /// Vendored firmware crates.
+    pub vendored: Vendored,
 }
 
 /// What a target needs.
@@ -115,7 +130,7 @@ pub fn scope(manifests: &[Manifest]) -> String {
 pub fn plan(manifests: &[Manifest], materials: &[Materials], runtime: &Runtime) -> Plan {
     let mut plan = Plan::default();
     for (index, (manifest, materials)) in manifests.iter().zip(materials).enumerate() {
-        let shared = plan.deployment(manifest, materials);
+        let shared = plan.deployment(manifest, materials, runtime);
         for (target, found) in manifest.targets.iter().zip(&materials.targets) {
             let site = Site { index, manifest, board: &target.board, materials, found, runtime };
             let planned = plan.target(&site, &shared);
@@ -141,6 +156,8 @@ struct Shared {
     model: StageId,
     interface: StageId,
     expect: StageId,
+    /// Where the deployment has kernels of its own.
+    own: Option<StageId>,
 }
 
 fn input(name: &'static str, from: StageId, path: &str) -> Input {
@@ -162,10 +179,9 @@ impl Plan {
         self.graph.add(node, Box::new(stage), inputs)
     }
 
-    fn deployment(&mut self, manifest: &Manifest, materials: &Materials) -> Shared {
+    fn deployment(&mut self, manifest: &Manifest, materials: &Materials, runtime: &Runtime) -> Shared {
         let name = Some(manifest.name.value.as_str());
-        let model =
-            self.add(name, None, stage::Model { file: materials.model.clone(), reference: builtin::REFERENCE }, vec![]);
+        let model = self.add(name, None, fields::model(manifest, materials), vec![]);
         let graph = || input("graph", model, artifact::GRAPH);
         let ports = |ports: &[crate::manifest::Spanned<crate::manifest::Port>]| {
             ports.iter().map(|port| port.value.clone()).collect()
@@ -178,16 +194,19 @@ impl Plan {
             (Vectors::File(_), Some(file)) => VectorSource::File { file: file.clone() },
             (Vectors::File(_), None) => VectorSource::Random { count: 0, seed: 0 },
         };
-        let inputs = vec![graph(), input("steps", model, artifact::STEPS), input("weights", model, artifact::WEIGHTS)];
-        let steps = manifest.regression.steps;
+        let steps = || input("steps", model, artifact::STEPS);
+        let mut inputs = vec![graph(), steps(), input("weights", model, artifact::WEIGHTS)];
+        let own = materials.own.as_ref();
+        let own = own.map(|own| self.add(name, None, fields::own(own, runtime), vec![graph(), steps()]));
+        inputs.extend(own.map(|own| input("own", own, "/")));
         // What is expected comes from the model as it was read: so every build proves that a rewrite changed no output.
-        let expect = self.add(name, None, stage::Expect { vectors, steps, reference: builtin::REFERENCE }, inputs);
+        let expect = self.add(name, None, fields::expect(manifest, materials, vectors, runtime), inputs);
         let inputs = vec![graph(), input("weights", model, artifact::WEIGHTS)];
         let model = match manifest.model.optimize {
-            true => self.add(name, None, stage::Optimize { reference: builtin::REFERENCE }, inputs),
+            true => self.add(name, None, fields::optimize(manifest, materials), inputs),
             false => model,
         };
-        Shared { model, interface, expect }
+        Shared { model, interface, expect, own }
     }
 
     fn target(&mut self, site: &Site, shared: &Shared) -> Planned {
@@ -204,10 +223,12 @@ impl Plan {
         let memory = self.add(name, place, stage::Memory {}, vec![graph(), steps(), scratch]);
         let placed = || input("memory", memory, artifact::MEMORY);
         let inputs = vec![graph(), steps(), weights(), chosen(), placed()];
-        let emit = self.add(name, place, fields::project(manifest, board, found), inputs);
+        let emit = self.add(name, place, fields::project(manifest, board, materials, found), inputs);
 
         let crates = self.crates(board, found, runtime);
         let mut inputs = vec![input("project", emit, "/"), input("crates", crates, "/")];
+        // What does not compile for the host is not tried for the target: one message, at the manifest's line.
+        inputs.extend(shared.own.map(|own| input("own", own, artifact::ACCEPTED)));
         if let Some(library) = &found.library {
             let kernels = self.kernels(&manifest.kernels.library.value, board, library, runtime);
             inputs.push(input("kernels", kernels, artifact::ARCHIVE));

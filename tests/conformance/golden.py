@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Writes models and what LiteRT Micro answers to twelve inputs in a row, `tests/golden/NAME.tflite` and `NAME.npz`: `state`,
 with both kinds of state of networks; `control`, with loops and branches; `front_end`, from sound to features; `wide`, with int16 layers and
-other operators that CMSIS-NN has functions for.
+other operators that CMSIS-NN has functions for. And `custom`, with an operator that LiteRT Micro does not have: its answers for
+what comes before, and what the operator is said to make of them.
 
     P tests/conformance/golden.py            P is Python with the packages of `tests/oracle/requirements.txt`
     P tests/conformance/golden.py --check    compare, write nothing, exit 1 on a difference
@@ -137,9 +138,41 @@ def left_behind(operator):
     return [tensor for tensor in outputs if tensor.type != Type.RESOURCE] + variables
 
 
+def custom(own):
+    """The larger of input and constant; then, if `own`, `Envelope`: largest distance from zero in a window."""
+    g = Graph(np.random.Generator(np.random.PCG64(18)))
+    x = g.input([1, 16], Type.INT8, Quantization([0.05], [-3]))
+    floor = g.constant(g.rng.integers(-60, 20, size=(1, 16)), Type.INT8, x.quant)
+    larger = g.like(x)
+    g.op("MAXIMUM", [x, floor], [larger], "MaximumMinimumOptions")
+    result = g.output([1, 16], Type.INT8, Quantization([0.05], [-128]))
+    if own:
+        g.op("CUSTOM", [larger], [result], custom="Envelope", window=3)
+    return g, x, larger, result
+
+
+def envelope(larger):
+    """In the numbers of `custom`: zero point -3 becomes -128."""
+    distance = np.abs(larger.astype(int) + 3)
+    padded = np.pad(distance, ((0, 0), (0, 0), (2, 0)))
+    largest = np.max([padded[..., i : i + 16] for i in range(3)], axis=0)
+    return np.clip(largest - 128, -128, 127).astype(np.int8)
+
+
+def of_custom():
+    g, x, larger, _ = custom(False)
+    vectors = [g.vector() for _ in range(INFERENCES)]
+    ((outcome, written),) = litert.run_all([(g.file(), vectors)])
+    assert outcome == litert.RAN, written
+    inputs = np.stack([np.frombuffer(vector[0], np.int8).reshape(x.shape) for vector in vectors])
+    before = np.stack([np.frombuffer(operators[-1], np.int8).reshape(larger.shape) for operators in written])
+    g, x, _, result = custom(True)
+    return {"custom.tflite": g.file(), "custom.npz": npz({f"t{x.index}": inputs, f"t{result.index}": envelope(before)})}
+
+
 def main():
     models = {"state": state(), "control": control(), "front_end": front_end(), "wide": wide.model()}
-    made = {}
+    made = of_custom()
     for name, graph in models.items():
         files, arrays = recorded(name, graph)
         made.update(files)

@@ -15,6 +15,7 @@ mod law_6_foretold;
 mod law_7_honest;
 mod law_8_nothing_hidden;
 mod locked;
+mod own;
 mod rerun;
 mod space;
 mod state;

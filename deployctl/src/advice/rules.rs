@@ -4,8 +4,8 @@ use kernels::{ConvolveI16, Extent, Layer, Op};
 
 use super::Level::{High, Low, Medium};
 use super::{Finding, Level, Site, Standing, Way, WayKind, rank};
-use crate::library::{Features, InstructionPath};
-use crate::model::lower::{Call, Refusal, Step, UNKNOWN_CUSTOM};
+use crate::library::{self, Features, InstructionPath};
+use crate::model::lower::{Call, Refusal, Step, UNKNOWN_CUSTOM, suggested_use};
 use crate::model::{Operator, TensorType, builtin, short_name};
 
 /// What is to be said of an operator; nothing where it stands well.
@@ -68,6 +68,14 @@ fn has_weights_of(site: &Site, dtype: TensorType) -> bool {
 
 fn own_kernel(site: &Site) -> Way {
     let name = &site.graph.operators[site.operator.0].name;
+    if let Some(line) = suggested_use(site.graph, site.operator) {
+        let what = format!(
+            "write a kernel for it, a small crate in Rust beside the manifest, and name it in the manifest's `kernels`: `{line}`; the \
+             section \"Your own kernel\" of reference/operators has a complete example; it is yours to keep up with the \
+             exporting code"
+        );
+        return way(WayKind::Kernel, what, [High, Medium, High]);
+    }
     let what = format!(
         "write a kernel for `{name}` in Rust and contribute it: the page \"Operators\" of the reference says how, and the \
          conformance run proves it against LiteRT Micro; without a release that has it, it is a fork that you keep up"
@@ -185,7 +193,7 @@ fn defective(site: &Site) -> Option<(Standing, String, Vec<Way>)> {
 fn slow(site: &Site, step: &Step) -> Option<(String, Vec<Way>)> {
     let kernel = site.kernel?;
     match kernel.library.as_str() {
-        "none" => None,
+        "none" | library::OWN => None,
         "reference" => on_reference(site, step),
         _ => on_scalar(site, step),
     }

@@ -234,6 +234,8 @@ fn custom_and_recurrent_operators_have_ways_of_their_own() {
     let boxes = graph_of("TFLite_Detection_PostProcess", builtin::CUSTOM);
     let boxes = found(&boxes, &refused(reason, "export again"), M4).unwrap();
     assert!(boxes.ways.iter().any(|way| way.what.contains("suppress overlaps in the application")));
+    let line = "`use \"MyOp\" kernel=\"../own/myop\" reason=\"…\"`";
+    assert!(custom.ways.last().unwrap().what.contains(line), "{}", custom.ways.last().unwrap().what);
     // A kernel of one's own comes last: it has to be kept up.
     assert!([custom, other, rnn, boxes].iter().all(|found| found.ways.last().unwrap().kind == WayKind::Kernel));
 }

@@ -14,8 +14,8 @@ use crate::fetch::{FetchError, Tree, Want};
 use crate::library::{Build, revision};
 use crate::lockfile::{self, Group, Lockfile};
 use crate::manifest::{Board, Library, Manifest, Runner, Target, Vectors};
-use crate::plan::{LibraryMaterials, Materials, TargetMaterials};
-use crate::stage::Vendored;
+use crate::plan::{LibraryMaterials, Materials, OwnMaterials, TargetMaterials};
+use crate::stage::{OwnSource, Place, Vendored};
 use crate::tool::{Gcc, HostLinker, Qemu, Rustc, ToolError, Toolbox};
 
 /// Name of the firmware crates in `deploy.lock`.
@@ -108,7 +108,9 @@ impl Gathering<'_> {
         let lock = self.locks.get(manifest.root.clone(), || lockfile(&manifest.root).map(Rc::new))?;
         let lock = lock.group(&manifest.name.value);
         let targets = manifest.targets.iter().map(|target| self.target(manifest, target, &lock));
-        Ok(Materials { model: file(&manifest.model.path)?, vectors, targets: targets.collect::<Result<_, Error>>()? })
+        let own = self.own(manifest, &lock)?;
+        let targets = targets.collect::<Result<_, Error>>()?;
+        Ok(Materials { model: file(&manifest.model.path)?, vectors, own, targets })
     }
 
     fn target(&self, manifest: &Manifest, target: &Target, lock: &Group) -> Result<TargetMaterials, Error> {
@@ -125,6 +127,42 @@ impl Gathering<'_> {
             library,
             qemu: emulated.then(|| self.qemu.get((), || self.tool(|tools| Qemu::find(&tools)))).transpose()?,
         })
+    }
+
+    /// Kernels of the deployment's own. What Cargo leaves in their folders, and what only their authors run, is no part of them.
+    fn own(&self, manifest: &Manifest, lock: &Group) -> Result<Option<OwnMaterials>, Error> {
+        const NO_PART: [&str; 5] = ["target", "tests", "benches", "examples", "Cargo.lock"];
+        let wanted = |path: &Utf8Path| {
+            let hidden = path.file_name().is_some_and(|name| name.starts_with('.'));
+            !hidden && !NO_PART.contains(&path.as_str())
+        };
+        let mut crates: Vec<OwnSource> = Vec::new();
+        for found in &manifest.kernels.overrides {
+            let Some(own) = &found.value.own else { continue };
+            if crates.iter().any(|known| known.name == own.name) {
+                continue;
+            }
+            let line = manifest.text[..found.span.start.min(manifest.text.len())].matches('\n').count() + 1;
+            let shown = manifest.path.strip_prefix(&manifest.root).unwrap_or(&manifest.path);
+            crates.push(OwnSource {
+                name: own.name.clone(),
+                version: own.version.clone(),
+                edition: own.edition.clone(),
+                licence: own.licence.clone(),
+                files: self.workshop.store.tree(&own.folder, wanted).map_err(|error| store_error(&error))?,
+                place: Place { line: format!("`{shown}` line {line}"), folder: own.written.clone() },
+            });
+        }
+        if crates.is_empty() {
+            return Ok(None);
+        }
+        let vendored = self.crates(lock)?;
+        Ok(Some(OwnMaterials {
+            crates,
+            rustc: self.rustcs.get(None, || self.tool(|tools| Rustc::find(&tools, None)))?,
+            linker: self.linker.get((), || self.tool(|tools| HostLinker::find(&tools)))?,
+            vendored: Vendored { digest: vendored.digest, vendor: vendored.root },
+        }))
     }
 
     fn tool<T>(&self, find: impl FnOnce(Toolbox) -> Result<T, ToolError>) -> Result<T, Error> {

@@ -48,6 +48,7 @@ pub(super) fn run(args: &cli::Init, around: &Surroundings) -> Result<Done, Error
             library: LIBRARY,
             policy: found.policy,
             max_mac_share: found.max_mac_share,
+            uses: &found.uses,
         },
     );
     write(&file, &text)?;
@@ -117,6 +118,8 @@ struct Found {
     max_mac_share: Ratio,
     /// One sentence an operator.
     unsupported: Vec<String>,
+    /// Lines for kernels of the deployment's own that would run them.
+    uses: Vec<String>,
 }
 
 impl Found {
@@ -137,6 +140,7 @@ impl Found {
             peak: survey.peak.unwrap_or(0),
             policy: if library_runs { Policy::Require } else { Policy::Prefer },
             max_mac_share: Ratio(if library_runs { (off * 100.0).ceil() / 100.0 } else { 0.0 }),
+            uses: subject.uses(),
             unsupported: subject.lowered.iter().filter_map(|step| Some(step.as_ref().err()?.to_string())).collect(),
         })
     }

@@ -23,6 +23,9 @@ pub(super) fn used(manifest: &Manifest, materials: &Materials) -> Group {
     if let Some(vectors) = &materials.vectors {
         file(vectors.path(), vectors.digest().to_string());
     }
+    for own in materials.own.iter().flat_map(|own| &own.crates) {
+        file(own.files.root(), own.files.digest().to_string());
+    }
     for (target, found) in manifest.targets.iter().zip(&materials.targets) {
         let (board, suffix) = (&target.board, format!("/{}", target.board.name));
         group.insert(lockfile::Kind::File, format!("board{suffix}"), Pin::new(digest(board), ""));

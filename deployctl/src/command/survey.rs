@@ -8,7 +8,7 @@ use crate::gate::evidence;
 use crate::library::{self, CodeEstimate, Defect, Features, Kernel, SUPPORTED_REVISIONS};
 use crate::manifest::Policy;
 use crate::memory;
-use crate::model::lower::{Refusal, Step, lower};
+use crate::model::lower::{Refusal, Step, lower, suggested_use};
 use crate::model::{Graph, Read, TensorId};
 use crate::stage::Audit;
 
@@ -25,6 +25,18 @@ impl Subject {
     pub(super) fn of(read: Read) -> Self {
         let lowered = lower(&read.graph, &read.weights);
         Self { graph: read.graph, lowered }
+    }
+
+    /// Lines for a manifest that would give operators without a kernel one of the deployment's own, each once.
+    pub(super) fn uses(&self) -> Vec<String> {
+        let refused = self.lowered.iter().filter_map(|step| step.as_ref().err());
+        let mut lines: Vec<String> = Vec::new();
+        for line in refused.filter_map(|refusal| suggested_use(&self.graph, refusal.operator)) {
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+        lines
     }
 
     /// The model's constants in flash: what kernels read, each once; eight bytes for each multiplier; a struct of parameters.

@@ -30,7 +30,8 @@ pub(super) fn literal(call: &Call) -> Result<Option<Literal>, String> {
         Call::AveragePool2d(p) | Call::MaxPool2d(p) => p.serialize(&mut writer),
         Call::Add(p) => p.serialize(&mut writer),
         Call::Softmax(p) => p.serialize(&mut writer),
-        Call::Reshape | Call::If { .. } | Call::While { .. } => return Ok(None),
+        // What a kernel of the deployment's own is told is in the graph.
+        Call::Reshape | Call::If { .. } | Call::While { .. } | Call::Own(_) => return Ok(None),
         Call::Op(op) => Op::parameters(op, &mut writer),
     };
     let types = writer.types;

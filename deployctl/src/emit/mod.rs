@@ -11,6 +11,7 @@ mod data;
 mod error;
 mod literal;
 mod model;
+mod own;
 mod project;
 mod readme;
 mod source;
@@ -27,6 +28,7 @@ use crate::model::lower::Step;
 use crate::model::{Graph, OperatorId, TensorId};
 
 pub use error::EmitError;
+pub use own::{HOST_PROGRAM, OwnCrate, add_crates, host_program, lock};
 
 /// The files of a project by their path in it.
 pub type Files = BTreeMap<Utf8PathBuf, Vec<u8>>;

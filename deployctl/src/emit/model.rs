@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::data::{Data, name};
 use super::literal::literal;
 use super::source::{Value, comment, float, item, range, string};
-use super::{EmitError, Model, control, function_name, stem};
+use super::{EmitError, Model, control, function_name, own, stem};
 use crate::model::lower::{Call, Step};
 use crate::model::{OperatorId, TensorId};
 
@@ -215,7 +215,11 @@ fn function(model: &Model<'_>, data: &Data, position: usize) -> Result<Function,
         return Ok(Function { text, types: BTreeSet::new() });
     }
     let label = || model.graph.label(OperatorId(position));
-    let parameters = literal(&step.call).map_err(|problem| EmitError::Parameters { operator: label(), problem })?;
+    let parameters = match &step.call {
+        Call::Own(_) => own::operator(model.graph, step).map(Some),
+        call => literal(call),
+    };
+    let parameters = parameters.map_err(|problem| EmitError::Parameters { operator: label(), problem })?;
     let Some(parameters) = parameters else {
         let text = format!("{head}fn {function}(_arena: &mut Arena) {{}}\n");
         return Ok(Function { text, types: BTreeSet::new() });
@@ -223,6 +227,11 @@ fn function(model: &Model<'_>, data: &Data, position: usize) -> Result<Function,
     let mut slices = Slices::default();
     let arguments = match step.call {
         Call::Op(_) => operands(model, data, position, &mut slices)?,
+        Call::Own(_) => {
+            let operands = operands(model, data, position, &mut slices)?;
+            let scratch = model.scratch[position].clone().map(|range| slices.take("scratch", range));
+            format!("{operands}, {}", scratch.as_deref().unwrap_or("&mut []"))
+        }
         _ => arguments(model, data, position, &mut slices)?,
     };
     let text = format!(

@@ -5,7 +5,7 @@ use camino::Utf8Path;
 use super::board::{cargo_config, memory_map};
 use super::data::Data;
 use super::readme::readme;
-use super::{EmitError, Files, Input, Model, model};
+use super::{EmitError, Files, Input, Model, model, own};
 
 /// Files of the template that every project needs.
 const NEEDED: [&str; 2] = ["Cargo.toml", "Cargo.lock"];
@@ -80,9 +80,10 @@ cmsis-nn = ["dep:cmsis-nn"]
 [dependencies]
 cmsis-nn = {{ path = "../cmsis-nn", optional = true }}
 kernels = {{ path = "../kernels" }}
-
+{}
 [lints]
 workspace = true
-"#
+"#,
+        own::dependencies(model)
     )
 }

@@ -91,6 +91,7 @@ impl Sample {
             Call::Softmax(_) => "kernels::softmax",
             Call::Reshape | Call::If { .. } | Call::While { .. } => "",
             Call::Op(_) => "kernels::zeros_like",
+            Call::Own(_) => "own::own",
         };
         self.functions.push((function, function.trim_start_matches("kernels::"), false));
         let inputs = inputs.to_vec();

@@ -25,6 +25,7 @@ pub fn macs(step: &Step) -> u64 {
         Call::Op(Op::TransposeConv(TransposeConv { at, .. }) | Op::TransposeConvF32(TransposeConvF32 { at, .. })) => {
             product(&[at.input.len(), at.filter.n, at.filter.h, at.filter.w])
         }
+        Call::Own(own) => own.reference.as_deref().map_or(0, macs),
         Call::Op(Op::Lstm(Lstm { sizes, .. }) | Op::LstmF32(LstmF32 { sizes, .. })) => {
             product(&[4, sizes.batches, sizes.steps, sizes.units, sizes.depth + sizes.units])
         }

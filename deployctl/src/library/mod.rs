@@ -56,10 +56,13 @@ impl InstructionPath {
 /// Revisions that the shim supports, and for which the tables of this module hold.
 pub const SUPPORTED_REVISIONS: std::ops::Range<u32> = 120_500..120_600;
 
+/// The library of kernels that a deployment brings along.
+pub const OWN: &str = "own";
+
 /// The kernel that runs a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kernel {
-    /// `cmsis-nn` or `reference`, or `none` where the step needs no code (RESHAPE).
+    /// `cmsis-nn` or `reference`, [`OWN`], or `none` where the step needs no code (RESHAPE).
     pub library: String,
     /// The library's own symbol (`arm_convolve_1x1_s8_fast`), or the Rust function of the reference kernels.
     pub symbol: String,

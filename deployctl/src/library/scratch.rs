@@ -12,7 +12,7 @@ use crate::model::lower::{Call, Step};
 
 /// Bytes of scratch memory that `kernel`, selected for `step`, needs on a core with `features`.
 ///
-/// Zero for the reference kernels and for functions of the library that do not touch their context's buffer.
+/// What the manifest says for a kernel of the deployment's own; zero for the reference kernels and for functions of the library that do not touch their context's buffer.
 pub fn scratch_bytes(kernel: &Kernel, step: &Step, features: Features) -> usize {
     match (Variant::of(kernel), &step.call) {
         // Two windows as 16-bit numbers, each rounded up to four; with MVE four windows in bytes, rounded up to eight.
@@ -27,6 +27,7 @@ pub fn scratch_bytes(kernel: &Kernel, step: &Step, features: Features) -> usize 
         // The sum of each channel as a 32-bit number.
         (Some(Variant::AveragePool), Call::AveragePool2d(p)) if features.dsp && !features.mve => 4 * p.input.c,
         (Some(variant), Call::Op(op)) => common_form(variant, op, features),
+        (_, Call::Own(own)) => own.kernel.scratch,
         _ => 0,
     }
 }
@@ -104,6 +105,6 @@ fn dimensions(call: &Call) -> [usize; 9] {
             [i.n, i.h, i.w, i.c, at.window.h, at.window.w, o.h, o.w, o.c]
         }
         Call::Op(Op::Svdf(Svdf { sizes: p, .. })) => [p.batches, 1, 1, p.depth, p.rank, 1, 1, 1, p.units],
-        Call::Reshape | Call::If { .. } | Call::While { .. } | Call::Op(_) => [1; 9],
+        Call::Reshape | Call::If { .. } | Call::While { .. } | Call::Op(_) | Call::Own(_) => [1; 9],
     }
 }

@@ -11,8 +11,8 @@ use kernels::{
 };
 
 use super::variant::Variant;
-use super::{Features, InstructionPath, Kernel};
-use crate::model::lower::{Call, Step, StepWeights};
+use super::{Features, InstructionPath, Kernel, OWN};
+use crate::model::lower::{Call, Own, Step, StepWeights};
 
 /// The library has no function that computes a step as LiteRT does.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,12 +37,13 @@ pub fn select(step: &Step, features: Features) -> Result<Kernel, Unfit> {
         Call::Add(p) => add(p)?,
         Call::Softmax(p) => softmax(p)?,
         Call::Reshape | Call::If { .. } | Call::While { .. } => return Ok(no_code()),
+        Call::Own(own) => return Ok(own_kernel(own)),
         Call::Op(op) => common_form(op, &step.tables, features)?,
     };
     Ok(variant.kernel(features))
 }
 
-/// The reference kernel that runs `step`.
+/// The reference kernel that runs `step`; of a step with a kernel of the deployment's own, that one.
 pub fn reference(step: &Step) -> Kernel {
     let name = match &step.call {
         Call::Conv2d(_) => "conv_2d",
@@ -53,12 +54,23 @@ pub fn reference(step: &Step) -> Kernel {
         Call::Add(_) => "add",
         Call::Softmax(_) => "softmax",
         Call::Reshape | Call::If { .. } | Call::While { .. } => return no_code(),
+        Call::Own(own) => return own_kernel(own),
         Call::Op(op) => op.function(),
     };
     Kernel {
         library: "reference".to_owned(),
         symbol: name.to_owned(),
         entry: format!("kernels::{name}"),
+        path: InstructionPath::Scalar,
+    }
+}
+
+fn own_kernel(own: &Own) -> Kernel {
+    let name = &own.kernel.name;
+    Kernel {
+        library: OWN.to_owned(),
+        symbol: name.clone(),
+        entry: format!("{name}::{name}"),
         path: InstructionPath::Scalar,
     }
 }

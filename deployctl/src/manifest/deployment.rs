@@ -82,7 +82,7 @@ impl<'a> File<'a> {
         let arena = self.need("arena", &limits::ARENA, "arena budget=\"24KiB\" headroom=\"10%\" owner=\"…\"");
         let arena = arena.and_then(|node| limits::arena(&node));
         let kernels = self.need("kernels", &limits::KERNELS, limits::KERNELS_EXAMPLE);
-        let kernels = kernels.and_then(|node| limits::kernels(&node, self.catalog, self.report));
+        let kernels = kernels.and_then(|node| limits::kernels(&node, self.path, self.catalog, self.report));
         let regression = self.need("regression", &regression::REGRESSION, regression::EXAMPLE);
         let regression = regression.and_then(|node| regression::regression(&node, self.path));
         let owner = deployment.as_ref().map(|deployment| deployment.owner.as_str());

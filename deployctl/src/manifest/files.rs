@@ -25,7 +25,7 @@ pub(super) fn existing(value: &Value<'_>, manifest: &Utf8Path) -> Option<Utf8Pat
     } else {
         (format!("there is no file `{written}`"), "not found")
     };
-    let help = match neighbour(&path) {
+    let help = match neighbour(&path, Utf8Path::is_file) {
         Some(name) => format!("did you mean `{}`?", Utf8Path::new(&written).with_file_name(name)),
         None => "put the file there, or write its path relative to this file's folder".to_owned(),
     };
@@ -33,13 +33,13 @@ pub(super) fn existing(value: &Value<'_>, manifest: &Utf8Path) -> Option<Utf8Pat
     None
 }
 
-/// A file beside `path` with a similar name.
-fn neighbour(path: &Utf8Path) -> Option<String> {
+/// A file or folder, as `wanted` says, beside `path` with a similar name.
+pub(super) fn neighbour(path: &Utf8Path, wanted: impl Fn(&Utf8Path) -> bool) -> Option<String> {
     let entries = folder_of(path).read_dir_utf8().ok()?;
     let mut names: Vec<String> = entries
         .take(10_000)
         .filter_map(|entry| Some(entry.ok()?.into_path()))
-        .filter(|path| path.is_file())
+        .filter(|path| wanted(path))
         .filter_map(|path| path.file_name().map(str::to_owned))
         .collect();
     names.sort();

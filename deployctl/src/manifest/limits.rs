@@ -2,10 +2,13 @@
 //!
 //! Knows limits as people write them; does not compare them with anything.
 
+use camino::Utf8Path;
+
 use super::catalog::Catalog;
 use super::decode::{Grammar, Node, Report, Times};
 use super::error::suggest;
-use super::types::{Arena, Gates, Kernels, Library, Limit, Override, Policy, Ratio, Spanned};
+use super::own;
+use super::types::{Arena, Bytes, Gates, Kernels, Library, Limit, Override, OwnCrate, Policy, Ratio, Spanned};
 use super::units::{self, UnitError};
 use super::value::Value;
 
@@ -23,7 +26,7 @@ pub(super) const GATES: Grammar = Grammar {
     later: &["accuracy", "waive", "power", "energy"],
 };
 const FALLBACK: Grammar = Grammar { arguments: 1, properties: &["max-mac-share"], ..Grammar::NOTHING };
-const USE: Grammar = Grammar { arguments: 1, properties: &["kernel", "reason"], ..Grammar::NOTHING };
+const USE: Grammar = Grammar { arguments: 1, properties: &["kernel", "scratch", "reason"], ..Grammar::NOTHING };
 const LIMIT: Grammar = Grammar { properties: &["max", "margin"], ..Grammar::NOTHING };
 const OWNER_EXAMPLE: &str = "owner=\"ml-platform@example.com\"";
 pub(super) const KERNELS_EXAMPLE: &str = "kernels \"cmsis-nn\" policy=\"require\" owner=\"ml-platform@example.com\"";
@@ -59,7 +62,7 @@ fn share(node: &Node<'_>, key: &'static str) -> Option<Ratio> {
 }
 
 /// Reads the `kernels` node.
-pub(super) fn kernels(node: &Node<'_>, catalog: &Catalog, report: &Report) -> Option<Kernels> {
+pub(super) fn kernels(node: &Node<'_>, manifest: &Utf8Path, catalog: &Catalog, report: &Report) -> Option<Kernels> {
     let library = node.need_argument(0, "a kernel library's name", KERNELS_EXAMPLE);
     let library = library.and_then(|value| library_of(&value, catalog, report));
     let policy = node.need_property("policy", "policy=\"require\"").and_then(|value| {
@@ -72,7 +75,7 @@ pub(super) fn kernels(node: &Node<'_>, catalog: &Catalog, report: &Report) -> Op
     }
     let max_mac_share = fallback.map_or(Some(Ratio(0.0)), |fallback| fallback_share(&fallback));
     let name = library.as_ref().map(|(name, _)| name.value.as_str());
-    let overrides: Vec<_> = node.children("use", &USE).iter().map(|node| override_of(node, name)).collect();
+    let overrides: Vec<_> = node.children("use", &USE).iter().map(|node| override_of(node, name, manifest)).collect();
     refuse_doubles(node, &overrides);
     let overrides = overrides.into_iter().collect::<Option<Vec<_>>>();
     let owner = owner(node);
@@ -124,21 +127,41 @@ fn fallback_share(node: &Node<'_>) -> Option<Ratio> {
     kernel.and(share)
 }
 
-fn override_of(node: &Node<'_>, library: Option<&str>) -> Option<Spanned<Override>> {
+fn override_of(node: &Node<'_>, library: Option<&str>, manifest: &Utf8Path) -> Option<Spanned<Override>> {
     let example = "use \"op:7\" kernel=\"reference\" reason=\"…\"";
     let operator = node.need_argument(0, "an operator", example).and_then(|value| operator(&value));
     let kernel = node.need_property("kernel", example).and_then(|value| {
         let kernel = value.text()?;
+        if own::is_folder(&kernel) {
+            return Some((kernel, Some(own::read(&value, manifest)?)));
+        }
         let known = [Some(REFERENCE), library];
         if library.is_some() && !known.contains(&Some(&kernel)) {
-            let help = suggest(&kernel, known.into_iter().flatten());
+            let known = suggest(&kernel, known.into_iter().flatten());
+            let help = format!("{known}; a kernel of your own is a folder, such as `./{kernel}`");
             value.refuse(format!("{} cannot be `{kernel}`", value.what()), "not known", help);
             return None;
         }
-        Some(kernel)
+        Some((kernel, None))
     });
+    let scratch = node.property("scratch").map_or(Some(Bytes(0)), |value| scratch(&value, kernel.as_ref()));
     let reason = node.need_property("reason", example).and_then(|value| value.text());
-    Some(Spanned { value: Override { operator: operator?, kernel: kernel?, reason: reason? }, span: node.span() })
+    let (operator, (kernel, own)) = (operator?, kernel?);
+    Some(Spanned { value: Override { operator, kernel, reason: reason?, own, scratch: scratch? }, span: node.span() })
+}
+
+/// Scratch memory of a kernel of one's own.
+fn scratch(value: &Value<'_>, kernel: Option<&(String, Option<OwnCrate>)>) -> Option<Bytes> {
+    if let Some((_, None)) = kernel {
+        value.refuse("`scratch` is for kernels of one's own", "no meaning", "remove it: other kernels' is known");
+        return None;
+    }
+    let bytes = value.quantity(true, "2KiB", units::bytes)?;
+    if bytes.0 > u64::from(u32::MAX) {
+        value.refuse("no arena has so much scratch memory", "out of range", "write a size such as `2KiB`");
+        return None;
+    }
+    Some(bytes)
 }
 
 fn operator(value: &Value<'_>) -> Option<String> {
@@ -171,6 +194,15 @@ fn refuse_doubles(node: &Node<'_>, overrides: &[Option<Spanned<Override>>]) {
         };
         if let (true, Some(node)) = (overrides[..index].iter().any(same), nodes.get(index)) {
             node.refuse(format!("`{}` gets a kernel twice", one.value.operator), "second one", "keep one of them");
+        }
+        let Some(own) = &one.value.own else { continue };
+        let twin = |other: &Option<Spanned<Override>>| {
+            let other = other.as_ref().and_then(|other| other.value.own.as_ref());
+            other.is_some_and(|other| other.name == own.name && other.folder != own.folder)
+        };
+        if let (true, Some(node)) = (overrides[..index].iter().any(twin), nodes.get(index)) {
+            let help = "give the package in one of the two folders another name";
+            node.refuse(format!("two crates are called `{}`", own.name), "second one", help);
         }
     }
 }

@@ -18,6 +18,7 @@ mod interface;
 mod known_bad;
 mod library;
 mod limits;
+mod own;
 mod parse;
 mod project;
 mod regions;

@@ -163,10 +163,33 @@ pub struct Kernels {
 pub struct Override {
     /// `op:7`, `op:7.body.0` in a loop, an operator's name (`SOFTMAX`), or the name of an output tensor.
     pub operator: String,
-    /// `reference` or the library's name.
+    /// `reference`, the library's name, or the folder of a crate, as the manifest writes it.
     pub kernel: String,
     /// Why.
     pub reason: String,
+    /// The crate, where it is one. What stages need of it they are told by itself.
+    #[serde(skip)]
+    pub own: Option<OwnCrate>,
+    /// Scratch memory that the crate's kernel is given.
+    #[serde(skip)]
+    pub scratch: Bytes,
+}
+
+/// A crate with a kernel of the deployment's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnCrate {
+    /// Its folder.
+    pub folder: Utf8PathBuf,
+    /// The folder as the manifest writes it.
+    pub written: String,
+    /// Name of the crate and of its kernel, as Rust writes it.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// Rust edition.
+    pub edition: String,
+    /// SPDX licence expression, where stated.
+    pub licence: Option<String>,
 }
 
 /// The `regression` node: which vectors are run.

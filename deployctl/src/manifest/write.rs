@@ -29,6 +29,8 @@ pub struct Init<'a> {
     pub policy: Policy,
     /// Most share of MACs on reference kernels; written under `require` and where it is not zero.
     pub max_mac_share: Ratio,
+    /// Lines that would give operators without a kernel one of the deployment's own; written as comments.
+    pub uses: &'a [String],
 }
 
 /// The smallest multiple of 16 bytes under which `peak` bytes keep a margin of `headroom`, which is below 1.
@@ -112,9 +114,22 @@ fn kernels(out: &mut String, options: &Init<'_>, owner: &str) -> std::fmt::Resul
     };
     writeln!(out, "// require: no work off this library, except within the fallback's share; or prefer, or forbid.")?;
     write!(out, "kernels {} policy=\"{policy}\" owner={owner}", quoted(options.library))?;
-    if options.policy == Policy::Require && options.max_mac_share.0 > 0.0 {
-        let share = write_percent(options.max_mac_share);
-        write!(out, " {{\n    fallback \"reference\" max-mac-share=\"{share}\"\n}}")?;
+    let shares = options.policy == Policy::Require && options.max_mac_share.0 > 0.0;
+    if shares || !options.uses.is_empty() {
+        writeln!(out, " {{")?;
+        if shares {
+            writeln!(out, "    fallback \"reference\" max-mac-share=\"{}\"", write_percent(options.max_mac_share))?;
+        }
+        if !options.uses.is_empty() {
+            writeln!(
+                out,
+                "    // Operators without a kernel here. Yours can be one: see \"Your own kernel\" in reference/operators."
+            )?;
+        }
+        for line in options.uses {
+            writeln!(out, "    // {}", line.replace(|c: char| c.is_control() || is_format(c), " "))?;
+        }
+        write!(out, "}}")?;
     }
     writeln!(out, "\n")
 }

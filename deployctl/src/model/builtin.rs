@@ -67,6 +67,10 @@ pub const DIV: i32 = 42;
 pub const LEAKY_RELU: i32 = 98;
 /// Code of `SQUARED_DIFFERENCE`.
 pub const SQUARED_DIFFERENCE: i32 = 99;
+/// Code of `IF`.
+pub const IF: i32 = 118;
+/// Code of `WHILE`.
+pub const WHILE: i32 = 119;
 /// Code of every custom operator; its name is in the model.
 pub const CUSTOM: i32 = 32;
 
@@ -97,6 +101,8 @@ mod tests {
             (LEAKY_RELU, "LEAKY_RELU"),
             (SQUARED_DIFFERENCE, "SQUARED_DIFFERENCE"),
             (CUSTOM, "CUSTOM"),
+            (IF, "IF"),
+            (WHILE, "WHILE"),
             (129, "CALL_ONCE"),
             (150, "GELU"),
             (209, "STABLEHLO_CASE"),

@@ -28,6 +28,11 @@ impl CustomOptions {
         Self(values)
     }
 
+    /// Names and values, sorted by name.
+    pub fn values(&self) -> impl Iterator<Item = (&str, &CustomValue)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
     /// The names, in order of their bytes.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)

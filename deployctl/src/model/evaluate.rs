@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use kernels::{Weights, as_i8};
 
 use super::graph::Constant;
-use super::lower::{Call, Step, StepWeights};
+use super::lower::{Call, OwnKernel, Step, StepWeights};
 use super::{Block, Graph, Tensor, TensorId};
 
 /// All output tensors of one run together may not be larger: they are kept in memory.
@@ -66,6 +66,16 @@ pub enum EvaluateError {
         /// What people call the operator.
         operator: String,
     },
+    /// A kernel of the deployment's own gave nothing.
+    #[error("op:{operator}, kernel `{kernel}`: {problem}")]
+    Own {
+        /// What people call the operator.
+        operator: String,
+        /// The kernel's name.
+        kernel: String,
+        /// What went wrong, and what to do.
+        problem: String,
+    },
     /// Activations that are too large to keep.
     #[error("the model's activations are more than {MAX_BYTES} bytes; use a smaller model")]
     TooLarge,
@@ -84,6 +94,23 @@ pub fn evaluate(
     evaluate_from(&mut State::default(), graph, steps, weights, inputs)
 }
 
+/// What runs the kernels that a deployment brings along.
+pub trait OwnKernels {
+    /// Runs `kernel` on the inputs of `step`, and gives the bytes of its outputs, each as many as its tensor has; or says what
+    /// went wrong, and what to do.
+    fn run(&self, kernel: &OwnKernel, step: &Step, inputs: &[&[i8]]) -> Result<Vec<Vec<u8>>, String>;
+}
+
+/// For graphs without such kernels.
+#[derive(Clone, Copy, Debug)]
+pub struct NoOwnKernels;
+
+impl OwnKernels for NoOwnKernels {
+    fn run(&self, _: &OwnKernel, _: &Step, _: &[&[i8]]) -> Result<Vec<Vec<u8>>, String> {
+        Err("it is not at hand here; build the deployment that brings it along".to_owned())
+    }
+}
+
 /// [`evaluate`], beginning with the state that an earlier inference of the same model left, and leaving its own.
 pub fn evaluate_from(
     state: &mut State,
@@ -92,7 +119,19 @@ pub fn evaluate_from(
     weights: &[u8],
     inputs: &[Vec<u8>],
 ) -> Result<Vec<Vec<Vec<u8>>>, EvaluateError> {
-    let mut values = admit(state, graph, steps, weights, inputs)?;
+    evaluate_with(&NoOwnKernels, state, graph, steps, weights, inputs)
+}
+
+/// [`evaluate_from`], with the deployment's own kernels.
+pub fn evaluate_with(
+    own: &dyn OwnKernels,
+    state: &mut State,
+    graph: &Graph,
+    steps: &[Step],
+    weights: &[u8],
+    inputs: &[Vec<u8>],
+) -> Result<Vec<Vec<Vec<u8>>>, EvaluateError> {
+    let mut values = admit(own, state, graph, steps, weights, inputs)?;
     let mut written = Vec::with_capacity(steps.len());
     for step in graph.main().operators().map_while(|id| steps.get(id.0)) {
         values.step(steps, step)?;
@@ -125,6 +164,7 @@ fn variables(graph: &Graph, steps: &[Step]) -> impl Iterator<Item = TensorId> {
 struct Values<'a> {
     graph: &'a Graph,
     weights: &'a [u8],
+    own: &'a dyn OwnKernels,
     tensors: Vec<Option<Buffer>>,
     /// Rounds that loops may still run.
     rounds: usize,
@@ -190,6 +230,7 @@ impl Values<'_> {
 }
 
 fn admit<'a>(
+    own: &'a dyn OwnKernels,
     state: &State,
     graph: &'a Graph,
     steps: &[Step],
@@ -204,7 +245,7 @@ fn admit<'a>(
     if total.is_none_or(|total| total > MAX_BYTES) {
         return Err(EvaluateError::TooLarge);
     }
-    let mut values = Values { graph, weights, tensors: vec![None; graph.tensors.len()], rounds: MAX_ROUNDS };
+    let mut values = Values { graph, weights, own, tensors: vec![None; graph.tensors.len()], rounds: MAX_ROUNDS };
     for (&id, bytes) in graph.inputs.iter().zip(inputs) {
         let tensor = graph.tensor(id);
         if bytes.len() != tensor.bytes() {
@@ -230,6 +271,12 @@ fn admit<'a>(
 }
 
 fn run(values: &Values, step: &Step) -> Result<Vec<Buffer>, EvaluateError> {
+    if let Call::Own(own) = &step.call {
+        return match &own.reference {
+            Some(reference) => run(values, reference),
+            None => run_own(values, step, &own.kernel),
+        };
+    }
     let fresh = |id: &TensorId| match (&values.tensors[id.0], values.graph.tensor(*id)) {
         (Some(state), Tensor { variable: true, .. }) => state.clone(),
         (_, tensor) => Buffer::zeroed(tensor.bytes()),
@@ -258,6 +305,19 @@ fn run(values: &Values, step: &Step) -> Result<Vec<Buffer>, EvaluateError> {
         _ => return Err(EvaluateError::Operands { operator: values.graph.label(step.operator) }),
     }
     Ok(buffers)
+}
+
+fn run_own(values: &Values, step: &Step, kernel: &OwnKernel) -> Result<Vec<Buffer>, EvaluateError> {
+    let inputs: Vec<&[i8]> = step.inputs.iter().map(|&id| values.input(step, id)).collect::<Result<_, _>>()?;
+    let outputs = values.own.run(kernel, step, &inputs).map_err(|problem| {
+        let (operator, kernel) = (values.graph.label(step.operator), kernel.name.clone());
+        EvaluateError::Own { operator, kernel, problem }
+    })?;
+    let whole = step.outputs.iter().map(|&id| values.graph.tensor(id).bytes()).eq(outputs.iter().map(Vec::len));
+    if !whole {
+        return Err(EvaluateError::Operands { operator: values.graph.label(step.operator) });
+    }
+    Ok(outputs.iter().map(|output| Buffer::of(as_i8(output))).collect())
 }
 
 /// A tensor's bytes, where any element type may start.

@@ -352,6 +352,9 @@ pub enum Options {
     /// Of custom operators. `None` where the file has something else than a map of numbers, texts and lists of these.
     Custom {
         values: Option<CustomOptions>,
+        /// The bytes in the file, where they are something else.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        bytes: Vec<u8>,
         /// What it uses apart from its inputs and outputs: tensors behind those of the file, of which variables are its state
         /// and the others memory to work in.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -17,11 +17,11 @@ pub mod vectors;
 
 pub use custom::{CustomOptions, CustomValue};
 pub use digest::{digest, digest_all};
-pub use evaluate::{EvaluateError, State, evaluate, evaluate_from};
+pub use evaluate::{EvaluateError, NoOwnKernels, OwnKernels, State, evaluate, evaluate_from, evaluate_with};
 pub use flow::{BLOCKS, Block};
 pub use graph::{Graph, Operator, OperatorId, Options, Quantization, Tensor, TensorId, TensorType};
 pub use lower::{Call, Refusal, Step, StepWeights, lower};
 pub use name::short_name;
 pub use number::{Number, hex};
-pub use optimize::{Rewrite, optimize};
+pub use optimize::{Rewrite, optimize, optimize_but};
 pub use read::{Read, ReadError, read};

@@ -66,9 +66,17 @@ impl Rewrite {
 }
 
 /// The model with every operator rewritten that allows it and can be computed.
-pub fn optimize(mut read: Read) -> Read {
+pub fn optimize(read: Read) -> Read {
+    optimize_but(read, &|_, _| false)
+}
+
+/// [`optimize`], but for the operators that are to be kept.
+pub fn optimize_but(mut read: Read, kept: &dyn Fn(&Graph, OperatorId) -> bool) -> Read {
     for index in 0..read.graph.operators.len() {
         let id = OperatorId(index);
+        if kept(&read.graph, id) {
+            continue;
+        }
         let operator = &read.graph.operators[index];
         let Some(rewrite) = Rewrite::of(&read.graph, operator) else { continue };
         if lower::operator(&read.graph, &read.weights, id).is_err() {

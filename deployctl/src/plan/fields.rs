@@ -4,13 +4,67 @@
 
 use std::collections::BTreeMap;
 
-use super::{Materials, TargetMaterials};
+use super::{Materials, OwnMaterials, TargetMaterials};
 use crate::builtin;
 use crate::emit;
 use crate::gate::Limits;
-use crate::manifest::{Board, Manifest, Runner};
+use crate::manifest::{Board, Manifest, Override, Runner};
+use crate::model::lower::{Choice, OwnKernel};
 use crate::runner;
-use crate::stage::{self, Deployment, Named, Project, ProjectLibrary, Runtime, Subject, artifact};
+use crate::stage::{self, Deployment, Named, Project, ProjectLibrary, Runtime, Subject, VectorSource, artifact};
+
+pub(super) fn model(manifest: &Manifest, materials: &Materials) -> stage::Model {
+    stage::Model { file: materials.model.clone(), reference: builtin::REFERENCE, choices: choices(manifest, materials) }
+}
+
+pub(super) fn optimize(manifest: &Manifest, materials: &Materials) -> stage::Optimize {
+    stage::Optimize { reference: builtin::REFERENCE, choices: choices(manifest, materials) }
+}
+
+/// All `use` nodes, where one of them names a kernel of the deployment's own.
+fn choices(manifest: &Manifest, materials: &Materials) -> Vec<Choice> {
+    let choice = |wanted: &Override| Choice {
+        operator: wanted.operator.clone(),
+        own: wanted.own.as_ref().map(|own| {
+            let scratch = usize::try_from(wanted.scratch.0).unwrap_or(usize::MAX);
+            OwnKernel { name: own.name.clone(), scratch }
+        }),
+    };
+    let overrides = manifest.kernels.overrides.iter().map(|found| &found.value);
+    if materials.own.is_some() { overrides.map(choice).collect() } else { Vec::new() }
+}
+
+pub(super) fn own(own: &OwnMaterials, runtime: &Runtime) -> stage::Own {
+    stage::Own {
+        own: own.crates.clone(),
+        template: stage::Template::host(),
+        program: packed("templates/player.rs"),
+        rustc: own.rustc.clone(),
+        linker: own.linker.clone(),
+        crates: own.vendored.clone(),
+        runtime: runtime.clone(),
+    }
+}
+
+pub(super) fn expect(
+    manifest: &Manifest,
+    materials: &Materials,
+    vectors: VectorSource,
+    runtime: &Runtime,
+) -> stage::Expect {
+    let program = |own: &stage::OwnSource| stage::OwnProgram { name: own.name.clone(), place: own.place.clone() };
+    stage::Expect {
+        vectors,
+        steps: manifest.regression.steps,
+        reference: builtin::REFERENCE,
+        own: own_crates(materials).map(program).collect(),
+        runtime: runtime.clone(),
+    }
+}
+
+fn own_crates(materials: &Materials) -> impl Iterator<Item = &stage::OwnSource> {
+    materials.own.iter().flat_map(|own| &own.crates)
+}
 
 pub(super) fn audit(manifest: &Manifest, board: &Board, found: &TargetMaterials) -> stage::Audit {
     stage::Audit {
@@ -36,7 +90,12 @@ pub(super) fn sizes(board: &Board, found: &TargetMaterials, runtime: &Runtime) -
     stage::Sizes { features: board.features, tool }
 }
 
-pub(super) fn project(manifest: &Manifest, board: &Board, found: &TargetMaterials) -> stage::Emit {
+pub(super) fn project(
+    manifest: &Manifest,
+    board: &Board,
+    materials: &Materials,
+    found: &TargetMaterials,
+) -> stage::Emit {
     stage::Emit {
         project: Project { name: manifest.name.value.clone(), version: manifest.version.clone() },
         board: emit::Board::from(board),
@@ -47,6 +106,7 @@ pub(super) fn project(manifest: &Manifest, board: &Board, found: &TargetMaterial
             digest: library.sources.digest().to_string(),
             build: library.build.clone(),
         }),
+        own: own_crates(materials).cloned().collect(),
     }
 }
 
@@ -108,6 +168,9 @@ pub(super) fn subject(manifest: &Manifest, board: &Board, materials: &Materials,
         let about = &manifest.kernels.source;
         tools.push(named(&format!("{} {}", about.name, about.versions), &library.source_digest));
         tools.push(named("C compiler", &library.cross.version));
+    }
+    for own in own_crates(materials) {
+        tools.push(named(&format!("own kernel {} ({})", own.name, own.place.folder), &own.files.digest().to_string()));
     }
     if let Some(qemu) = &found.qemu {
         tools.push(named("emulator", &qemu.version));

@@ -9,7 +9,7 @@ use crate::error::Kind;
 use crate::gate::evidence::{self, AuditRow};
 use crate::library::{self, Defect, Facts, Features, Kernel, KernelCall};
 use crate::manifest::{Override, Policy};
-use crate::model::lower::{Refusal, Step};
+use crate::model::lower::{Call, Refusal, Step, selects};
 use crate::model::{Graph, Operator, OperatorId, builtin};
 
 /// Core and policy.
@@ -90,7 +90,9 @@ impl Audit {
 
     /// What is not well with an operator. Where reference kernels were asked for, running them is no finding.
     fn finding(&self, graph: &Graph, lowered: &Result<Step, Refusal>, row: &AuditRow) -> Option<advice::Finding> {
-        let asked = !self.library_runs || self.policy == Policy::Forbid || self.is_overridden(graph, row.operator);
+        let own = row.kernel.as_ref().is_some_and(|kernel| kernel.library == library::OWN);
+        let asked =
+            own || !self.library_runs || self.policy == Policy::Forbid || self.is_overridden(graph, row.operator);
         if asked && lowered.is_ok() {
             return None;
         }
@@ -116,12 +118,22 @@ impl Audit {
     }
 
     fn is_overridden(&self, graph: &Graph, operator: OperatorId) -> bool {
-        self.overrides.iter().any(|wanted| wanted.kernel == "reference" && names(&wanted.operator, graph, operator))
+        self.overrides.iter().any(|wanted| wanted.kernel == "reference" && selects(&wanted.operator, graph, operator))
     }
 
     fn choose(&self, graph: &Graph, step: &Step, row: &AuditRow) -> (Kernel, Option<String>) {
+        let chosen = self.overrides.iter().find(|wanted| selects(&wanted.operator, graph, row.operator));
+        if let Call::Own(own) = &step.call {
+            let by = if own.reference.is_some() { "the reference kernel's" } else { "its own on the host" };
+            let why = chosen.map(|found| found.reason.as_str()).unwrap_or_default();
+            let reason = format!(
+                "the deployment's own kernel `{}` runs it (`use` in the manifest: {why}); expected outputs are {by}",
+                own.kernel.name
+            );
+            return (library::reference(step), Some(reason));
+        }
         let on_reference = |reason: String| (library::reference(step), Some(reason));
-        if let Some(found) = self.overrides.iter().find(|wanted| names(&wanted.operator, graph, row.operator))
+        if let Some(found) = chosen
             && found.kernel == "reference"
         {
             return on_reference(format!("`use` in the manifest: {}", found.reason));
@@ -140,7 +152,7 @@ impl Audit {
 
     fn refuse_idle_overrides(&self, graph: &Graph) -> Result<(), BoxError> {
         for wanted in &self.overrides {
-            let hit = graph.operators().any(|(operator, _)| names(&wanted.operator, graph, operator));
+            let hit = graph.operators().any(|(operator, _)| selects(&wanted.operator, graph, operator));
             if !hit {
                 return Err(fail(
                     Kind::Manifest,
@@ -162,20 +174,12 @@ fn rewritten(operator: &Operator) -> Option<String> {
     Some(format!("`optimize` runs it as `{now}`"))
 }
 
-/// Whether a `use` node means this operator: by index, by operator name or by output tensor.
-fn names(wanted: &str, graph: &Graph, id: OperatorId) -> bool {
-    let operator = &graph.operators[id.0];
-    wanted.strip_prefix("op:").is_some_and(|wanted| wanted == graph.label(id))
-        || wanted == operator.name
-        || operator.outputs.iter().any(|output| graph.tensor(*output).name == wanted)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::advice::Standing;
     use crate::gate::evidence::AuditRow;
-    use crate::manifest::Catalog;
+    use crate::manifest::{Bytes, Catalog};
     use crate::model;
 
     /// The rows that are known bad with a library of this revision.
@@ -201,7 +205,13 @@ mod tests {
         assert!(bad.len() >= 3, "{bad:#?}");
         assert!(bad.iter().all(|row| row.finding.as_ref().unwrap().standing == Standing::KnownBad));
         let reason = "slow-reads".to_owned();
-        let one = Override { operator: format!("op:{}", bad[0].operator.0), kernel: "reference".to_owned(), reason };
+        let one = Override {
+            operator: format!("op:{}", bad[0].operator.0),
+            kernel: "reference".to_owned(),
+            reason,
+            own: None,
+            scratch: Bytes(0),
+        };
         assert_eq!(known_bad(20_000, vec![one]).len(), bad.len() - 1);
     }
 }

@@ -50,13 +50,7 @@ pub(super) struct Built {
 impl Cargo<'_> {
     /// Builds the workspace in release mode with further arguments and variables.
     pub(super) fn build(&self, args: &[&str], variables: &[(&str, &str)]) -> Result<Built, Error> {
-        if let Some(file) = configuration_above(Utf8Path::new("/")) {
-            let message =
-                format!("Cargo reads `{file}` in every build on this machine, and firmware must not depend on it");
-            let help = "move it into your home (`~/.cargo/config.toml`): builds do not read that";
-            return Err(Error::plain(Kind::Tool, message, help));
-        }
-        let mut cargo = self.invocation("build").args(["--release", "--message-format", "json-render-diagnostics"]);
+        let mut cargo = self.command("build")?.args(["--release", "--message-format", "json-render-diagnostics"]);
         cargo = cargo.args(args.iter().copied());
         if let Some(target) = self.rust_target {
             cargo = cargo.args(["--target", target]);
@@ -78,6 +72,15 @@ impl Cargo<'_> {
             }
         }
         Ok(built)
+    }
+
+    /// A command of Cargo that compiles.
+    pub(super) fn command(&self, command: &str) -> Result<Invocation, Error> {
+        let Some(file) = configuration_above(Utf8Path::new("/")) else { return Ok(self.invocation(command)) };
+        let message =
+            format!("Cargo reads `{file}` in every build on this machine, and firmware must not depend on it");
+        let help = "move it into your home (`~/.cargo/config.toml`): builds do not read that";
+        Err(Error::plain(Kind::Tool, message, help))
     }
 
     /// What `cargo metadata` answers.

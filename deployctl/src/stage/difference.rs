@@ -51,7 +51,7 @@ fn value(dtype: TensorType, tensor: &[i8], element: usize) -> String {
 }
 
 /// A flat index as a coordinate in a shape, row-major.
-fn coordinate(shape: &[usize], element: usize) -> Vec<usize> {
+pub(super) fn coordinate(shape: &[usize], element: usize) -> Vec<usize> {
     let mut rest = element;
     let mut reversed: Vec<usize> = Vec::with_capacity(shape.len());
     for size in shape.iter().rev() {

@@ -9,6 +9,7 @@ use deployctl_cache::{BoxError, Digest, Fields, Job, Stage};
 use serde::{Deserialize, Serialize};
 
 use super::memory::Planned;
+use super::own::OwnSource;
 use super::{artifact, expect, fail};
 use crate::emit::{self, Entry, Files, Input, Library as LibraryText, Model};
 use crate::error::Kind;
@@ -30,6 +31,9 @@ pub struct Emit {
     pub crates: String,
     /// The kernel library, where the target can run it.
     pub library: Option<ProjectLibrary>,
+    /// Crates with kernels of the deployment's own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub own: Vec<OwnSource>,
 }
 
 /// A deployment's name and version.
@@ -61,6 +65,28 @@ impl Template {
             Self { digest: digest(&files), files: Arc::new(files) }
         };
         PACKED.get_or_init(unpack).clone()
+    }
+
+    /// What a program for the host needs that runs kernels: their interface, and the manifests of the workspace.
+    pub fn host() -> Self {
+        let mut files: Files = Self::builtin().files.as_ref().clone();
+        let members: Vec<Utf8PathBuf> = files
+            .keys()
+            .filter(|path| path.file_name() == Some("Cargo.toml"))
+            .filter_map(|path| path.parent())
+            .map(Into::into)
+            .collect();
+        files.retain(|path, _| {
+            path.starts_with("kernels") || matches!(path.file_name(), Some("Cargo.toml" | "Cargo.lock"))
+        });
+        for member in members.iter().filter(|member| !member.as_str().is_empty()) {
+            files.entry(member.join("src/lib.rs")).or_insert_with(|| b"#![no_std]\n".to_vec());
+        }
+        Self { digest: digest(&files), files: Arc::new(files) }
+    }
+
+    pub(super) fn files(&self) -> &Files {
+        &self.files
     }
 }
 
@@ -153,7 +179,9 @@ impl Emit {
             description,
         });
         let input = Input { model, board: &self.board, template: &self.template.files, vendor: Some(&vendor), library };
+        let own: Vec<emit::OwnCrate> = self.own.iter().map(OwnSource::read).collect::<Result<_, _>>()?;
         emit::project(&input)
+            .and_then(|mut files| emit::add_crates(&mut files, &own).map(|()| files))
             .map_err(|error| fail(Kind::Internal, error.to_string(), "please report this with the manifest"))
     }
 }

@@ -6,7 +6,8 @@ use kernels::as_i8;
 use serde::Serialize;
 
 use super::difference::first_difference;
-use super::{artifact, fail};
+use super::player::{OwnProgram, Player};
+use super::{Runtime, artifact, fail};
 use crate::error::Kind;
 use crate::gate::evidence::{Expectation, ExpectedVector, Recorded};
 use crate::model::lower::{Refusal, Step};
@@ -40,6 +41,12 @@ pub struct Expect {
     pub steps: u32,
     /// Digest of the code that computes what they give.
     pub reference: &'static str,
+    /// Kernels of the deployment's own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub own: Vec<OwnProgram>,
+    /// Starts them.
+    #[serde(skip)]
+    pub runtime: Runtime,
 }
 
 impl Stage for Expect {
@@ -71,7 +78,14 @@ impl Stage for Expect {
             distinct_outputs: 0,
         };
         match steps(&lowered) {
-            Ok(steps) => compute(&graph, &steps, &weights, &vectors, &mut expectation, job)?,
+            Ok(steps) => {
+                let folder = job.work_dir().to_owned();
+                if !self.own.is_empty() {
+                    job.copy_tree("own", &folder)?;
+                }
+                let own = Player { graph: &graph, kernels: &self.own, folder, runtime: &self.runtime };
+                compute(&own, &steps, &weights, &vectors, &mut expectation, job)?;
+            }
             Err(reason) => expectation.blocked = Some(reason),
         }
         job.write_json(artifact::EXPECTATION, &expectation)?;
@@ -113,14 +127,27 @@ impl Expect {
     }
 }
 
+fn refused(error: &model::EvaluateError, vector: usize) -> BoxError {
+    match error {
+        model::EvaluateError::Own { .. } => fail(
+            Kind::Tool,
+            format!("vector {vector}: {error}"),
+            "expected outputs of this operator are what its kernel gives on the host: run the kernel there under `cargo test`, \
+             with the inputs of this vector",
+        ),
+        _ => fail(Kind::Model, error.to_string(), "the operator table says what each operator needs"),
+    }
+}
+
 fn compute(
-    graph: &Graph,
+    own: &Player,
     steps: &[Step],
     weights: &[u8],
     vectors: &[Vector],
     expectation: &mut Expectation,
     job: &Job,
 ) -> Result<(), BoxError> {
+    let graph = own.graph;
     let mut recorded = Recorded { compared: 0, equal: 0, first_difference: None };
     let mut state = model::State::default();
     for (index, vector) in vectors.iter().enumerate() {
@@ -130,9 +157,8 @@ fn compute(
         if job.cancelled() {
             return Err(fail(Kind::Tool, "stopped before all vectors were evaluated", "build again"));
         }
-        let tensors = model::evaluate_from(&mut state, graph, steps, weights, &vector.inputs).map_err(|error| {
-            fail(Kind::Model, error.to_string(), "the operator table says what each operator needs")
-        })?;
+        let tensors = model::evaluate_with(own, &mut state, graph, steps, weights, &vector.inputs)
+            .map_err(|error| refused(&error, index))?;
         let output = |id: &TensorId| -> Vec<i8> {
             let written = steps.iter().zip(&tensors).rev().find_map(|(step, written)| {
                 let position = step.outputs.iter().position(|output| output == id)?;

@@ -18,6 +18,8 @@ mod memory;
 mod model;
 mod optimize;
 mod overflow;
+mod own;
+mod player;
 mod report;
 mod roster;
 mod runbook;
@@ -40,6 +42,8 @@ pub use measure::Measure;
 pub use memory::Memory;
 pub use model::{Model, unreadable};
 pub use optimize::Optimize;
+pub use own::{Own, OwnSource, Place};
+pub use player::OwnProgram;
 pub use report::Report;
 pub use runbook::Runbook;
 pub use runtime::Runtime;
@@ -71,6 +75,10 @@ pub mod artifact {
     pub const EXPECTATION: &str = "expectation.json";
     /// Input tensors of all vectors, one after another.
     pub const INPUTS: &str = "inputs.bin";
+    /// Programs for the host that run the deployment's own kernels.
+    pub const OWN: &str = "kernels/";
+    /// Names of these kernels: they compile.
+    pub const ACCEPTED: &str = "accepted.json";
     /// The firmware project.
     pub const PROJECT: &str = "firmware/";
     /// [`super::Emission`].

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::artifact;
 use crate::error::{Error, Kind};
 use crate::model;
+use crate::model::lower::Choice;
 
 /// The model file.
 #[derive(Debug, Serialize)]
@@ -14,6 +15,9 @@ pub struct Model {
     pub file: FileInput,
     /// Digest of the code that reads and lowers it.
     pub reference: &'static str,
+    /// Which operators get which kernels, where some are the deployment's own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<Choice>,
 }
 
 impl Stage for Model {
@@ -32,7 +36,9 @@ impl Stage for Model {
     fn run(&self, job: &Job) -> Result<(), BoxError> {
         let model::Read { graph, weights } =
             model::read(&self.file.bytes()?).map_err(|error| unreadable(self.file.path().as_str(), &error))?;
-        job.write_json(artifact::STEPS, &model::lower::lower(&graph, &weights))?;
+        let mut steps = model::lower::lower(&graph, &weights);
+        model::lower::give(&graph, &mut steps, &self.choices);
+        job.write_json(artifact::STEPS, &steps)?;
         job.write_json(artifact::GRAPH, &graph)?;
         job.write(artifact::WEIGHTS, &weights)?;
         Ok(())

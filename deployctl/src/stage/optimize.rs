@@ -5,13 +5,17 @@ use deployctl_cache::{BoxError, Fields, Job, Stage};
 use serde::Serialize;
 
 use super::artifact;
-use crate::model::{Read, lower, optimize};
+use crate::model::lower::{Choice, give, own_kernel};
+use crate::model::{Graph, OperatorId, Read, lower, optimize_but};
 
 /// The model as it was read.
 #[derive(Debug, Serialize)]
 pub struct Optimize {
     /// Digest of the code that rewrites and lowers it.
     pub reference: &'static str,
+    /// Which operators get which kernels, where some are the deployment's own: these are told of the operator as it was read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<Choice>,
 }
 
 impl Stage for Optimize {
@@ -28,8 +32,12 @@ impl Stage for Optimize {
     }
 
     fn run(&self, job: &Job) -> Result<(), BoxError> {
-        let Read { graph, weights } = optimize(Read { graph: job.read_json("graph")?, weights: job.read("weights")? });
-        job.write_json(artifact::STEPS, &lower(&graph, &weights))?;
+        let read = Read { graph: job.read_json("graph")?, weights: job.read("weights")? };
+        let kept = |graph: &Graph, id: OperatorId| own_kernel(graph, id, &self.choices).is_some();
+        let Read { graph, weights } = optimize_but(read, &kept);
+        let mut steps = lower(&graph, &weights);
+        give(&graph, &mut steps, &self.choices);
+        job.write_json(artifact::STEPS, &steps)?;
         job.write_json(artifact::GRAPH, &graph)?;
         job.write(artifact::WEIGHTS, &weights)?;
         Ok(())

@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use crate::gate::evidence::{Audit, AuditRow};
+use crate::library::OWN;
 
 /// The operator table in a few facts.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -15,6 +16,8 @@ pub(super) struct Roster {
     pub on_library: Option<String>,
     /// Operators on reference kernels, by reason, in order of the first of each.
     pub on_reference: Vec<Reasoned>,
+    /// Operators on kernels of the deployment's own, by reason, in order of the first of each.
+    pub on_own: Vec<Reasoned>,
     /// Operators that need no code.
     pub idle: Option<String>,
     /// Names of the instruction paths that occur, in order of appearance.
@@ -45,14 +48,21 @@ impl Roster {
             let path = row.kernel.as_ref().filter(|kernel| !kernel.symbol.is_empty()).map(|kernel| kernel.path.name());
             paths.extend(path.filter(|path| !paths.contains(path)));
         }
-        let reasoned = |reason: &&str| {
-            let operators = indices(&|row| row.kernel.is_some() && row.reason.as_deref() == Some(reason))?;
-            Some(Reasoned { operators, reason: (*reason).to_owned() })
+        let reasoned = |own: bool| {
+            let group = |reason: &&str| {
+                let operators = indices(&|row| {
+                    let runs = row.kernel.as_ref().is_some_and(|kernel| (kernel.library == OWN) == own);
+                    runs && row.reason.as_deref() == Some(reason)
+                })?;
+                Some(Reasoned { operators, reason: (*reason).to_owned() })
+            };
+            reasons.iter().filter_map(group).collect()
         };
         Self {
             library: audit.library.clone(),
             on_library: indices(&|row| audit.on_library(row)),
-            on_reference: reasons.iter().filter_map(reasoned).collect(),
+            on_reference: reasoned(false),
+            on_own: reasoned(true),
             idle: indices(&|row| library(row).as_deref() == Some("none")),
             paths,
             convolved: indices(&|row| {

@@ -21,6 +21,7 @@ mod circular_buffer;
 mod compare;
 mod conv;
 mod convolve;
+mod custom;
 mod depthwise_conv;
 mod detection;
 mod fill;
@@ -63,6 +64,7 @@ pub use bytes::{Element, as_i8, view, view_mut, words_as_i8, words_as_i8_mut, wr
 pub use compare::Comparison;
 pub use conv::conv_2d;
 pub use convolve::{Convolution, Layer};
+pub use custom::{CustomOperator, CustomTensor, CustomValue};
 pub use depthwise_conv::depthwise_conv_2d;
 pub use detection::WORDS as DETECTION_WORDS;
 pub use fully_connected::fully_connected;

@@ -68,6 +68,7 @@ proptest! {
         share in 0..=100_u32,
         policy in prop_oneof![Just(Policy::Require), Just(Policy::Prefer), Just(Policy::Forbid)],
         owner in "[ -~]{0,20}[!-~]",
+        uses in prop::collection::vec(".{0,20}", 0..3),
     ) {
         let project = Project::new();
         let graph = Graph {
@@ -86,6 +87,7 @@ proptest! {
             library: "cmsis-nn",
             policy,
             max_mac_share: Ratio(f64::from(share) / 100.0),
+            uses: &uses,
         };
         let text = init(&graph, &options);
         let manifest = project.load(&text).map_err(|errors| TestCaseError::fail(format!("{}\n{text}", super::rendered(&errors))))?;
@@ -144,6 +146,7 @@ fn a_new_manifest_reads_well() {
         library: "cmsis-nn",
         policy: Policy::Require,
         max_mac_share: Ratio(0.05),
+        uses: &["use \"MY_OP\" kernel=\"../own/my_op\" reason=\"…\"".to_owned()],
     };
     insta::with_settings!({ omit_expression => true }, { insta::assert_snapshot!(init(&graph, &options)) });
 }

@@ -14,6 +14,8 @@ use super::{Block, Graph, Operator, OperatorId, Options, TensorId, builtin};
 use site::Site;
 use weighted::Convolution;
 
+pub use own::{Choice, Own, OwnKernel, element, give, own_kernel, selects, suggested_use};
+
 mod activation;
 mod add;
 mod arithmetic;
@@ -29,6 +31,7 @@ mod gather;
 mod join;
 mod lstm;
 mod operand;
+mod own;
 mod pad;
 mod pool;
 mod product;
@@ -98,6 +101,8 @@ pub enum Call {
         body: Block,
         proceeds: TensorId,
     },
+    /// An operator that a kernel of the deployment's own runs.
+    Own(Own),
 }
 
 /// Weights of a step: where they are, and how its accumulator becomes output.
@@ -196,23 +201,25 @@ impl Fault {
 }
 
 fn one(site: &Site, id: OperatorId) -> Result<Step, Refusal> {
-    let Site { graph, operator, .. } = *site;
     match dispatch(site).and_then(apart) {
         Ok(Lowered { call, inputs, tables, outputs, weights }) => {
-            let call = own_bytes(graph, id, call, &inputs);
+            let call = own_bytes(site.graph, id, call, &inputs);
             Ok(Step { operator: id, call, inputs, tables, outputs, weights })
         }
-        Err(fault) => {
-            let tensor = fault.tensor.or_else(|| operator.outputs.first().copied());
-            Err(Refusal {
-                operator: id,
-                label: graph.label(id),
-                name: operator.name.clone(),
-                tensor: tensor.map(|tensor| graph.tensor(tensor).name.clone()).unwrap_or_default(),
-                reason: fault.reason,
-                advice: fault.advice.to_owned(),
-            })
-        }
+        Err(fault) => Err(refusal(site, id, fault)),
+    }
+}
+
+fn refusal(site: &Site, id: OperatorId, fault: Fault) -> Refusal {
+    let Site { graph, operator, .. } = *site;
+    let tensor = fault.tensor.or_else(|| operator.outputs.first().copied());
+    Refusal {
+        operator: id,
+        label: graph.label(id),
+        name: operator.name.clone(),
+        tensor: tensor.map(|tensor| graph.tensor(tensor).name.clone()).unwrap_or_default(),
+        reason: fault.reason,
+        advice: fault.advice.to_owned(),
     }
 }
 
@@ -391,7 +398,8 @@ pub const UNKNOWN_CUSTOM: &str = "is a custom operator without a kernel";
 
 fn unsupported(operator: &Operator) -> Fault {
     if operator.code == builtin::CUSTOM {
-        let advice = "replace the layer with builtin operators before converting";
+        let advice = "bring a kernel along (\"Your own kernel\" in the documentation's reference/operators), or replace the layer with \
+                      builtin operators before converting";
         return Fault::new(UNKNOWN_CUSTOM.to_owned(), advice);
     }
     let advice = "compose it of operators that have one; the page reference/operators of the documentation lists them";

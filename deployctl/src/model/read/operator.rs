@@ -4,7 +4,7 @@ use tflite_flatbuffers as format;
 
 use super::{ReadError, elements, flexbuffer, indices, movement, tensor_id};
 use crate::model::graph::{FusedActivation, Padding};
-use crate::model::{CustomOptions, Operator, Options, TensorId, builtin};
+use crate::model::{Operator, Options, TensorId, builtin};
 
 /// All operators of the subgraph in the file's order.
 pub(super) fn operators(
@@ -143,16 +143,18 @@ fn options(site: &Site<'_>, code: i32) -> Result<Options, ReadError> {
             }
             Options::LeakyRelu { alpha }
         }
-        builtin::CUSTOM => Options::Custom { values: custom(operator), own: Vec::new() },
+        builtin::CUSTOM => custom(operator),
         _ => movement::options(site, code)?,
     })
 }
 
 /// Options of a custom operator. Those outside the flatbuffer, which LiteRT Micro does not read either, are not read.
-fn custom(operator: &format::Operator<'_>) -> Option<CustomOptions> {
+fn custom(operator: &format::Operator<'_>) -> Options {
     let inside = operator.large_custom_options_offset() <= 1;
     let bytes = operator.custom_options().map(|options| options.bytes()).unwrap_or_default();
-    if inside && operator.custom_options_format() == 0 { flexbuffer::map(bytes) } else { None }
+    let values = if inside && operator.custom_options_format() == 0 { flexbuffer::map(bytes) } else { None };
+    let bytes = if values.is_some() { Vec::new() } else { bytes.to_vec() };
+    Options::Custom { values, bytes, own: Vec::new() }
 }
 
 /// Options that are a fused activation and nothing else; where the file has none, there is none.

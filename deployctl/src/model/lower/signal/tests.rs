@@ -56,6 +56,7 @@ impl Model {
     fn refusal(mut self) -> String {
         let options = |values: &BTreeMap<_, _>, own| Options::Custom {
             values: Some(CustomOptions::new(values.clone())),
+            bytes: vec![],
             own,
         };
         self.graph.operators[0].options = options(&self.options, vec![]);
