@@ -4,6 +4,7 @@
 #![expect(clippy::print_stderr, reason = "what is skipped is said aloud")]
 
 mod boards;
+mod fmt;
 mod law_1_hermetic;
 mod law_2_minimal;
 mod law_3_reproducible;
