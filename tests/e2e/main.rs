@@ -4,6 +4,7 @@
 #![expect(clippy::print_stderr, reason = "what is skipped is said aloud")]
 
 mod boards;
+mod c_library;
 mod fmt;
 mod law_1_hermetic;
 mod law_2_minimal;
