@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn changed_lines_have_their_numbers() {
         assert_eq!(difference("a\nb\nc\nd\n", "a\nB\nc\nd\n"), "\n     2 - b\n     2 + B");
-        assert_eq!(difference("a\n\n\nb\nc", "a\n\nb\nc\n"), "\n     2 - \n     5 + ");
+        assert_eq!(difference("a\n\n\nb\nc", "a\n\nb\nc\n"), "\n     3 - \n     5 + ");
         assert_eq!(difference("a\n", "a\n"), "");
     }
 
