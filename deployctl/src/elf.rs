@@ -1,7 +1,9 @@
 //! Linked firmware, read: what lies in which memory, how large each operator and kernel is, and the image that a loader
 //! would write. Knows ELF; does not know how the firmware was made.
 
-use std::collections::BTreeMap;
+mod calls;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use object::{Object, ObjectSection, ObjectSegment, ObjectSymbol, SectionFlags, SectionKind, SymbolKind};
 
@@ -22,12 +24,21 @@ pub struct Image {
     /// BLAKE3 of the loadable segments: address, length and bytes of each, in file order. Where the file's header is in a
     /// segment, what it says of the section table, which no loader reads, is taken as zero.
     pub digest: String,
+    calls: calls::Calls,
+}
+
+impl Image {
+    /// Functions that `function` calls, and those that they call, by demangled name. Of Arm images only; calls through
+    /// pointers are not seen.
+    pub fn reached(&self, function: &str) -> BTreeSet<&str> {
+        calls::reached(&self.calls, function)
+    }
 }
 
 /// Reads linked firmware of either word size.
 pub fn read(bytes: &[u8]) -> Result<Image, ElfError> {
     let file = object::File::parse(bytes)?;
-    let mut image = Image { digest: loadable_digest(&file)?, ..Image::default() };
+    let mut image = Image { digest: loadable_digest(&file)?, calls: calls::calls(&file)?, ..Image::default() };
     for section in file.sections() {
         let SectionFlags::Elf { sh_flags, .. } = section.flags() else { continue };
         if !sh_flags.contains(object::elf::SHF_ALLOC) {
@@ -41,7 +52,7 @@ pub fn read(bytes: &[u8]) -> Result<Image, ElfError> {
     for symbol in file.symbols() {
         let sized = matches!(symbol.kind(), SymbolKind::Text | SymbolKind::Data) && symbol.size() > 0;
         if let (true, Ok(name)) = (sized, symbol.name()) {
-            *image.symbols.entry(format!("{:#}", rustc_demangle::demangle(name))).or_default() += symbol.size();
+            *image.symbols.entry(calls::demangled(name)).or_default() += symbol.size();
         }
     }
     Ok(image)

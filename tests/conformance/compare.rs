@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use deployctl::model::{Graph, Operator, Read, State, Step, Tensor, TensorId, TensorType, evaluate_from, lower, read};
+use deployctl::model::{
+    Graph, Operator, Read, State, Step, Tensor, TensorId, TensorType, evaluate_from, lower, optimize, read,
+};
 
 use crate::archive::Case;
 
@@ -76,6 +78,28 @@ impl Executor for Reference {
     }
 }
 
+/// The host reference after `optimize`.
+pub(crate) struct Optimized;
+
+impl Executor for Optimized {
+    fn name(&self, graph: &Graph, step: &Step) -> String {
+        Reference.name(graph, step)
+    }
+
+    fn execute(&self, model: &Read, _: &[Step], sequence: &[Inputs]) -> Result<Vec<Written>, String> {
+        let model = optimize(model.clone());
+        let steps: Result<Vec<Step>, _> = lower(&model.graph, &model.weights).into_iter().collect();
+        Reference.execute(&model, &steps.map_err(|refusal| refusal.to_string())?, sequence)
+    }
+}
+
+/// How many operators of a case `optimize` rewrites.
+pub(crate) fn rewritten(case: &Case) -> usize {
+    let Ok(before) = read(&case.model) else { return 0 };
+    let after = optimize(before.clone()).graph.operators;
+    before.graph.operators.iter().zip(&after).filter(|(before, after)| before.code != after.code).count()
+}
+
 pub(crate) fn compare(case: &Case, executor: &dyn Executor) -> Outcome {
     catch_unwind(AssertUnwindSafe(|| attempt(case, executor))).unwrap_or_else(|panic| {
         let message = panic.downcast_ref::<String>().cloned();
@@ -106,12 +130,16 @@ fn attempt(case: &Case, executor: &dyn Executor) -> Outcome {
     }
 }
 
-/// Name and types of an operator: of its first input and, where they are others, of its weights and its output.
+/// Name and types of an operator: of its first input that is no constant and, where they are others, of its weights and
+/// its output.
 fn kind(graph: &Graph, operator: &Operator) -> String {
-    let first = operator.inputs.first().copied().flatten();
+    let resource = |id: &TensorId| graph.tensor(*id).dtype == TensorType::Resource;
+    let inputs = || operator.inputs.iter().copied().flatten().filter(|id| !resource(id));
+    let first = inputs().find(|&id| graph.tensor(id).constant.is_none()).or_else(|| inputs().next());
     let weights = operator.inputs.get(1).copied().flatten();
     let weights = weights.filter(|&id| matches!(graph.tensor(id).dtype, TensorType::Int8 | TensorType::Int4));
-    let ids = first.into_iter().chain(weights).chain(operator.outputs.first().copied());
+    let output = operator.outputs.first().copied().filter(|id| !resource(id));
+    let ids = first.into_iter().chain(weights).chain(output);
     let stored = |tensor: &Tensor| tensor.unpacked_from.unwrap_or(tensor.dtype).name();
     let types = ids.map(|id| stored(graph.tensor(id)));
     let mut names: Vec<&str> = Vec::new();
@@ -167,6 +195,11 @@ fn vectors(model: &Read, steps: &[Step], data: &[u8], executor: &dyn Executor) -
         inexact.retain(|&id| graph.tensor(id).variable);
         for ((step, outputs), (figures, expected)) in steps.iter().zip(found).zip(operators.iter_mut().zip(expected)) {
             let from_inexact = step.inputs.iter().chain(&step.outputs).any(|id| inexact.contains(id));
+            // What is not recorded, a variable that is assigned, is as exact as what it comes from.
+            for &id in step.outputs.iter().filter(|&&id| graph.tensor(id).variable && !step.inputs.contains(&id)) {
+                inexact.remove(&id);
+                inexact.extend(from_inexact.then_some(id));
+            }
             let ids = recorded(graph, &graph.operators[step.operator.0]);
             for (id, expected) in ids.zip(expected) {
                 let output = step.outputs.iter().position(|&output| output == id).map(|at| &outputs[at]);

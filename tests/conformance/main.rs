@@ -13,6 +13,7 @@ mod archive;
 mod compare;
 mod mutated;
 mod report;
+mod table;
 
 /// CMSIS-NN's bindings of firmware, here on the host.
 macro_rules! bindings {
@@ -43,24 +44,46 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use archive::Case;
-use compare::{Outcome, Reference, compare};
+use compare::{Optimized, Outcome, Reference, compare};
 use report::Report;
+use table::Table;
 
 /// Models of a full run.
 const FULL: &str = "6000";
+/// What a full run shows, for people.
+const PAGE: &str = "../../docs/reference/operator-table.md";
 
 fn here(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/conformance").join(name)
 }
 
 /// Compares every case; the report is printed.
-fn run(cases: &[Case]) -> Report {
-    let mut report = Report::default();
+fn run(cases: &[Case]) -> (Report, Table) {
+    let (mut report, mut table) = (Report::default(), Table::default());
     for case in cases {
-        report.add(case, &compare(case, &Reference));
+        let outcome = compare(case, &Reference);
+        report.add(case, &outcome);
+        if case.data.is_some() {
+            table.add(case, &outcome);
+        }
     }
     println!("{report}");
-    report
+    (report, table)
+}
+
+/// Compares every case in which something is rewritten by `optimize`; how many operators there are.
+fn run_optimized(cases: &[Case]) -> usize {
+    let (mut report, mut rewritten) = (Report::default(), 0);
+    for case in cases {
+        let found = compare::rewritten(case);
+        if found > 0 {
+            rewritten += found;
+            report.add(case, &compare(case, &Optimized));
+        }
+    }
+    println!("{rewritten} operators rewritten, in {} models\n{report}", report.models());
+    report.passes();
+    rewritten
 }
 
 /// Compares every case that runs here again, as firmware runs it with CMSIS-NN.
@@ -87,10 +110,12 @@ fn run_planned(_cases: &[Case]) {
 #[test]
 fn corpus() {
     let cases = archive::read(&here("corpus.tar.gz"));
-    let report = run(&cases);
+    let (report, table) = run(&cases);
     assert!(report.models() >= 200);
     report.refusals_are_known(&here("refusals.txt"));
     report.passes();
+    table.is_on(&here(PAGE));
+    run_optimized(&cases);
     run_planned(&cases);
 }
 
@@ -109,7 +134,7 @@ fn found() {
     let path = here("found.tar.gz");
     if path.exists() {
         let cases = archive::read(&path);
-        let report = run(&cases);
+        let (report, _) = run(&cases);
         report.refusals_are_known(&here("refusals.txt"));
         report.passes();
         run_planned(&cases);
@@ -123,7 +148,7 @@ fn found() {
 fn full() {
     if let Some(made) = std::env::var_os("DEPLOYCTL_CONFORMANCE") {
         let cases = archive::read(Path::new(&made));
-        run(&cases).passes();
+        run(&cases).0.passes();
         return run_planned(&cases);
     }
     let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv/bin/python");
@@ -139,9 +164,11 @@ fn full() {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
     let cases = archive::read(&made);
-    let report = run(&cases);
+    let (report, table) = run(&cases);
     report.refusals_are_exactly(&here("refusals.txt"));
     report.passes();
+    table.is_exactly(&here(PAGE));
+    assert!(run_optimized(&cases) > 10);
     run_planned(&cases);
 }
 

@@ -1,6 +1,6 @@
 //! What the stages found out about a target: the evidence that gates judge and reports print.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -180,6 +180,8 @@ pub struct Footprint {
     pub ram_bytes: Option<u64>,
     /// Code of each operator's function in the model crate, by operator index.
     pub operator_code: BTreeMap<usize, u64>,
+    /// Functions of the kernel library that each operator's function calls, itself or by way of others, by operator index.
+    pub operator_kernels: BTreeMap<usize, BTreeSet<String>>,
     /// Code of the kernel library's functions that were linked, by symbol.
     pub kernel_code: BTreeMap<String, u64>,
     /// Digest of the app's loadable image.

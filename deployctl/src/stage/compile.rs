@@ -141,22 +141,28 @@ impl Compile {
             blocked: None,
             flash_bytes: bare.then_some(app.flash_bytes),
             ram_bytes: bare.then_some(app.ram_bytes),
-            app_image: app.digest,
+            app_image: app.digest.clone(),
             harness_image: harness.digest,
             crates: Self::crates(metadata),
             ..Footprint::default()
         };
-        for (symbol, size) in app.symbols {
+        for (symbol, &size) in &app.symbols {
             if symbol.starts_with("model::parameters::") {
                 footprint.weights_bytes += size;
-            } else if let Some(operator) = operator_of(&symbol) {
+            } else if let Some(operator) = operator_of(symbol) {
                 *footprint.operator_code.entry(operator).or_default() += size;
-            } else if symbol.starts_with("arm_") {
-                footprint.kernel_code.insert(symbol, size);
+                let kernels = app.reached(symbol).into_iter().filter(|function| is_of_library(function));
+                footprint.operator_kernels.entry(operator).or_default().extend(kernels.map(str::to_owned));
+            } else if is_of_library(symbol) {
+                footprint.kernel_code.insert(symbol.clone(), size);
             }
         }
         Ok(footprint)
     }
+}
+
+fn is_of_library(symbol: &str) -> bool {
+    symbol.starts_with("arm_")
 }
 
 /// The operator that a function of the model crate runs: `model::op_3_conv_2d` is 3.

@@ -138,6 +138,7 @@ pub(super) fn papers(output: &str) -> Papers {
             weights_bytes: 19_088,
             ram_bytes: Some(1_084),
             operator_code: [(0, 54), (1, 46)].into(),
+            operator_kernels: [(0, ["arm_convolve_s8".to_owned()].into()), (1, [].into())].into(),
             kernel_code: [("arm_convolve_s8".to_owned(), 994), ("arm_nn_mat_mult".to_owned(), 1_172)].into(),
             app_image: "a11a".into(),
             harness_image: "b22b".into(),

@@ -82,6 +82,7 @@ impl Case {
             footprint: Footprint {
                 flash_bytes: Some(9_000),
                 weights_bytes: 4_000,
+                operator_kernels: [(0, ["k".to_owned()].into())].into(),
                 kernel_code: [("k".to_owned(), 800)].into(),
                 ..Footprint::default()
             },
@@ -233,9 +234,9 @@ fn offences_fail_and_name_their_place() {
     assert_eq!((check.verdict, all, check.value.unwrap().value), (Verdict::Fail, Verdict::Fail, 1.0));
     assert!(check.detail.contains("op:0 CONV_2D (`act/Relu`) is known bad: `k` has"), "{}", check.detail);
 
-    let (check, all) = Case::spoilt("kernels", |case| case.footprint.kernel_code.clear());
+    let (check, all) = Case::spoilt("kernels", |case| case.footprint.operator_kernels.clear());
     assert_eq!((check.verdict, all), (Verdict::Fail, Verdict::Fail));
-    assert!(check.detail.contains("promised `k`, which the image has not"), "{}", check.detail);
+    assert!(check.detail.contains("promised `k` for op:0 CONV_2D, which does not call it"), "{}", check.detail);
 
     let (check, _) = Case::spoilt("reference", |case| {
         case.expectation.recorded = Some(Recorded { compared: 4, equal: 1, first_difference: Some(difference()) });

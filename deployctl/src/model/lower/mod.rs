@@ -119,6 +119,11 @@ pub fn lower(graph: &Graph, weights: &[u8]) -> Vec<Result<Step, Refusal>> {
     graph.operators().map(|(id, operator)| one(&Site { graph, weights, operator }, id)).collect()
 }
 
+/// One operator of the graph.
+pub(super) fn operator(graph: &Graph, weights: &[u8], id: OperatorId) -> Result<Step, Refusal> {
+    one(&Site { graph, weights, operator: &graph.operators[id.0] }, id)
+}
+
 /// A step without its place.
 struct Lowered {
     call: Call,
