@@ -1,8 +1,9 @@
 /* What a C program on an MPS2 board needs around main(): vector table, start-up, and a way out by semihosting. */
 #include <stdint.h>
 
-extern uint32_t data_load[], data_start[], data_end[], bss_start[], bss_end[], stack_top[];
+extern uint32_t data_load[], data_start[], data_end[], bss_start[], bss_end[];
 
+void stack_top(void); /* no function: the address above the stack, among those of functions */
 int main(void);
 
 static int semihosting(int operation, const void *argument)
@@ -46,6 +47,6 @@ static void reset(void)
     end(main());
 }
 
-__attribute__((section(".vectors"), used)) static void *const vectors[16] = {
-    stack_top, (void *)reset, (void *)fault, (void *)fault, (void *)fault, (void *)fault, (void *)fault,
+__attribute__((section(".vectors"), used)) static void (*const vectors[16])(void) = {
+    stack_top, reset, fault, fault, fault, fault, fault,
 };
