@@ -70,6 +70,12 @@ impl Store {
         Ok(store)
     }
 
+    /// The store in `dir` for who only looks: nothing is made or swept, and where there is no store it is an empty one.
+    pub fn look(dir: &Utf8Path) -> Result<Self, Error> {
+        let (root, io) = (absolute(dir)?.join(FORMAT), Io::real());
+        Ok(Self(Arc::new(Inner { root, io, memo: Mutex::default(), session: Mutex::default() })))
+    }
+
     /// The folder with the format's version in its name.
     pub fn root(&self) -> &Utf8Path {
         &self.0.root

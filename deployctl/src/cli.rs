@@ -22,7 +22,7 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 ok, 1 a gate did not pass, 2 usage, 3 manifest or lock, 4 model, 5 tool or compile, 6 store, 7 target, 70 a mistake in deployctl.
+Exit codes: 0 ok, 1 a gate did not pass or `fmt --check` found something, 2 usage, 3 manifest or lock, 4 model, 5 tool or compile, 6 store, 7 target, 70 a mistake in deployctl.
 
 Environment: DEPLOYCTL_HOME is the folder of sources and store (else `deployctl` in XDG_CACHE_HOME or ~/.cache).";
 
@@ -37,6 +37,11 @@ pub enum Command {
     Audit(Audit),
     /// Read manifests, boards and kernel libraries, and report every mistake in them.
     Check(Manifests),
+    /// Lay out manifests, boards and kernel libraries in the one way: a node a line, four spaces a level.
+    ///
+    /// Changes white space between words and nothing else: comments and values stay as they are, which is looked at before a
+    /// file is written. Children in one line stay there while they fit 120 columns.
+    Fmt(Fmt),
     /// Say what a build would do, stage by stage, without doing it.
     Plan(Plan),
     /// Build: firmware, evidence, verdict and runbook into `out/`.
@@ -69,6 +74,17 @@ pub enum Command {
 pub struct Manifests {
     /// Manifest files; all of the project (`manifests/*.kdl`) if none is named.
     pub manifests: Vec<Utf8PathBuf>,
+}
+
+/// `fmt`.
+#[derive(Debug, Args)]
+pub struct Fmt {
+    /// KDL files, or folders with such files in them; all of the project's `manifests` folder if none is named.
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<Utf8PathBuf>,
+    /// Write nothing; say which files would change, and how, with exit code 1 if there is one.
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// `init`.

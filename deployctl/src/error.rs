@@ -7,7 +7,7 @@ use miette::Diagnostic;
 /// Kinds of failure. The number is the process's exit code, as `deployctl --help` lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A gate did not pass. The build itself is complete.
+    /// A gate did not pass, and the build itself is complete; or `fmt --check` found files that are not laid out.
     Gate = 1,
     /// The command line is wrong.
     Usage = 2,

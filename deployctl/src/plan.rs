@@ -6,7 +6,8 @@
 //!    `expect` runs the vectors through the host reference, and through kernels of the deployment's own, which `own` has compiled
 //!    for the host. These are the same for all targets.
 //! 2. For each target `audit` chooses kernels, `sizes` asks the kernel library for scratch sizes, `memory` places tensors.
-//! 3. `emit` writes the firmware project, `kernels` compiles the library (once a core and compiler), `compile` links both.
+//! 3. `emit` writes the firmware project, `kernels` compiles the library (once a core and compiler), `compile` links both, and `header` says to C
+//!    programs what is in the library that it packs.
 //! 4. `measure` runs the harness; `gate` judges; `report` and `runbook` write it down.
 //!
 //! Every edge below is a field of the later stage's key, by the content of the artifact that it names.
@@ -21,7 +22,7 @@ use deployctl_cache::{FileInput, Graph, Input, StageId, TreeInput};
 use crate::library::Build;
 use crate::manifest::{Board, Manifest, Vectors};
 use crate::stage::{self, OwnSource, Runtime, VectorSource, Vendored, artifact};
-use crate::tool::{Gcc, HostLinker, Qemu, Rustc};
+use crate::tool::{Binutils, Gcc, HostLinker, Qemu, Rustc};
 
 /// What a deployment is made of besides its manifest: contents of files, identities of tools.
 #[derive(Clone, Debug)]
@@ -56,6 +57,8 @@ pub struct TargetMaterials {
     pub rustc: Rustc,
     /// What links for the host: its firmware, and for any target the build scripts of crates.
     pub linker: HostLinker,
+    /// What packs the library for C.
+    pub binutils: Binutils,
     /// Vendored firmware crates.
     pub crates: Vendored,
     /// Kernel library sources and the compilers that they need; absent where reference kernels run.
@@ -233,9 +236,11 @@ impl Plan {
             let kernels = self.kernels(&manifest.kernels.library.value, board, library, runtime);
             inputs.push(input("kernels", kernels, artifact::ARCHIVE));
         }
-        let compile = self.add(name, place, fields::compile(board, found, runtime), inputs);
-        let expectation = || input("expectation", shared.expect, artifact::EXPECTATION);
+        let compile = self.add(name, place, fields::compile(manifest, board, found, runtime), inputs);
         let emission = || input("emission", emit, artifact::EMISSION);
+        let inputs = vec![graph(), placed(), emission(), input("footprint", compile, artifact::FOOTPRINT)];
+        let header = self.add(name, place, fields::header(manifest, board), inputs);
+        let expectation = || input("expectation", shared.expect, artifact::EXPECTATION);
         let inputs = vec![
             input("firmware", compile, "/"),
             emission(),
@@ -287,6 +292,8 @@ impl Plan {
                 (compile, artifact::APP),
                 (compile, artifact::HARNESS),
                 (compile, artifact::FOOTPRINT),
+                (compile, artifact::C),
+                (header, artifact::C),
                 (measure, artifact::SESSION),
                 (measure, artifact::TRANSCRIPT),
                 (measure, artifact::MEASUREMENT),

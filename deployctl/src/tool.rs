@@ -15,7 +15,7 @@ mod wrap;
 use std::time::Duration;
 
 pub use capture::{Captured, OUTPUT_LIMIT};
-pub use identity::{FileDigest, Gcc, HostLinker, Qemu, Rustc, Toolbox};
+pub use identity::{Binutils, FileDigest, Gcc, HostLinker, Qemu, Rustc, Toolbox};
 pub use invocation::{Invocation, Output, Stdin};
 pub use memo::Memo;
 pub use search::{SearchPath, install_hint};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use camino::Utf8PathBuf;
 
-use crate::space::{Space, files};
+use crate::space::{NAME, Space, files};
 
 /// Flips a byte of the stored object with this content.
 fn damage(space: &Space, content: &[u8]) {
@@ -55,6 +55,45 @@ fn law_5_contained_a_changed_result_is_kept_aside_and_made_right() {
     assert!(out[&Utf8PathBuf::from("sample/host/app.elf")] == image);
     assert!(out.values().any(|bytes| *bytes == changed), "the changed file is gone");
     assert_eq!(out[&Utf8PathBuf::from("sample/host/notes.txt")], b"mine");
+}
+
+#[test]
+fn law_5_contained_commands_that_look_write_nothing() {
+    let Some(space) = Space::new("host") else { return };
+    let looked = [
+        "check",
+        "plan",
+        "why memory",
+        "doctor",
+        "boards",
+        "boards show host",
+        "clean",
+        "audit models/sample.tflite --board host",
+        "fmt --check",
+    ];
+    let leaves_all = |space: &Space| {
+        let before = files(space.root());
+        for arguments in looked {
+            let ran = space.run(arguments);
+            assert!(matches!(ran.code, Some(0 | 1)), "{arguments}: {:?} {}", ran.code, ran.text);
+            let after = files(space.root());
+            let same = after == before;
+            assert!(
+                same,
+                "`{arguments}` wrote {:?}",
+                after.keys().filter(|path| !before.contains_key(*path)).collect::<Vec<_>>()
+            );
+        }
+    };
+    leaves_all(&space);
+    space.run("clean --store-older-than 1").succeeded();
+    assert!(!space.root().join("home/store-v1").exists(), "a folder was made");
+    // And beside a store that is there.
+    let Some(space) = Space::built("host") else { return };
+    space.build("").succeeded();
+    std::fs::remove_dir_all(space.path("out")).unwrap();
+    space.edit(NAME, "headroom=\"10%\"", "headroom=\"9%\"");
+    leaves_all(&space);
 }
 
 #[test]

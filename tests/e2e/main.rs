@@ -4,7 +4,9 @@
 #![expect(clippy::print_stderr, reason = "what is skipped is said aloud")]
 
 mod boards;
+mod c_library;
 mod control;
+mod fmt;
 mod front_end;
 mod law_1_hermetic;
 mod law_2_minimal;

@@ -74,6 +74,7 @@ fn table(space: &Space, changes: &[Change]) -> String {
             "kernels",
             "crates",
             "compile",
+            "header",
             "measure",
             "gate",
             "report",

@@ -81,6 +81,7 @@ fn board(target: Option<&str>) -> Board {
         rust_target: target.map(str::to_owned),
         memory: vec![region("FLASH", RegionKind::Flash, 0), region("RAM", RegionKind::Ram, 0x2000_0000)],
         boot_block: None,
+        clock: "instructions".to_owned(),
         machine: target.map(|_| "mps2-an386".to_owned()),
         chip: None,
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use deployctl_cache::gc::{Sweep, gc};
+use deployctl_cache::Store;
+use deployctl_cache::gc::{Sweep, Swept, gc};
 
 use super::Done;
 use super::workshop::{Workshop, store_error};
@@ -35,7 +36,11 @@ pub(super) fn run(args: &cli::Clean, workshop: &Workshop) -> Result<Done, Error>
 
 fn sweep(days: u32, workshop: &Workshop) -> Result<Done, Error> {
     let sweep = Sweep { older_than: Duration::from_secs(u64::from(days) * 86_400), keep: BTreeSet::new() };
-    let swept = gc(&workshop.store, &sweep).map_err(|error| store_error(&error))?;
+    let (root, open) = (workshop.store.root(), |folder| Store::open(folder).map_err(|error| store_error(&error)));
+    let swept = match root.parent().filter(|_| root.is_dir()) {
+        Some(folder) => gc(&open(folder)?, &sweep).map_err(|error| store_error(&error))?,
+        None => Swept::default(),
+    };
     // It only saves time, and fills again.
     drop(std::fs::remove_dir_all(workshop.home.syntax()));
     say(

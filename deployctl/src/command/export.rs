@@ -47,6 +47,10 @@ pub(super) fn run(args: &cli::Export, workshop: &Workshop) -> Result<Done, Error
     let materials = gather(std::slice::from_ref(manifest), workshop)?;
     let found = &materials[0].targets[index];
     let copied = copy(&project, &to, &["target"]).and_then(|()| {
+        let c = project.with_file_name("c");
+        if c.is_dir() {
+            copy(&c, &to.join("c"), &[])?;
+        }
         copy(&found.crates.vendor, &to.join(SOURCES).join(&found.crates.digest), &[])?;
         if let Some(library) = &found.library {
             let folder = to.join(SOURCES).join(library.sources.digest().to_string());

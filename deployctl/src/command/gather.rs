@@ -16,7 +16,7 @@ use crate::lockfile::{self, Group, Lockfile};
 use crate::manifest::{Board, Library, Manifest, Runner, Target, Vectors};
 use crate::plan::{LibraryMaterials, Materials, OwnMaterials, TargetMaterials};
 use crate::stage::{OwnSource, Place, Vendored};
-use crate::tool::{Gcc, HostLinker, Qemu, Rustc, ToolError, Toolbox};
+use crate::tool::{Binutils, Gcc, HostLinker, Qemu, Rustc, ToolError, Toolbox};
 
 /// Name of the firmware crates in `deploy.lock`.
 pub(super) const FIRMWARE_CRATES: &str = "firmware-crates";
@@ -44,6 +44,7 @@ pub(super) fn gather(manifests: &[Manifest], workshop: &Workshop) -> Result<Vec<
         crates: Once::default(),
         rustcs: Once::default(),
         linker: Once::default(),
+        binutils: Once::default(),
         qemu: Once::default(),
         gccs: Once::default(),
         libraries: Once::default(),
@@ -61,6 +62,8 @@ struct Gathering<'w> {
     /// By target triple.
     rustcs: Once<Option<String>, Rustc>,
     linker: Once<(), HostLinker>,
+    /// By C driver.
+    binutils: Once<&'static str, Binutils>,
     qemu: Once<(), Qemu>,
     /// By prefix and flags.
     gccs: Once<(&'static str, Vec<String>), Gcc>,
@@ -120,9 +123,11 @@ impl Gathering<'_> {
         let crates = self.crates(lock)?;
         let library = library_runs.then(|| self.library(&manifest.kernels.source, board, lock)).transpose()?;
         let triple = board.rust_target.as_deref();
+        let driver = if triple.is_some() { "arm-none-eabi-gcc" } else { "cc" };
         Ok(TargetMaterials {
             rustc: self.rustcs.get(board.rust_target.clone(), || self.tool(|tools| Rustc::find(&tools, triple)))?,
             linker: self.linker.get((), || self.tool(|tools| HostLinker::find(&tools)))?,
+            binutils: self.binutils.get(driver, || self.tool(|tools| Binutils::find(&tools, driver)))?,
             crates: Vendored { digest: crates.digest, vendor: crates.root },
             library,
             qemu: emulated.then(|| self.qemu.get((), || self.tool(|tools| Qemu::find(&tools)))).transpose()?,

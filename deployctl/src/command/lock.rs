@@ -36,6 +36,7 @@ pub(super) fn used(manifest: &Manifest, materials: &Materials) -> Group {
         if board.rust_target.is_none() {
             tool("linker", digest(&found.linker), &found.linker.version);
         }
+        tool("binutils", digest(&found.binutils), &found.binutils.version);
         if let Some(qemu) = &found.qemu {
             tool("qemu", digest(qemu), &qemu.version);
         }

@@ -8,9 +8,11 @@ mod build;
 mod check;
 mod clean;
 mod deliver;
+mod difference;
 mod doctor;
 mod export;
 mod fetch;
+mod fmt;
 mod gather;
 mod init;
 mod lock;
@@ -84,8 +86,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut io: Io) -> u8 {
         return 0;
     }
     let ui = Ui::new(Streams { out: io.out, err: io.err }, cli.json, io.terminal);
-    let surroundings =
-        Surroundings { ui: &ui, cwd: io.cwd, env: io.env, supervisor: io.supervisor, engine_cancel: io.engine_cancel };
+    let surroundings = Surroundings {
+        ui: &ui,
+        writes: writes_home(&cli.command),
+        cwd: io.cwd,
+        env: io.env,
+        supervisor: io.supervisor,
+        engine_cancel: io.engine_cancel,
+    };
     let done = surroundings.has_cwd().and_then(|()| dispatch(&cli, &surroundings));
     let (code, verdict) = match &done {
         Ok(Done::Ok) => (0, "ok"),
@@ -102,10 +110,21 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut io: Io) -> u8 {
 /// What every command may use.
 pub(crate) struct Surroundings<'a> {
     pub(crate) ui: &'a Ui,
+    /// Whether the command may write into the user's home folder of deployctl: most only look.
+    pub(crate) writes: bool,
     pub(crate) cwd: Utf8PathBuf,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) supervisor: Supervisor,
     pub(crate) engine_cancel: deployctl_cache::Cancel,
+}
+
+/// Law 5: a command writes what its help page names. A sweep opens the store itself, if there is one.
+fn writes_home(command: &Command) -> bool {
+    match command {
+        Command::Build(_) | Command::Fetch(_) | Command::Export(_) => true,
+        Command::Doctor(args) => args.install,
+        _ => false,
+    }
 }
 
 fn dispatch(cli: &Cli, around: &Surroundings) -> Result<Done, Error> {
@@ -114,6 +133,7 @@ fn dispatch(cli: &Cli, around: &Surroundings) -> Result<Done, Error> {
         Command::Init(args) => init::run(args, around),
         Command::Audit(args) => audit::run(args, around),
         Command::Check(args) => check::run(args, around),
+        Command::Fmt(args) => fmt::run(args, around),
         Command::Boards(args) => boards::run(args, around),
         Command::Plan(args) => plan::run(args, &workshop()?),
         Command::Build(args) => build::run(args, &workshop()?),
@@ -151,8 +171,8 @@ impl Surroundings<'_> {
     pub(crate) fn manifests(&self, named: &Manifests) -> Result<Vec<Manifest>, Error> {
         let paths = self.manifest_paths(named)?;
         let roots: Vec<Utf8PathBuf> = paths.iter().map(|path| manifest::project_root(path)).collect();
-        let syntax =
-            Home::from_env(&self.env).map_or_else(|_| Syntax::default(), |home| Syntax::in_folder(home.syntax()));
+        let syntax = Home::from_env(&self.env)
+            .map_or_else(|_| Syntax::default(), |home| Syntax::in_folder(home.syntax(), self.writes));
         let open = |root: &Utf8PathBuf| Catalog::open(root).map(|catalog| catalog.remembering(syntax.clone()));
         let catalogs: BTreeMap<&Utf8PathBuf, _> =
             roots.iter().collect::<BTreeSet<_>>().into_iter().map(|root| (root, open(root))).collect();

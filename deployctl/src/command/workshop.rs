@@ -1,4 +1,5 @@
-//! What a command works with: the store, the tools of this machine, the sources. Opened once a command.
+//! What a command works with: the store, the tools of this machine, the sources. Opened once a command; for one that only
+//! looks, nothing is made and nothing is remembered.
 
 use std::time::Duration;
 
@@ -33,7 +34,8 @@ impl<'a> Workshop<'a> {
         let home = Home::from_env(&around.env)
             .map_err(|error| Error::caused(Kind::Store, &error, "`DEPLOYCTL_HOME=/some/folder deployctl …`"))?;
         let folder: Utf8PathBuf = store.map_or_else(|| home.root().to_owned(), |folder| around.path(folder));
-        let store = Store::open(&folder).map_err(|error| store_error(&error))?;
+        let open = if around.writes { Store::open } else { Store::look };
+        let store = open(&folder).map_err(|error| store_error(&error))?;
         let search = around.env.get("PATH").map_or("", String::as_str);
         Ok(Self {
             around,
@@ -87,8 +89,11 @@ impl<'a> Workshop<'a> {
         })
     }
 
-    /// Writes what only saves time. A failure costs time at the next start, and nothing else.
+    /// Writes what only saves time, if the command may. A failure costs time at the next start, and nothing else.
     pub(crate) fn remember(&self) {
+        if !self.around.writes {
+            return;
+        }
         drop(self.memo.save());
         drop(self.store.save_memo());
     }

@@ -9,6 +9,7 @@ mod board;
 mod control;
 mod data;
 mod error;
+mod header;
 mod literal;
 mod model;
 mod own;
@@ -28,6 +29,7 @@ use crate::model::lower::Step;
 use crate::model::{Graph, OperatorId, TensorId};
 
 pub use error::EmitError;
+pub use header::{EXPORTS, Header, c_name, header};
 pub use own::{HOST_PROGRAM, OwnCrate, add_crates, host_program, lock};
 
 /// The files of a project by their path in it.
@@ -86,6 +88,8 @@ pub struct Board {
     pub memory: Vec<Region>,
     /// What the chip's boot code wants to find in the image.
     pub boot_block: Option<BootBlock>,
+    /// What the harness says of its clock ([`manifest::Board::clock_word`]).
+    pub clock: String,
     /// The emulator's machine, where the board is emulated.
     pub machine: Option<String>,
     /// The chip as probe-rs calls it, where the board is reached through a probe.
@@ -100,6 +104,7 @@ impl From<&manifest::Board> for Board {
             rust_target: board.rust_target.clone(),
             memory: board.memory.clone(),
             boot_block: board.boot_block,
+            clock: board.clock_word(),
             machine: match &board.runner {
                 Runner::Qemu { machine, .. } => Some(machine.clone()),
                 Runner::Host | Runner::Probe { .. } => None,

@@ -184,7 +184,8 @@ fn source(kernel: &str, program: &str, graph: &Graph, steps: &[Step]) -> Result<
     for step in steps {
         let Some(own) = own(step).filter(|own| own.kernel.name == kernel) else { continue };
         let position = step.operator.0;
-        let told = operator(graph, step).map_err(|problem| EmitError::Parameters { operator: graph.label(step.operator), problem })?;
+        let told = operator(graph, step)
+            .map_err(|problem| EmitError::Parameters { operator: graph.label(step.operator), problem })?;
         text += &item(0, &format!("const OP_{position}: CustomOperator"), &told.value);
         let _ = writeln!(list, "    ({position}, &OP_{position}, {}),", own.kernel.scratch);
     }

@@ -26,6 +26,7 @@ pub(super) fn readme(input: &Input<'_>) -> String {
          * `model/`: the network. `src/lib.rs` has one function an operator, `src/parameters.rs` the numbers, `weights/` the filters.\n\
          * `app/`: the production skeleton: start there to build a product.\n\
          * `harness/`: a second binary that runs the network step by step for a host that compares and measures.\n\
+         * `capi/`: the network as a static library for C and C++; deployctl packs it with its header into `c/`, beside this project.\n\
          * `kernels/`: reference kernels and the types of all parameters.\n\
          * `cmsis-nn/`: bindings to CMSIS-NN; compiled only if the network uses it.\n\n\
          `model/` is generated: a change there is lost with the next build. The other crates are yours to change in a copy.\n\n";

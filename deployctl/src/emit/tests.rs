@@ -237,6 +237,7 @@ fn board() -> Board {
         rust_target: Some("thumbv7em-none-eabihf".to_owned()),
         memory: vec![region("CODE", RegionKind::Flash, 0), region("RAM", RegionKind::Ram, 0x2000_0000)],
         boot_block: None,
+        clock: "instructions".to_owned(),
         machine: Some("mps2-an386".to_owned()),
         chip: None,
     }

@@ -278,6 +278,31 @@ impl Board {
         [Some(missing), boots, cycles].into_iter().flatten().collect()
     }
 
+    /// What a tick of the harness is, as it says itself: the core clock in Hz or a range of it, `instructions`, `none`, or
+    /// `unknown`.
+    pub fn clock_word(&self) -> String {
+        match (&self.runner, &self.clock) {
+            (Runner::Host, _) => "none".to_owned(),
+            (Runner::Qemu { .. }, _) => "instructions".to_owned(),
+            (Runner::Probe { .. }, None) => "unknown".to_owned(),
+            (Runner::Probe { .. }, Some(Clock { hz, to_hz: None, .. })) => hz.to_string(),
+            (Runner::Probe { .. }, Some(Clock { hz, to_hz: Some(most), .. })) => format!("{hz}-{most}"),
+        }
+    }
+
+    /// The same for people.
+    pub fn clock_text(&self) -> String {
+        match (&self.runner, &self.clock) {
+            (Runner::Host, _) => "none: a process, which counts no ticks".to_owned(),
+            (Runner::Qemu { .. }, _) => "none: the emulator's ticks are instructions".to_owned(),
+            (Runner::Probe { .. }, None) => "unknown: the board's file does not say".to_owned(),
+            (Runner::Probe { .. }, Some(clock)) => {
+                let source = clock.source.as_ref().map(|source| format!(", {source}")).unwrap_or_default();
+                format!("{}{source}, as after reset: firmware sets up no other", clock.text())
+            }
+        }
+    }
+
     /// Why the board does not start this version's firmware; `None` where nothing is known against it.
     pub fn not_bootable(&self) -> Option<&'static str> {
         self.boot_block.and_then(BootBlock::missing)
@@ -301,6 +326,19 @@ mod tests {
         assert_eq!(PerTick(31_250).instructions(3), 93);
         assert_eq!(PerTick(40_000).instructions(132_402), 5_296_080);
         assert_eq!([31_250, 40_000, 62_500].map(|per| PerTick(per).to_string()), ["31.25", "40", "62.5"]);
+    }
+
+    #[test]
+    fn every_board_says_what_its_ticks_are() {
+        let word = |name: &str| {
+            let board = Board::load(name, &crate::manifest::Catalog::builtin()).unwrap().unwrap();
+            (board.clock_word(), board.clock_text())
+        };
+        assert_eq!(word("host").0, "none");
+        assert_eq!(word("mps2-an386").0, "instructions");
+        assert_eq!(word("nucleo-f446re").0, "16000000");
+        assert!(word("nucleo-f446re").1.starts_with("16 MHz, HSI, the internal oscillator, as after reset"));
+        assert_eq!(word("pico").0, "1800000-12000000");
     }
 
     #[test]

@@ -18,12 +18,13 @@ const FORMAT: &str = "deployctl kdl 1, kdl 6.7\n";
 #[derive(Clone, Debug, Default)]
 pub struct Syntax {
     folder: Option<Utf8PathBuf>,
+    writes: bool,
 }
 
 impl Syntax {
-    /// Documents remembered in a folder, which is made when it is needed.
-    pub fn in_folder(folder: Utf8PathBuf) -> Self {
-        Self { folder: Some(folder) }
+    /// Documents remembered in a folder, which is made when it is needed; or only recalled from it.
+    pub fn in_folder(folder: Utf8PathBuf, writes: bool) -> Self {
+        Self { folder: Some(folder), writes }
     }
 
     /// The document of a text, if it is remembered.
@@ -41,6 +42,9 @@ impl Syntax {
 
     /// Remembers a document. One that has what is not remembered, and a folder that cannot be written, cost time only.
     pub(super) fn remember(&self, text: &str, document: &KdlDocument) {
+        if !self.writes {
+            return;
+        }
         let Some(nodes) = document.nodes().iter().map(Node::of).collect::<Option<Vec<Node>>>() else { return };
         let (Some(file), Ok(body)) = (self.file(text), serde_json::to_vec(&nodes)) else { return };
         drop(write(&file, &seal_of(text, &body), &body));
@@ -181,7 +185,7 @@ mod tests {
     fn folder() -> (tempfile::TempDir, Syntax) {
         let folder = tempfile::tempdir().unwrap();
         let path = Utf8PathBuf::from_path_buf(folder.path().join("syntax")).unwrap();
-        (folder, Syntax::in_folder(path))
+        (folder, Syntax::in_folder(path, true))
     }
 
     fn nodes(document: &KdlDocument) -> Vec<Node> {

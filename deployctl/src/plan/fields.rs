@@ -120,15 +120,36 @@ pub(super) fn crates(board: &Board, found: &TargetMaterials, runtime: &Runtime) 
     )
 }
 
-pub(super) fn compile(board: &Board, found: &TargetMaterials, runtime: &Runtime) -> stage::Compile {
+pub(super) fn compile(
+    manifest: &Manifest,
+    board: &Board,
+    found: &TargetMaterials,
+    runtime: &Runtime,
+) -> stage::Compile {
     stage::Compile {
         rust_target: board.rust_target.clone(),
         rustc: found.rustc.clone(),
         linker: board.rust_target.is_none().then(|| found.linker.clone()),
+        binutils: found.binutils.clone(),
+        c_name: emit::c_name(&manifest.name.value),
         crates: found.crates.clone(),
         links_library: found.library.is_some(),
         regions: board.memory.iter().filter(|region| region.used).cloned().collect(),
         runtime: runtime.clone(),
+    }
+}
+
+pub(super) fn header(manifest: &Manifest, board: &Board) -> stage::Header {
+    stage::Header {
+        project: Project { name: manifest.name.value.clone(), version: manifest.version.clone() },
+        board: board.name.clone(),
+        flags: board.c_flags.clone(),
+        labels: manifest
+            .model
+            .outputs
+            .iter()
+            .filter_map(|port| Some((port.value.name.clone(), port.value.labels.clone()?)))
+            .collect(),
     }
 }
 
@@ -143,6 +164,7 @@ pub(super) fn measure(
         unmeasured: board.unmeasured(),
         qemu: found.qemu.clone(),
         runs: manifest.regression.runs,
+        clock: board.clock_word(),
         runtime: runtime.clone(),
     }
 }
@@ -186,6 +208,7 @@ pub(super) fn subject(manifest: &Manifest, board: &Board, materials: &Materials,
             board: board.name.clone(),
             summary: board.summary.clone(),
             core: board.core.clone(),
+            clock: board.clock_text(),
             evidence: match &board.runner {
                 Runner::Host => "host".to_owned(),
                 Runner::Qemu { machine, .. } => format!("emulated (QEMU, {machine})"),

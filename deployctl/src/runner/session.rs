@@ -15,6 +15,8 @@ const CHUNK_BYTES: usize = 256;
 pub struct Session {
     /// Build digest that the image must carry, as `model::DIGEST` writes it.
     pub digest: String,
+    /// What the harness must say of its clock: another one is another board's firmware.
+    pub clock: String,
     /// For each vector the bytes of each model input.
     pub vectors: Vec<Vec<Vec<u8>>>,
     /// So many vectors follow each other in time, the state being reset before the first of them; at least 1.
@@ -164,7 +166,7 @@ mod tests {
 
     fn session(vectors: usize, runs: u32) -> Session {
         let vectors = (0..vectors).map(|vector| vec![vec![u8::try_from(vector).unwrap(); 300]]).collect();
-        Session { digest: "00ff".into(), vectors, steps: 1, runs, output_bytes: vec![4] }
+        Session { digest: "00ff".into(), clock: "none".into(), vectors, steps: 1, runs, output_bytes: vec![4] }
     }
 
     fn texts(script: &str) -> Vec<&str> {

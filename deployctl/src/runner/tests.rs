@@ -106,7 +106,7 @@ fn board() -> Option<Command> {
 fn session() -> Session {
     let ramp = (0..30).map(|value: u8| value.wrapping_mul(17)).collect();
     let vectors = vec![vec![ramp], vec![vec![0x80; 30]]];
-    Session { digest: "0".repeat(64), vectors, steps: 1, runs: 3, output_bytes: vec![3] }
+    Session { digest: "0".repeat(64), clock: "instructions".into(), vectors, steps: 1, runs: 3, output_bytes: vec![3] }
 }
 
 /// What the sample model computes, operator by operator.

@@ -52,7 +52,7 @@ impl<'a> Transcript<'a> {
         session: &Session,
         instructions_per_tick: Option<PerTick>,
     ) -> Result<Measurement, Signature> {
-        let (operators, arena_bytes) = self.greeting()?;
+        let (operators, arena_bytes) = self.greeting(session)?;
         let mut observations = Vec::new();
         for turn in session.plan() {
             let found = self.observations(&turn, operators, session, instructions_per_tick)?;
@@ -67,7 +67,7 @@ impl<'a> Transcript<'a> {
 
     /// Reads the answers to [`Session::dump_script`].
     pub fn dump(mut self, session: &Session, vector: usize, operator: usize) -> Result<Vec<u8>, Signature> {
-        self.greeting()?;
+        self.greeting(session)?;
         for _ in session.before(vector) {
             self.invoked(1, session)?;
         }
@@ -86,8 +86,8 @@ impl<'a> Transcript<'a> {
         Ok(bytes)
     }
 
-    /// `boot` and `ready`: the number of operators and the arena's size.
-    fn greeting(&mut self) -> Result<(usize, usize), Signature> {
+    /// `boot` and `ready`: the number of operators and the arena's size. The clock must be the one that was built for.
+    fn greeting(&mut self, session: &Session) -> Result<(usize, usize), Signature> {
         let boot = self.next()?;
         if !boot.text.starts_with("boot 1 ") {
             return Err(boot.out_of_order("`boot 1 DIGEST`, which a harness says after reset"));
@@ -95,9 +95,13 @@ impl<'a> Transcript<'a> {
         let ready = self.next()?;
         let field = |name: &str| {
             let word = ready.text.strip_prefix("ready ")?.split(' ').find_map(|word| word.strip_prefix(name));
-            word?.strip_prefix('=')?.parse().ok()
+            word?.strip_prefix('=')
         };
-        field("operators").zip(field("arena")).ok_or_else(|| ready.out_of_order("`ready operators=N arena=BYTES`"))
+        let number = |name: &str| field(name)?.parse().ok();
+        let sizes = number("operators").zip(number("arena"));
+        sizes
+            .filter(|_| field("clock") == Some(&session.clock))
+            .ok_or_else(|| ready.out_of_order(&format!("`ready operators=N arena=BYTES clock={}`", session.clock)))
     }
 
     /// The answers to all `step` and then all `invoke` of one sequence.
@@ -272,12 +276,12 @@ mod tests {
 
     fn session() -> Session {
         let vectors = vec![vec![vec![0]], vec![vec![1]]];
-        Session { digest: "00ff".into(), vectors, steps: 1, runs: 1, output_bytes: vec![2] }
+        Session { digest: "00ff".into(), clock: "none".into(), vectors, steps: 1, runs: 1, output_bytes: vec![2] }
     }
 
     const GOOD: [&str; 23] = [
         "boot 1 00ff",
-        "ready inputs=1 outputs=1 operators=1 arena=64",
+        "ready inputs=1 outputs=1 operators=1 arena=64 clock=none",
         "step 1",
         "op 0 00000000000000aa",
         "output 0 0 0102",
@@ -382,6 +386,14 @@ mod tests {
     }
 
     #[test]
+    fn another_clock_is_another_boards_firmware() {
+        let other = GOOD[1].replace("clock=none", "clock=16000000");
+        let texts = ["boot 1 00ff", &other];
+        let Err(Signature::OutOfOrder { line: 2, expected, .. }) = read(lines(&texts)) else { panic!("it was taken") };
+        assert!(expected.contains("clock=none"), "{expected}");
+    }
+
+    #[test]
     fn time_outs_are_the_machines_fault() {
         let ended = Ended { stdout: lines(&GOOD[..3]), timed_out: true, ..Ended::default() };
         let signature = Transcript::new(&ended).measurement(&session(), None).unwrap_err();
@@ -415,7 +427,7 @@ mod tests {
 
     #[test]
     fn a_dump_is_one_tensor() {
-        let greeting = ["boot 1 00ff", "ready inputs=1 outputs=1 operators=5 arena=64"];
+        let greeting = ["boot 1 00ff", "ready inputs=1 outputs=1 operators=5 arena=64 clock=none"];
         let answers = ["dump 3", "tensor 0 0102", "tensor 2 ff", "done", "stack-total none", "bye"];
         let ended = Ended { stdout: lines(&[&greeting[..], &answers[..]].concat()), ..Ended::default() };
         assert_eq!(Transcript::new(&ended).dump(&session(), 1, 3), Ok(vec![1, 2, 0xff]));

@@ -43,6 +43,8 @@ pub(super) struct Cargo<'a> {
 pub(super) struct Built {
     /// Programs by name.
     pub(super) programs: BTreeMap<String, Utf8PathBuf>,
+    /// Static libraries by crate.
+    pub(super) libraries: BTreeMap<String, Utf8PathBuf>,
     /// Crates from elsewhere than the workspace that were compiled, and not found fresh.
     pub(super) compiled: BTreeSet<String>,
 }
@@ -64,6 +66,9 @@ impl Cargo<'_> {
         for message in Message::parse_stream(output.stdout.bytes.as_slice()) {
             let message = message.map_err(|error| no_answer("build", &error))?;
             let Message::CompilerArtifact(artifact) = message else { continue };
+            if let Some(library) = artifact.filenames.iter().find(|file| file.extension() == Some("a")) {
+                built.libraries.insert(artifact.target.name.clone(), library.clone());
+            }
             if let Some(program) = artifact.executable {
                 built.programs.insert(artifact.target.name.clone(), program);
             }

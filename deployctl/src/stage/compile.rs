@@ -1,9 +1,11 @@
-//! Stage `compile`: the project, the crates and the kernel library to linked firmware, app and harness in one call of Cargo.
+//! Stage `compile`: the project, the crates and the kernel library to linked firmware and the library for C: app, harness and
+//! library in one call of Cargo.
 
 use cargo_metadata::Metadata;
 use deployctl_cache::{BoxError, Fields, Job, Stage};
 use serde::Serialize;
 
+use super::c_library;
 use super::cargo::{Cargo, Vendored};
 use super::emit::Emission;
 use super::overflow::overflow;
@@ -13,7 +15,7 @@ use crate::error::{Error, Kind};
 use crate::gate::evidence::{FirmwareCrate, Footprint};
 use crate::manifest::Region;
 use crate::model::BLOCKS;
-use crate::tool::{HostLinker, Rustc};
+use crate::tool::{Binutils, HostLinker, Rustc};
 
 /// Tells the `cmsis-nn` crate where `libcmsis_nn.a` lies.
 const LIBRARY: &str = "DEPLOYCTL_CMSIS_NN_LIBRARY";
@@ -27,6 +29,10 @@ pub struct Compile {
     pub rustc: Rustc,
     /// What links for the host.
     pub linker: Option<HostLinker>,
+    /// What packs the library for C.
+    pub binutils: Binutils,
+    /// What that library is called.
+    pub c_name: String,
     /// Vendored crates.
     pub crates: Vendored,
     /// Whether the kernel library is an input.
@@ -78,7 +84,7 @@ impl Stage for Compile {
             // symbols, and with them their order in the image.
             variables.push((LIBRARY, library.as_str()));
         }
-        let built = match cargo.build(&["-p", "app", "-p", "harness"], &variables) {
+        let built = match cargo.build(&["-p", "app", "-p", "harness", "-p", c_library::CRATE], &variables) {
             Ok(built) => built,
             Err(error) => {
                 let reason = overflow(&error.to_string(), &self.regions).ok_or(error)?;
@@ -98,6 +104,10 @@ impl Stage for Compile {
         let (app, harness) = (program("app")?, program("harness")?);
         let footprint = self.footprint(&std::fs::read(app)?, &std::fs::read(harness)?, &cargo.metadata()?)?;
         job.write_json(artifact::FOOTPRINT, &footprint)?;
+        let missing = || fail(Kind::Internal, "Cargo made no library for C", "please report this");
+        let library = built.libraries.get(c_library::CRATE).ok_or_else(missing)?;
+        c_library::Packing { name: &self.c_name, binutils: &self.binutils, runtime: &self.runtime, work }
+            .pack(library, &job.out_dir().join(artifact::C))?;
         // Copied, not written: a host's firmware is a program and keeps its executable bit.
         std::fs::copy(app, job.out_dir().join(artifact::APP))?;
         std::fs::copy(harness, job.out_dir().join(artifact::HARNESS))?;

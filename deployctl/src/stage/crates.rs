@@ -116,7 +116,8 @@ impl Stage for Crates {
             work,
             project: &project,
         };
-        cargo.build(&["--workspace", "--features", "model/cmsis-nn"], &[])?;
+        // Without code the C library would be no library, and it takes nothing from others.
+        cargo.build(&["--workspace", "--exclude", "capi", "--features", "model/cmsis-nn"], &[])?;
         let target = cargo.target();
         for path in files(&target)? {
             let relative = path.strip_prefix(&target)?;

@@ -49,6 +49,8 @@ pub struct Target {
     pub summary: String,
     /// Core.
     pub core: String,
+    /// What the harness's ticks are ticks of.
+    pub clock: String,
     /// `emulated (qemu)`, or `host`.
     pub evidence: String,
 }

@@ -28,6 +28,8 @@ pub struct Measure {
     pub unmeasured: Option<String>,
     /// The emulator, for boards that it emulates.
     pub qemu: Option<Qemu>,
+    /// What the harness must say of its clock.
+    pub clock: String,
     /// Runs of each vector.
     pub runs: u32,
     /// Starts processes.
@@ -41,7 +43,7 @@ impl Stage for Measure {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn fields(&self) -> Fields {
@@ -138,6 +140,7 @@ impl<'a> Bench<'a> {
         let expectation: Expectation = job.read_json("expectation")?;
         let session = Session {
             digest: digest.to_owned(),
+            clock: stage.clock.clone(),
             vectors,
             steps: expectation.steps,
             runs: stage.runs,

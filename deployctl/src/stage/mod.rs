@@ -3,6 +3,7 @@
 
 mod audit;
 mod bringup;
+mod c_library;
 mod cargo;
 mod compile;
 mod crates;
@@ -11,6 +12,7 @@ mod dossier;
 mod emit;
 mod expect;
 mod gate;
+mod header;
 mod interface;
 mod kernels;
 mod measure;
@@ -36,6 +38,7 @@ pub use dossier::{Deployment, Named, Subject, Target as TargetName};
 pub use emit::{Emit, Project, ProjectLibrary, Template};
 pub use expect::{Expect, VectorSource};
 pub use gate::Gate;
+pub use header::Header;
 pub use interface::Interface;
 pub use kernels::Kernels;
 pub use measure::Measure;
@@ -91,6 +94,8 @@ pub mod artifact {
     pub const APP: &str = "app.elf";
     /// Measuring firmware.
     pub const HARNESS: &str = "harness.elf";
+    /// The model for C and C++: header and static library.
+    pub const C: &str = "c/";
     /// [`crate::gate::evidence::Footprint`].
     pub const FOOTPRINT: &str = "footprint.json";
     /// [`crate::gate::evidence::Measurement`].

@@ -16,7 +16,7 @@ pub(super) const HOSTILE: &str = "a|b`c\n# title\n<script>alert(1)</script> [x](
 /// What the harness answered.
 pub(super) const TRANSCRIPT: &str = "\
 boot 1 d1ce *00000001
-ready inputs=1 outputs=1 operators=2 arena=64 *00000002
+ready inputs=1 outputs=1 operators=2 arena=64 clock=instructions *00000002
 step 1 *00000003
 op 0 00000000000000aa *00000004
 op 1 00000000000000bb *00000005
@@ -46,6 +46,7 @@ pub(super) fn subject() -> Subject {
             board: "mps2-an386".into(),
             summary: "Cortex-M4F, emulated".into(),
             core: "cortex-m4f".into(),
+            clock: "none: the emulator's ticks are instructions".into(),
             evidence: "emulated (QEMU, mps2-an386)".into(),
         },
         model: named("model sample.tflite", "50b2"),

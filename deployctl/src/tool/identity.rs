@@ -75,6 +75,24 @@ pub struct HostLinker {
     pub files: BTreeMap<String, String>,
 }
 
+/// What makes one object, and an archive, of many.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binutils {
+    /// The linker; in no key.
+    #[serde(skip)]
+    pub linker: Utf8PathBuf,
+    /// The editor of objects; in no key.
+    #[serde(skip)]
+    pub objcopy: Utf8PathBuf,
+    /// The archiver; in no key.
+    #[serde(skip)]
+    pub archiver: Utf8PathBuf,
+    /// First line of the linker's `--version`.
+    pub version: String,
+    /// Digests by program.
+    pub files: BTreeMap<String, String>,
+}
+
 /// The emulator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Qemu {
@@ -162,6 +180,24 @@ impl HostLinker {
     }
 }
 
+impl Binutils {
+    /// Those that a C driver such as `cc` or `arm-none-eabi-gcc` uses itself.
+    pub fn find(tools: &Toolbox<'_>, driver: &str) -> Result<Self, ToolError> {
+        let driver = tools.path.find(driver)?;
+        let mut files = BTreeMap::new();
+        let mut program = |name: &str| {
+            let path = tools.located(&driver, &[format!("-print-prog-name={name}")])?;
+            let hint = super::install_hint(driver.as_str());
+            let path = path.ok_or_else(|| ToolError::Missing { program: format!("`{name}` of `{driver}`"), hint })?;
+            files.insert(name.to_owned(), tools.file_digest(name, &path)?);
+            Ok::<_, ToolError>(path)
+        };
+        let (linker, objcopy, archiver) = (program("ld")?, program("objcopy")?, program("ar")?);
+        let version = first_line(&tools.ask(&linker, &["--version"])?);
+        Ok(Self { linker, objcopy, archiver, version, files })
+    }
+}
+
 impl Qemu {
     /// `qemu-system-arm`.
     pub fn find(tools: &Toolbox<'_>) -> Result<Self, ToolError> {
@@ -214,15 +250,19 @@ impl Toolbox<'_> {
         component: &str,
         question: &[String],
     ) -> Result<(), ToolError> {
-        let args: Vec<&str> = question.iter().map(String::as_str).collect();
-        let named = |answer: &str| self.named_file(answer);
-        let key = format!("{driver} {}", args.join(" "));
-        let holds = |answer: &str| named(answer).is_some();
-        let answer = self.memo.answer(&key, &[driver], holds, || self.invoke(driver, &args, &BTreeMap::new()))?;
-        if let Some(path) = named(&answer) {
+        if let Some(path) = self.located(driver, question)? {
             files.insert(component.to_owned(), self.file_digest(driver.as_str(), &path)?);
         }
         Ok(())
+    }
+
+    /// The file that a driver names in answer to a question.
+    fn located(&self, driver: &Utf8Path, question: &[String]) -> Result<Option<Utf8PathBuf>, ToolError> {
+        let args: Vec<&str> = question.iter().map(String::as_str).collect();
+        let key = format!("{driver} {}", args.join(" "));
+        let holds = |answer: &str| self.named_file(answer).is_some();
+        let answer = self.memo.answer(&key, &[driver], holds, || self.invoke(driver, &args, &BTreeMap::new()))?;
+        Ok(self.named_file(&answer))
     }
 
     /// gcc answers with a path, or repeats the bare name: of a program that it would look for on `PATH`, or of a library

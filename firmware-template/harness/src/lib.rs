@@ -7,6 +7,7 @@
 
 pub mod arena;
 pub mod bench;
+pub mod board;
 pub mod digest;
 pub mod protocol;
 pub mod session;

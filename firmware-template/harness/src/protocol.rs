@@ -7,7 +7,7 @@
 //! | the host says | the harness answers |
 //! |---|---|
 //! | (after each reset) | `boot 1 DIGEST`: protocol version and the image's build digest |
-//! | `hello DIGEST` | `ready inputs=N outputs=N operators=N arena=BYTES`, or `error wrong-image …` |
+//! | `hello DIGEST` | `ready inputs=N outputs=N operators=N arena=BYTES clock=CLOCK`, or `error wrong-image …` |
 //! | `poison SEED` | nothing: fills the arena with the noise of the 32-bit number SEED, resets the model's state and renews the guards |
 //! | `continue` | nothing: the next run follows the last one, with the state that it left |
 //! | `input N OFFSET HEX` | nothing: places bytes of input N; inputs and offsets in order, without gaps |
@@ -20,7 +20,8 @@
 //! operators reuse the inputs' memory, so inputs are sent again for each run. `continue` follows a `step` or `invoke`, and
 //! SEED stays that of the last `poison`; in a model without state the two give the same outputs. `invoke` runs the model uninterrupted, as an app does, and counts
 //! its ticks and its own stack. `arena` is the end of the highest byte touched. A value that a platform cannot measure is
-//! `none`.
+//! `none`. `CLOCK` is what a tick is: the core clock in Hz or a range of it, `instructions` on an emulator that counts
+//! those, `none` where there are no ticks, `unknown`. It is the board file's: nothing in the image sets up another clock.
 //!
 //! Anything unexpected ends the session with `error CODE …` and exit code 1:
 //!

@@ -4,6 +4,7 @@ use model::{ARENA_BYTES, DIGEST, INPUTS, OPERATORS, OUTPUTS};
 
 use crate::arena::GuardedArena;
 use crate::bench::{Bench, Platform};
+use crate::board::CLOCK;
 use crate::protocol::{Command, Failure, VERSION};
 use crate::transport::{LineBuffer, LineReader, Port, Replies};
 
@@ -60,7 +61,7 @@ fn answer<'l, L: Platform>(
             *greeted = true;
             let (inputs, outputs, operators) = (INPUTS.len(), OUTPUTS.len(), OPERATORS.len());
             replies.send(format_args!(
-                "ready inputs={inputs} outputs={outputs} operators={operators} arena={ARENA_BYTES}"
+                "ready inputs={inputs} outputs={outputs} operators={operators} arena={ARENA_BYTES} clock={CLOCK}"
             ));
         }
         Command::Hello { digest } => return Err(Failure::WrongImage { want: digest }),
