@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use deployctl::model::{
-    Graph, Operator, Read, State, Step, Tensor, TensorId, TensorType, evaluate_from, lower, optimize, read,
+    Call, Graph, Operator, Read, State, Step, Tensor, TensorId, TensorType, evaluate_from, lower, optimize, read,
 };
 
 use crate::archive::Case;
@@ -213,6 +213,10 @@ fn vectors(model: &Read, steps: &[Step], data: &[u8], executor: &dyn Executor) -
             let ids = recorded(graph, &graph.operators[step.operator.0]);
             for (id, expected) in ids.zip(expected) {
                 let output = step.outputs.iter().position(|&output| output == id).map(|at| &outputs[at]);
+                // What a loop only hands on, and nobody reads, is not written.
+                if output.is_none() && matches!(step.call, Call::While { .. }) {
+                    continue;
+                }
                 let output = output.ok_or_else(|| Wrong::Failure(format!("tensor {} is not written", id.0)))?;
                 if output != expected {
                     inexact.insert(id);

@@ -171,7 +171,7 @@ fn is_of_library(symbol: &str) -> bool {
 /// What people call the operator that a function of the model crate runs: of `model::op_3_conv_2d` 3, of
 /// `model::op_3_body_0_add` 3.body.0.
 fn operator_of(symbol: &str) -> Option<String> {
-    let mut words = symbol.strip_prefix("model::op_")?.split('_').peekable();
+    let mut words = symbol.strip_prefix("model::op_")?.split('_');
     let is_index = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
     let mut label = words.next().filter(|word| is_index(word))?.to_owned();
     while let (Some(block), Some(index)) = (words.next(), words.next()) {

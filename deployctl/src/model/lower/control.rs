@@ -27,7 +27,11 @@ pub(super) fn rounds(site: &Site) -> Result<Lowered, Fault> {
     let said = site.of(proceeds)?;
     is_condition(&said)?;
     agree(!said.is_constant(), said.id, || "has a condition that is a constant".to_owned())?;
-    Ok(Lowered::plain(Call::While { start, condition, body, proceeds }, Vec::new(), values(site)?))
+    // What the loop hands on as it is, and nobody reads behind it, has no place.
+    let copies = start.operators().filter_map(|id| site.graph.operators.get(id.0));
+    let written: Vec<TensorId> = copies.flat_map(|copy| copy.outputs.iter().copied()).collect();
+    let outputs = values(site)?.into_iter().filter(|output| written.contains(output)).collect();
+    Ok(Lowered::plain(Call::While { start, condition, body, proceeds }, Vec::new(), outputs))
 }
 
 /// `COPY`.

@@ -2,7 +2,8 @@
 //!
 //! A graph is laid out once for every operator that runs it. Where the operator's tensor and the graph's input are alike, they
 //! become one tensor, so that nothing is copied on the way in; `COPY` operators bring results out, as LiteRT Micro does.
-//! A value that a loop hands on unchanged is the operand itself, inside of the loop.
+//! A value that a loop hands on unchanged is the operand itself, inside of the loop; where nobody reads it behind the loop, it is
+//! not copied at all.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -34,6 +35,9 @@ pub(super) struct Unfolded<'a> {
 /// Lays out the main graph and everything that it runs.
 pub(super) fn unfold<'a>(file: &File<'a>, main: Source<'a>) -> Result<Unfolded<'a>, ReadError> {
     let count = main.graph.operators.len();
+    let mut read = vec![false; main.graph.tensors.len()];
+    let inputs = main.graph.operators.iter().flat_map(|operator| operator.inputs.iter().flatten());
+    inputs.chain(&main.graph.outputs).for_each(|id| read[id.0] = true);
     let found = Unfolded {
         origins: (0..main.graph.tensors.len()).map(|index| (0, index)).collect(),
         tensors: main.graph.tensors,
@@ -42,8 +46,8 @@ pub(super) fn unfold<'a>(file: &File<'a>, main: Source<'a>) -> Result<Unfolded<'
         handles: Vec::new(),
         reached: BTreeSet::new(),
     };
-    let room = MOST;
-    let mut work = Work { file, found, sources: BTreeMap::new(), variables: BTreeMap::new(), running: vec![0], room };
+    let (sources, variables) = (BTreeMap::new(), BTreeMap::new());
+    let mut work = Work { file, found, read, sources, variables, running: vec![0], room: MOST };
     for index in 0..count {
         work.enter(&Site { at: index, subgraph: 0, index })?;
     }
@@ -53,6 +57,8 @@ pub(super) fn unfold<'a>(file: &File<'a>, main: Source<'a>) -> Result<Unfolded<'
 struct Work<'f, 'a> {
     file: &'f File<'a>,
     found: Unfolded<'a>,
+    /// Of each tensor whether an operator reads it, or the model returns it.
+    read: Vec<bool>,
     sources: BTreeMap<usize, Rc<Source<'a>>>,
     /// A graph's own variables exist once, whoever runs it.
     variables: BTreeMap<(usize, usize), TensorId>,
@@ -150,9 +156,11 @@ impl<'a> Work<'_, 'a> {
         }
         let handles = kept.iter().zip(outputs.iter().zip(&inputs)).filter(|(kept, _)| **kept);
         self.found.handles.extend(handles.map(|(_, (&to, &from))| (to, from)));
-        let copies = self.copies(inputs.iter().copied().zip(outputs.iter().copied()));
+        let copies = kept.iter().zip(inputs.iter().zip(outputs)).filter(|(kept, (_, to))| !**kept || self.read[to.0]);
+        let copies = self.copies(copies.map(|(_, (&from, &to))| (from, to)));
         let start = self.copied(&copies)?;
         let ids = self.instantiate(&condition, &values)?;
+        self.read[ids[said.0].0] = true;
         let (proceeds, condition) = (ids[said.0], self.block(&condition, &ids, &[])?);
         let ids = self.instantiate(&body, &values)?;
         let results = body.graph.outputs.iter().map(|id| ids[id.0]).zip(outputs.iter().copied());
@@ -251,6 +259,7 @@ impl<'a> Work<'_, 'a> {
     ) -> Result<TensorId, ReadError> {
         self.take_room()?;
         self.found.tensors.push(tensor);
+        self.read.push(false);
         self.found.data.push(data);
         self.found.origins.push(origin);
         Ok(TensorId(self.found.tensors.len() - 1))
@@ -258,6 +267,7 @@ impl<'a> Work<'_, 'a> {
 
     fn operator(&mut self, operator: Operator) -> Result<(), ReadError> {
         self.take_room()?;
+        operator.inputs.iter().flatten().for_each(|id| self.read[id.0] = true);
         self.found.operators.push(operator);
         Ok(())
     }
