@@ -251,9 +251,7 @@ const WIDE_WINDOW: usize = 512;
 fn wide_pool(p: &PoolI16, features: Features) -> Result<Variant, Unfit> {
     let at = &p.at;
     if !features.mve {
-        return unfit(
-            "without MVE the library gains little for large windows, and takes up to four times as long for others",
-        );
+        return unfit("without MVE the library is up to four times as slow as the reference kernel");
     }
     if !windows_touch(at.input, at.window, at.stride, at.padding, at.output) {
         return unfit("a pooling window lies wholly in the padding");
