@@ -137,6 +137,7 @@ struct Site<'a> {
 
 /// Stages that all targets of a deployment share.
 struct Shared {
+    /// The model that targets run: as it was read, or rewritten.
     model: StageId,
     interface: StageId,
     expect: StageId,
@@ -179,7 +180,13 @@ impl Plan {
         };
         let inputs = vec![graph(), input("steps", model, artifact::STEPS), input("weights", model, artifact::WEIGHTS)];
         let steps = manifest.regression.steps;
+        // What is expected comes from the model as it was read: so every build proves that a rewrite changed no output.
         let expect = self.add(name, None, stage::Expect { vectors, steps, reference: builtin::REFERENCE }, inputs);
+        let inputs = vec![graph(), input("weights", model, artifact::WEIGHTS)];
+        let model = match manifest.model.optimize {
+            true => self.add(name, None, stage::Optimize { reference: builtin::REFERENCE }, inputs),
+            false => model,
+        };
         Shared { model, interface, expect }
     }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use deployctl::model::{Graph, Operator, Read, State, Step, Tensor, TensorId, TensorType, evaluate_from, lower, read};
+use deployctl::model::{
+    Graph, Operator, Read, State, Step, Tensor, TensorId, TensorType, evaluate_from, lower, optimize, read,
+};
 
 use crate::archive::Case;
 
@@ -74,6 +76,28 @@ impl Executor for Reference {
         let one = |inputs: &Inputs| evaluate_from(&mut state, &model.graph, steps, &model.weights, inputs);
         sequence.iter().map(one).collect::<Result<_, _>>().map_err(|error| error.to_string())
     }
+}
+
+/// The host reference after `optimize`.
+pub(crate) struct Optimized;
+
+impl Executor for Optimized {
+    fn name(&self, graph: &Graph, step: &Step) -> String {
+        Reference.name(graph, step)
+    }
+
+    fn execute(&self, model: &Read, _: &[Step], sequence: &[Inputs]) -> Result<Vec<Written>, String> {
+        let model = optimize(model.clone());
+        let steps: Result<Vec<Step>, _> = lower(&model.graph, &model.weights).into_iter().collect();
+        Reference.execute(&model, &steps.map_err(|refusal| refusal.to_string())?, sequence)
+    }
+}
+
+/// How many operators of a case `optimize` rewrites.
+pub(crate) fn rewritten(case: &Case) -> usize {
+    let Ok(before) = read(&case.model) else { return 0 };
+    let after = optimize(before.clone()).graph.operators;
+    before.graph.operators.iter().zip(&after).filter(|(before, after)| before.code != after.code).count()
 }
 
 pub(crate) fn compare(case: &Case, executor: &dyn Executor) -> Outcome {

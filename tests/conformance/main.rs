@@ -44,7 +44,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use archive::Case;
-use compare::{Outcome, Reference, compare};
+use compare::{Optimized, Outcome, Reference, compare};
 use report::Report;
 use table::Table;
 
@@ -69,6 +69,21 @@ fn run(cases: &[Case]) -> (Report, Table) {
     }
     println!("{report}");
     (report, table)
+}
+
+/// Compares every case in which something is rewritten by `optimize`; how many operators there are.
+fn run_optimized(cases: &[Case]) -> usize {
+    let (mut report, mut rewritten) = (Report::default(), 0);
+    for case in cases {
+        let found = compare::rewritten(case);
+        if found > 0 {
+            rewritten += found;
+            report.add(case, &compare(case, &Optimized));
+        }
+    }
+    println!("{rewritten} operators rewritten, in {} models\n{report}", report.models());
+    report.passes();
+    rewritten
 }
 
 /// Compares every case that runs here again, as firmware runs it with CMSIS-NN.
@@ -100,6 +115,7 @@ fn corpus() {
     report.refusals_are_known(&here("refusals.txt"));
     report.passes();
     table.is_on(&here(PAGE));
+    run_optimized(&cases);
     run_planned(&cases);
 }
 
@@ -152,6 +168,7 @@ fn full() {
     report.refusals_are_exactly(&here("refusals.txt"));
     report.passes();
     table.is_exactly(&here(PAGE));
+    assert!(run_optimized(&cases) > 10);
     run_planned(&cases);
 }
 

@@ -10,7 +10,7 @@ use crate::space::{NAME, Space, files};
 /// Names of what is changed, and how.
 type Change = (&'static str, fn(&Space) -> &Space);
 
-const EVERYWHERE: [Change; 9] = [
+const EVERYWHERE: [Change; 10] = [
     ("nothing", |space| space),
     ("a comment at the top of the manifest", |space| space.edit(NAME, "manifest ", "// A comment.\nmanifest ")),
     ("the arena's budget", |space| space.edit(NAME, "800 B", "900 B")),
@@ -20,6 +20,9 @@ const EVERYWHERE: [Change; 9] = [
     }),
     ("a vector", |space| space.edit(NAME, "seed=1", "seed=2")),
     ("a weight", change_weight),
+    ("`optimize #true` where nothing can be rewritten", |space| {
+        space.edit(NAME, "    output", "    optimize #true\n    output")
+    }),
     ("the kernel policy", |space| space.edit(NAME, "policy=\"prefer\"", "policy=\"forbid\"")),
     ("a declared scale of an input", |space| space.edit(NAME, "scale=0.5 ", "scale=0.25 ")),
 ];
@@ -61,6 +64,7 @@ fn table(space: &Space, changes: &[Change]) -> String {
         let ran = space.build_as_foretold();
         let order = [
             "model",
+            "optimize",
             "interface",
             "expect",
             "audit",

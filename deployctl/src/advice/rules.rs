@@ -219,7 +219,7 @@ fn on_reference(site: &Site, step: &Step) -> Option<(String, Vec<Way>)> {
     }
     let why = site.reason.unwrap_or("runs the reference kernel").to_owned();
     let mut ways = match &step.call {
-        Call::Conv2d(p) if p.filter.c != p.input.c => grouped(site, p.input.c / p.filter.c.max(1)),
+        Call::Conv2d(p) if p.filter.c != p.input.c => grouped(site, p.input.c / p.filter.c.max(1), p.input.c),
         Call::Add(p) if p.a.dims != p.output || p.b.dims != p.output => broadcast(site, step),
         Call::FullyConnected(p) if p.filter_offset != 0 => {
             let what = format!(
@@ -273,7 +273,23 @@ fn thousands(number: u64) -> String {
     groups.join(",")
 }
 
-fn grouped(site: &Site, groups: usize) -> Vec<Way> {
+/// A rewrite that deployctl applies: [`crate::model::optimize()`].
+fn optimized(other: &str, since: &str) -> Way {
+    let what = format!(
+        "write `optimize #true` into `model` of the manifest: deployctl runs it as `{other}` with its filter transposed; \
+         {since} every output is the same sum with the same rounding, and every build compares each operator's bytes \
+         with those of the model as it is"
+    );
+    way(WayKind::Rewrite, what, [Low, Low, Low])
+}
+
+fn grouped(site: &Site, groups: usize, channels: usize) -> Vec<Way> {
+    if groups == channels {
+        let export =
+            format!("write {} as `DepthwiseConv2D` in the exporting code: it is the same operation", layer(site));
+        let ways = [optimized("DEPTHWISE_CONV_2D", "with a group for each input channel")];
+        return ways.into_iter().chain([way(WayKind::Export, export, [Low, Low, Low])]).collect();
+    }
     let rewrite = format!(
         "replace it in the `.tflite` by `SPLIT`, {groups} `CONV_2D` with their slices of the filter, and `CONCATENATION`, all \
          with the quantization that is there: every output is the same sum with the same rounding, so the bytes are equal, \
@@ -349,13 +365,8 @@ fn on_scalar(site: &Site, step: &Step) -> Option<(String, Vec<Way>)> {
             p.output.c,
             p.depth_multiplier
         );
-        let rewrite = "turn `DEPTHWISE_CONV_2D` into `CONV_2D` in the `.tflite`, the filter transposed from 1×H×W×M to \
-                       M×H×W×1 (its scales then vary along dimension 0): with one input channel every output is the \
-                       same sum with the same rounding, so the bytes \
-                       are equal, and gate `reference` with vectors recorded before shows it; deployctl does not apply it \
-                       for you, and the next export needs it again";
         ways.push(way(WayKind::Export, export, [Low, Low, Low]));
-        ways.push(way(WayKind::Rewrite, rewrite, [Medium, Low, Medium]));
+        ways.push(optimized("CONV_2D", "with one input channel"));
         format!("a depth multiplier of {}", p.depth_multiplier)
     } else if p.depth_multiplier != 1 {
         let other = format!(

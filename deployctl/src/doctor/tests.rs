@@ -58,7 +58,13 @@ fn manifest(targets: Vec<Target>, policy: Policy) -> Manifest {
         version: String::new(),
         owner: owner.clone(),
         summary: None,
-        model: Model { path: Utf8PathBuf::new(), written: spanned(String::new()), inputs: vec![], outputs: vec![] },
+        model: Model {
+            path: Utf8PathBuf::new(),
+            written: spanned(String::new()),
+            inputs: vec![],
+            outputs: vec![],
+            optimize: false,
+        },
         targets,
         arena: Arena { budget: spanned(Bytes(0)), headroom: ratio, owner: owner.clone() },
         kernels: Kernels {

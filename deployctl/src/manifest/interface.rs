@@ -14,8 +14,8 @@ use crate::model::TensorType;
 pub(super) const MODEL: Grammar = Grammar {
     arguments: 1,
     properties: &[],
-    children: &[("input", Times::Often), ("output", Times::Often)],
-    later: &["optimize"],
+    children: &[("input", Times::Often), ("output", Times::Often), ("optimize", Times::Once)],
+    later: &[],
 };
 const INPUT: Grammar = Grammar {
     arguments: 1,
@@ -25,6 +25,7 @@ const INPUT: Grammar = Grammar {
 };
 const OUTPUT: Grammar =
     Grammar { children: &[("shape", Times::Once), ("quantization", Times::Once), ("labels", Times::Once)], ..INPUT };
+const OPTIMIZE: Grammar = Grammar { arguments: 1, ..Grammar::NOTHING };
 /// LiteRT's tensors have up to eight dimensions.
 const SHAPE: Grammar = Grammar { arguments: 8, ..Grammar::NOTHING };
 const QUANTIZATION: Grammar = Grammar { properties: &["scale", "zero-point"], ..Grammar::NOTHING };
@@ -58,8 +59,12 @@ pub(super) fn model(node: &Node<'_>, manifest: &Utf8Path) -> Option<Model> {
     });
     let inputs = ports(node, "input", &INPUT, manifest);
     let outputs = ports(node, "output", &OUTPUT, manifest);
+    let optimize = match node.child("optimize", &OPTIMIZE) {
+        Some(node) => node.need_argument(0, "`#true` or `#false`", "optimize #true").and_then(|value| value.flag()),
+        None => Some(false),
+    };
     let (path, written) = file?;
-    Some(Model { path, written, inputs: inputs?, outputs: outputs? })
+    Some(Model { path, written, inputs: inputs?, outputs: outputs?, optimize: optimize? })
 }
 
 fn ports(model: &Node<'_>, kind: &str, grammar: &Grammar, manifest: &Utf8Path) -> Option<Vec<Spanned<Port>>> {

@@ -79,6 +79,8 @@ pub struct Model {
     pub inputs: Vec<Spanned<Port>>,
     /// Declared outputs.
     pub outputs: Vec<Spanned<Port>>,
+    /// Whether operators may become others with the same output.
+    pub optimize: bool,
 }
 
 /// A declared model input or output.

@@ -10,6 +10,7 @@ pub mod graph;
 pub mod lower;
 mod name;
 mod number;
+mod optimize;
 pub mod read;
 pub mod vectors;
 
@@ -20,4 +21,5 @@ pub use graph::{Graph, Operator, OperatorId, Options, Quantization, Tensor, Tens
 pub use lower::{Call, Refusal, Step, StepWeights, lower};
 pub use name::short_name;
 pub use number::{Number, hex};
+pub use optimize::{Rewrite, optimize};
 pub use read::{Read, ReadError, read};

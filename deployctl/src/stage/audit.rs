@@ -10,7 +10,7 @@ use crate::gate::evidence::{self, AuditRow};
 use crate::library::{self, Defect, Facts, Features, Kernel, KernelCall};
 use crate::manifest::{Override, Policy};
 use crate::model::lower::{Refusal, Step};
-use crate::model::{Graph, OperatorId};
+use crate::model::{Graph, Operator, OperatorId, builtin};
 
 /// Core and policy.
 #[derive(Debug, Serialize)]
@@ -74,7 +74,7 @@ impl Audit {
                     row.macs = library::macs(step);
                     let (kernel, reason) = self.choose(graph, step, &row);
                     row.kernel = Some(kernel);
-                    row.reason = reason;
+                    row.reason = reason.or_else(|| rewritten(node));
                 }
                 Err(refusal) => {
                     row.reason = Some(refusal.reason.clone());
@@ -99,15 +99,17 @@ impl Audit {
             lowered,
             kernel: row.kernel.as_ref(),
             reason: row.reason.as_deref(),
-            defect: lowered.as_ref().ok().and_then(|step| self.defect(step, row)),
+            defect: lowered.as_ref().ok().and_then(|step| self.defect(graph, step, row)),
             macs: row.macs,
             features: self.features,
         })
     }
 
-    fn defect(&self, step: &Step, row: &AuditRow) -> Option<&Defect> {
+    fn defect(&self, graph: &Graph, step: &Step, row: &AuditRow) -> Option<&Defect> {
         let (kernel, facts) = (row.kernel.as_ref()?, Facts::of(step));
-        let (operator, features, revision) = (row.name.as_str(), self.features, self.revision?);
+        let (features, revision) = (self.features, self.revision?);
+        let operator = &graph.operators[row.operator.0];
+        let operator = builtin::name(operator.code).unwrap_or(&operator.name);
         let call = KernelCall { operator, kernel, facts: &facts, features, revision };
         self.defects.iter().find(|defect| defect.is_hit(&call))
     }
@@ -151,6 +153,12 @@ impl Audit {
         }
         Ok(())
     }
+}
+
+/// What `optimize` made of an operator: it keeps the name that it has in the file.
+fn rewritten(operator: &Operator) -> Option<String> {
+    let now = builtin::name(operator.code).filter(|now| *now != operator.name && operator.code != builtin::CUSTOM)?;
+    Some(format!("`optimize` runs it as `{now}`"))
 }
 
 /// Whether a `use` node means this operator: by index, by operator name or by output tensor.

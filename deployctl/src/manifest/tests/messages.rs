@@ -79,7 +79,6 @@ fn not_supported_yet() {
         ("convert", &[("runtime", "convert \"python3 train.py\" { input \"a\" }\nruntime")]),
         ("preprocess", &[("runtime", "preprocess \"audio\" rate=16000\nruntime")]),
         ("services", &[("runtime", "services { ram \"8KiB\" }\nruntime")]),
-        ("optimize", &[("tflite\" {", "tflite\" {\n    optimize #true")]),
         ("litert-micro", &[("\"aot\"", "\"litert-micro\"")]),
         ("accuracy", &[("gates {", "gates {\n    accuracy metric=\"top1\" min=\"90%\" dataset=\"x.npz\"")]),
         ("waive", &[("gates {", "gates {\n    waive \"flash\" owner=\"a\" reason=\"b\" until=\"2027-03-01\"")]),

@@ -128,6 +128,11 @@ pub(super) fn state_bytes(graph: &Graph, weights: &[u8]) -> Vec<Option<usize>> {
     graph.operators.iter().map(|operator| signal::state_bytes(&Site { graph, weights, operator })).collect()
 }
 
+/// One operator of the graph.
+pub(super) fn operator(graph: &Graph, weights: &[u8], id: OperatorId) -> Result<Step, Refusal> {
+    one(&Site { graph, weights, operator: &graph.operators[id.0] }, id)
+}
+
 /// A step without its place.
 struct Lowered {
     call: Call,
