@@ -20,6 +20,7 @@ import numpy as np
 
 import archive
 import basic  # noqa: F401 (registers its entries, as do those below)
+import detection  # noqa: F401
 import elementwise  # noqa: F401
 import movement  # noqa: F401
 import sequence  # noqa: F401

@@ -12,6 +12,7 @@ import sys
 LIST = pathlib.Path(__file__).resolve().parent / "registered.txt"
 # Custom operators by the name that a model has for them; their functions are called otherwise.
 CUSTOM = {
+    "BASIC_CLASSIFIER": "BasicClassifier",
     "DELAY": "SignalDelay",
     "DETECTION_POSTPROCESS": "TFLite_Detection_PostProcess",
     "ENERGY": "SignalEnergy",
@@ -29,7 +30,7 @@ CUSTOM = {
     "WINDOW": "SignalWindow",
 }
 # Functions for one type of an operator that has its own, and one that no resolver has.
-OTHERS = re.compile(r"(IRFFT|RFFT|OVERLAP_ADD)_\w+|L2NORM_REF|BASIC_CLASSIFIER")
+OTHERS = re.compile(r"(IRFFT|RFFT|OVERLAP_ADD)_\w+|L2NORM_REF")
 
 
 def registered():

@@ -24,8 +24,6 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ),
     ("ETHOSU", "a command stream for Arm's Ethos-U NPU, made by its compiler Vela; none of the boards has one"),
     ("IF", "no kernel yet"),
-    ("TFLite_Detection_PostProcess", "no kernel yet"),
-    ("UNIDIRECTIONAL_SEQUENCE_LSTM", "no kernel yet"),
     ("WHILE", "no kernel yet"),
 ];
 /// Cores by what their instructions let CMSIS-NN choose.

@@ -84,8 +84,6 @@ fn unsupported(site: &Site, refusal: &Refusal) -> Vec<Way> {
         own.into_iter().chain([custom(site, operator)]).collect()
     } else if let Some(found) = by_type(site) {
         found
-    } else if let Some(found) = by_state(site, operator) {
-        found
     } else {
         vec![changed(site, refusal)]
     };
@@ -141,36 +139,17 @@ fn quantize() -> Way {
     way(WayKind::Export, what, [Low, Medium, Low])
 }
 
-/// Operators with state that have no kernel yet.
-const STATEFUL: [&str; 2] = ["UNIDIRECTIONAL_SEQUENCE_LSTM", "CIRCULAR_BUFFER"];
-
-fn by_state(site: &Site, operator: &Operator) -> Option<Vec<Way>> {
-    if !STATEFUL.contains(&operator.name.as_str()) {
-        return None;
-    }
-    let state = format!(
-        "make the state of {} an input and an output of the model (in Keras a stateless cell that is called once a step), \
-         and let the firmware hand it from one inference to the next",
-        layer(site)
-    );
-    let mut ways = vec![way(WayKind::Export, state, [Medium, Low, Low])];
-    if operator.name.ends_with("LSTM") {
-        let unrolled = "unroll the sequence: `tf.keras.layers.LSTM(…, unroll=True)` becomes dense layers and element-wise \
-                        operators; code grows with the number of steps";
-        ways.push(way(WayKind::Export, unrolled, [Low, Medium, Low]));
-    }
-    let window = "use convolutions over a window of time (a temporal convolutional network) instead of a recurrent layer, \
-                  and train again";
-    ways.push(way(WayKind::Architecture, window, [High, Medium, Low]));
-    Some(ways)
-}
-
 /// What other layers do the work of one that has no kernel.
 fn replacement(name: &str) -> String {
     let instead = match name {
         "TRANSPOSE_CONV" => "`UpSampling2D` (nearest) and `Conv2D`",
         "IF" | "WHILE" => "a graph without branches: both sides computed and one selected, or the loop unrolled",
-        "DETECTION_POSTPROCESS" => "a head without it: decode boxes and suppress overlaps in the application",
+        "TFLite_Detection_PostProcess" => "a head without it: decode boxes and suppress overlaps in the application",
+        "UNIDIRECTIONAL_SEQUENCE_RNN"
+        | "BIDIRECTIONAL_SEQUENCE_LSTM"
+        | "BIDIRECTIONAL_SEQUENCE_RNN"
+        | "RNN"
+        | "LSTM" => "a plain `LSTM` layer, or convolutions over a window of time",
         _ => "layers of the operators that the page \"Operators\" of the reference lists",
     };
     format!("design the model with {instead}, and train again")

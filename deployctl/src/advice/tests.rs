@@ -185,22 +185,23 @@ fn types_without_kernels_are_a_matter_of_the_converter() {
 }
 
 #[test]
-fn custom_and_stateful_operators_have_ways_of_their_own() {
+fn custom_and_recurrent_operators_have_ways_of_their_own() {
     let graph_of = |name, code| graph(name, code, TensorType::Int8, TensorType::Int8);
     let custom = found(&graph_of("MyOp", builtin::CUSTOM), &refused(UNKNOWN_CUSTOM, "replace"), M4).unwrap();
     assert!(custom.ways.iter().all(|way| !way.what.contains("replace")));
     let other = found(&graph_of("MyOp", builtin::CUSTOM), &refused("has no option `x`", "export again"), M4).unwrap();
     assert!(other.ways[0].what.contains("export again") && other.ways[1].what.contains("custom operator `MyOp`"));
     assert!(custom.ways[0].what.contains("custom operator `MyOp`"), "{}", custom.ways[0].what);
-    let lstm = found(&graph_of("UNIDIRECTIONAL_SEQUENCE_LSTM", 44), &refused("keeps state", "x"), M4).unwrap();
-    assert!(lstm.ways[0].what.contains("the layer that writes `cell/Relu` an input and an output"));
-    assert!(lstm.ways.iter().any(|way| way.what.contains("unroll=True")));
-    let other = found(&graph_of("DETECTION_POSTPROCESS", 9), &refused("has no kernel", "compose it"), M4).unwrap();
-    assert_eq!(other.why, "has no kernel");
-    assert!(other.ways.iter().any(|way| way.what.contains("compose it")));
-    assert!(other.ways.iter().any(|way| way.what.contains("suppress overlaps in the application")));
+    let rnn = found(&graph_of("UNIDIRECTIONAL_SEQUENCE_RNN", 35), &refused("has no kernel", "compose it"), M4).unwrap();
+    assert_eq!(rnn.why, "has no kernel");
+    assert!(rnn.ways.iter().any(|way| way.what.contains("compose it")));
+    assert!(rnn.ways.iter().any(|way| way.what.contains("a plain `LSTM` layer")));
+    let reason = "has the option `max_detections` as 0";
+    let boxes = graph_of("TFLite_Detection_PostProcess", builtin::CUSTOM);
+    let boxes = found(&boxes, &refused(reason, "export again"), M4).unwrap();
+    assert!(boxes.ways.iter().any(|way| way.what.contains("suppress overlaps in the application")));
     // A kernel of one's own comes last: it has to be kept up.
-    assert!([custom, lstm, other].iter().all(|found| found.ways.last().unwrap().kind == WayKind::Kernel));
+    assert!([custom, other, rnn, boxes].iter().all(|found| found.ways.last().unwrap().kind == WayKind::Kernel));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! How much arithmetic a step is.
 
-use kernels::{BatchMatMul, BatchMatMulF32, ConvolveF32, ConvolveI16, Op, TransposeConv, TransposeConvF32};
+use kernels::{
+    BatchMatMul, BatchMatMulF32, ConvolveF32, ConvolveI16, Lstm, LstmF32, Op, TransposeConv, TransposeConvF32,
+};
 
 use crate::model::lower::{Call, Step};
 
@@ -22,6 +24,9 @@ pub fn macs(step: &Step) -> u64 {
         }
         Call::Op(Op::TransposeConv(TransposeConv { at, .. }) | Op::TransposeConvF32(TransposeConvF32 { at, .. })) => {
             product(&[at.input.len(), at.filter.n, at.filter.h, at.filter.w])
+        }
+        Call::Op(Op::Lstm(Lstm { sizes, .. }) | Op::LstmF32(LstmF32 { sizes, .. })) => {
+            product(&[4, sizes.batches, sizes.steps, sizes.units, sizes.depth + sizes.units])
         }
         Call::AveragePool2d(_) | Call::MaxPool2d(_) | Call::Add(_) | Call::Softmax(_) | Call::Reshape | Call::Op(_) => {
             0

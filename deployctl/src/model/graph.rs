@@ -316,6 +316,12 @@ pub enum Options {
         rank: i32,
         activation: FusedActivation,
     },
+    /// Of `UNIDIRECTIONAL_SEQUENCE_LSTM`.
+    Lstm {
+        activation: FusedActivation,
+        cell_clip: f32,
+        time_major: bool,
+    },
     /// Options that are a fused activation and nothing else: MUL, SUB, DIV, `L2_NORMALIZATION`.
     Fused {
         activation: FusedActivation,
@@ -326,9 +332,10 @@ pub enum Options {
     /// Of custom operators. `None` where the file has something else than a map of numbers, texts and lists of these.
     Custom {
         values: Option<CustomOptions>,
-        /// What it keeps from one inference to the next apart from its tensors: variables behind those of the file.
+        /// What it uses apart from its inputs and outputs: tensors behind those of the file, of which variables are its state
+        /// and the others memory to work in.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        state: Vec<TensorId>,
+        own: Vec<TensorId>,
     },
     Other,
 }

@@ -186,7 +186,7 @@ pub fn sigmoid(p: &Sigmoid, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
 }
 
 /// The logistic function of `x` / 12288, in Q0.15.
-fn logistic_of(x: i32) -> i16 {
+pub(crate) fn logistic_of(x: i32) -> i16 {
     let magnitude = x.unsigned_abs();
     let result = match SIGMOID.get((magnitude >> 9) as usize..).and_then(<[u16]>::first_chunk) {
         Some(&[low, high]) => (u32::from(low) << 9) + (magnitude & 0x1ff) * u32::from(high - low),
@@ -197,7 +197,7 @@ fn logistic_of(x: i32) -> i16 {
 }
 
 /// The hyperbolic tangent of `x` / 12288 in Q0.15: tanh(x) = 2 logistic(2 x) - 1.
-fn tanh_of(x: i32) -> i16 {
+pub(crate) fn tanh_of(x: i32) -> i16 {
     let magnitude = x.unsigned_abs();
     let result = match SIGMOID.get((magnitude >> 8) as usize..).and_then(<[u16]>::first_chunk) {
         Some(&[low, high]) => (i32::from(low) << 8) + (magnitude & 0xff) as i32 * i32::from(high - low),

@@ -51,14 +51,17 @@ mod list {
     pub use crate::arithmetic::{
         AddNF32, ArithmeticF32, ArithmeticI32, Extremum, add_n_f32, arithmetic_f32, arithmetic_i32, extremum,
     };
+    pub use crate::basic_classifier::{BasicClassifier, basic_classifier};
     pub use crate::batch_matmul::{BatchMatMul, BatchMatMulF32, batch_mat_mul, batch_mat_mul_f32};
     pub use crate::blocks::{BatchToSpace, SpaceToBatch, batch_to_space, space_to_batch};
     pub use crate::circular_buffer::{CircularBuffer, circular_buffer};
     pub use crate::compare::{Compare, CompareScaled, Logical, Select, compare, compare_scaled, logical, select};
     pub use crate::convolve::{ConvolveF32, ConvolveI16, convolve_f32, convolve_i16};
+    pub use crate::detection::{DetectionPostprocess, detection_postprocess};
     pub use crate::fill::{Fill, ZerosLike, fill, zeros_like};
     pub use crate::gather::{EmbeddingLookup, Gather, GatherNd, embedding_lookup, gather, gather_nd};
     pub use crate::join::{Concatenate, Split, concatenate, split};
+    pub use crate::lstm::{Lstm, LstmF32, lstm, lstm_f32};
     pub use crate::normalize::{
         L2Normalization, L2NormalizationF32, LogSoftmax, LogSoftmaxF32, l2_normalization, l2_normalization_f32,
         log_softmax, log_softmax_f32,
@@ -98,6 +101,7 @@ operators! {
     ArgExtreme => arg_extreme,
     ArithmeticF32 => arithmetic_f32,
     ArithmeticI32 => arithmetic_i32,
+    BasicClassifier => basic_classifier,
     BatchMatMul => batch_mat_mul,
     BatchMatMulF32 => batch_mat_mul_f32,
     BatchToSpace => batch_to_space,
@@ -115,6 +119,7 @@ operators! {
     CumulativeSumF32 => cumulative_sum_f32,
     Delay => delay,
     Dequantize => dequantize,
+    DetectionPostprocess => detection_postprocess,
     Divide => divide,
     DynamicUpdateSlice => dynamic_update_slice,
     EmbeddingLookup => embedding_lookup,
@@ -138,6 +143,8 @@ operators! {
     Logical => logical,
     LogicalNot => logical_not,
     Lookup => lookup,
+    Lstm => lstm,
+    LstmF32 => lstm_f32,
     MirrorPad => mirror_pad,
     Multiply => multiply,
     OverlapAdd => overlap_add,

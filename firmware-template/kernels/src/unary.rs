@@ -118,7 +118,7 @@ fn round_half_even(x: f32) -> f32 {
 }
 
 /// `1 / (1 + e^-x)`, with LiteRT's limits beyond which it is one, or the exponential alone.
-fn logistic(x: f32) -> f32 {
+pub(crate) fn logistic(x: f32) -> f32 {
     const ONE_FROM: f32 = 16.619_047;
     const EXPONENTIAL_TO: f32 = -9.0;
     if x > ONE_FROM {

@@ -1,6 +1,6 @@
 //! Parts of a tensor picked by another tensor.
 
-use kernels::{EmbeddingLookup, Gather, GatherNd, Op};
+use kernels::{BasicClassifier, EmbeddingLookup, Gather, GatherNd, Op};
 
 use super::axes::{Around, count};
 use super::operand::Operand;
@@ -38,6 +38,26 @@ pub(super) fn gather(site: &Site) -> Result<Lowered, Fault> {
     output.expect_elements(op.batches * op.outer * op.indices * around.inner)?;
     in_range(site, 1, &indices, around.length)?;
     Ok(Lowered::op(Op::Gather(op), vec![data.id, indices.id], vec![output.id]))
+}
+
+/// `BasicClassifier`, a custom operator: scores, classes, thresholds.
+pub(super) fn basic_classifier(site: &Site) -> Result<Lowered, Fault> {
+    site.counts(3..=3, 2)?;
+    let (scores, classes, thresholds) = (site.operand(0)?, site.operand(1)?, site.operand(2)?);
+    let (detected, found) = (site.result(0)?, site.result(1)?);
+    for operand in [&scores, &classes, &thresholds, &found] {
+        operand.one_of(&[TensorType::Int32])?;
+    }
+    detected.one_of(&[TensorType::Bool])?;
+    agree(scores.shape().len() == 1 && classes.shape().len() == 1, scores.id, || {
+        format!("looks for classes of shape {:?} in scores of {:?}", classes.shape(), scores.shape())
+    })?;
+    for operand in [&thresholds, &detected, &found] {
+        operand.expect(classes.shape())?;
+    }
+    in_range(site, 1, &classes, scores.elements())?;
+    let op = Op::BasicClassifier(BasicClassifier { targets: classes.elements() });
+    Ok(Lowered::op(op, vec![scores.id, classes.id, thresholds.id], vec![detected.id, found.id]))
 }
 
 /// `EMBEDDING_LOOKUP`: rows of a table, as they are or, from int8 to float32, as real values.

@@ -21,9 +21,11 @@ mod broadcast;
 mod compare;
 mod convert;
 mod convolve;
+mod detection;
 mod fill;
 mod gather;
 mod join;
+mod lstm;
 mod operand;
 mod pad;
 mod pool;
@@ -321,13 +323,10 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
         "TANH" => activation::tanh(site),
         "TRANSPOSE" => rearrange::transpose(site),
         "TRANSPOSE_CONV" => product::transpose_conv(site),
+        "UNIDIRECTIONAL_SEQUENCE_LSTM" => lstm::lstm(site),
         "UNPACK" => join::unpack(site),
         "VAR_HANDLE" => variable::handle(site),
         "ZEROS_LIKE" => fill::zeros_like(site),
-        "UNIDIRECTIONAL_SEQUENCE_LSTM" => {
-            let advice = "make the state an input and an output of the model";
-            Err(Fault::new("keeps state from one inference to the next".to_owned(), advice))
-        }
         _ => Err(unsupported(site.operator)),
     }
 }
@@ -335,6 +334,7 @@ fn by_code(site: &Site) -> Result<Lowered, Fault> {
 /// Custom operators of the common form.
 fn by_custom_name(site: &Site) -> Result<Lowered, Fault> {
     match site.operator.name.as_str() {
+        "BasicClassifier" => gather::basic_classifier(site),
         "CIRCULAR_BUFFER" => stream::circular_buffer(site),
         "SignalDelay" => signal::delay(site),
         "SignalEnergy" => signal::energy(site),
@@ -350,6 +350,7 @@ fn by_custom_name(site: &Site) -> Result<Lowered, Fault> {
         "SignalRfft" => signal::real_fft(site),
         "SignalStacker" => signal::stacker(site),
         "SignalWindow" => signal::window(site),
+        "TFLite_Detection_PostProcess" => detection::postprocess(site),
         _ => Err(unsupported(site.operator)),
     }
 }

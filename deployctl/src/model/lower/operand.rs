@@ -46,10 +46,12 @@ impl<'a> Site<'a> {
         self.variable(id.ok_or_else(|| Fault::new(format!("has no output {position}"), EXPORT))?)
     }
 
-    /// State of a custom operator that is no tensor of the model file; the reader gives it a place.
-    pub(super) fn hidden_state(&self, position: usize) -> Result<Operand<'a>, Fault> {
-        let Options::Custom { state, .. } = &self.operator.options else { return Err(no_options()) };
-        self.variable(*state.get(position).ok_or_else(no_options)?)
+    /// State of a custom operator, or memory for it to work in, that is no tensor of the model file; the reader appends it.
+    pub(super) fn own(&self, position: usize) -> Result<Operand<'a>, Fault> {
+        let Options::Custom { own, .. } = &self.operator.options else { return Err(no_options()) };
+        let id = *own.get(position).ok_or_else(no_options)?;
+        let tensor = self.graph.tensors.get(id.0).ok_or_else(no_options)?;
+        Ok(Operand { id, tensor })
     }
 
     /// The output at `position`.

@@ -37,8 +37,8 @@ pub(super) fn batch_matmul(site: &Site) -> Result<Lowered, Fault> {
     agree(!wide || [zero_point, right_zero_point, output_offset] == [0; 3], output.id, || {
         "has int16 tensors with zero points other than 0".to_owned()
     })?;
-    // LiteRT's `GetQuantizedConvolutionMultipler`, which multiplies the two scales in f32.
-    let real = f64::from(scale * right_scale) / f64::from(output_scale);
+    // LiteRT Micro's `GetQuantizedConvolutionMultipler`, which multiplies the two scales in f64.
+    let real = f64::from(scale) * f64::from(right_scale) / f64::from(output_scale);
     let op = BatchMatMul {
         element: left.element()?,
         at,

@@ -24,8 +24,10 @@ pub(super) fn circular_buffer(site: &Site) -> Result<Lowered, Fault> {
     agree(fits, kept.id, || format!("keeps inputs of shape {:?} as {:?}", input.shape(), kept.shape()))?;
     let cycle = cycle(site, &kept)?;
     if flagged {
-        let (complete, count) = (site.result(1)?, site.hidden_state(0)?);
+        let (complete, count) = (site.result(1)?, site.own(0)?);
         complete.one_of(&[TensorType::Bool])?;
+        count.one_of(&[TensorType::Int32])?;
+        count.expect(&[1])?;
         agree(complete.elements() == 1, complete.id, || format!("has a flag of shape {:?}", complete.shape()))?;
         let op = Op::CircularBuffer(CircularBuffer { cycle });
         return Ok(Lowered::op(op, vec![input.id], vec![kept.id, complete.id, count.id]));

@@ -71,7 +71,7 @@ fn sizes(tensors: &Tensors, rank: i32) -> Result<SvdfSizes, Fault> {
 
 impl Operand<'_> {
     /// Refuses another shape.
-    fn expect(&self, shape: &[usize]) -> Result<(), Fault> {
+    pub(super) fn expect(&self, shape: &[usize]) -> Result<(), Fault> {
         agree(self.shape() == shape, self.id, || {
             format!("has a tensor of shape {:?}, but {shape:?} follows from the others", self.shape())
         })

@@ -51,6 +51,19 @@ pub(super) fn options(site: &Site<'_>, code: i32) -> Result<Options, ReadError> 
             let activation = activation(site, options.fused_activation_function())?;
             Ok(Options::Svdf { rank: options.rank(), activation })
         }
+        "UNIDIRECTIONAL_SEQUENCE_LSTM" => {
+            let options = site.operator.builtin_options_as_unidirectional_sequence_lstmoptions();
+            let options = options.ok_or_else(|| site.other_options(code))?;
+            let cell_clip = options.cell_clip();
+            if !cell_clip.is_finite() {
+                return Err(ReadError::inconsistent(
+                    site.field("builtin_options.cell_clip"),
+                    format!("is {cell_clip}"),
+                ));
+            }
+            let activation = activation(site, options.fused_activation_function())?;
+            Ok(Options::Lstm { activation, cell_clip, time_major: options.time_major() })
+        }
         _ => Ok(Options::Other),
     }
 }

@@ -147,7 +147,7 @@ fn options(site: &Site<'_>, code: i32) -> Result<Options, ReadError> {
             }
             Options::LeakyRelu { alpha }
         }
-        builtin::CUSTOM => Options::Custom { values: custom(operator), state: Vec::new() },
+        builtin::CUSTOM => Options::Custom { values: custom(operator), own: Vec::new() },
         _ => movement::options(site, code)?,
     })
 }

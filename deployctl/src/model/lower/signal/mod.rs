@@ -113,7 +113,7 @@ impl Operand<'_> {
 
 /// An operator and its state, behind the other outputs.
 fn with_state(mut lowered: Lowered, site: &Site, bytes: usize) -> Result<Lowered, Fault> {
-    let state = site.hidden_state(0)?;
+    let state = site.own(0)?;
     state.holds(bytes)?;
     lowered.outputs.push(state.id);
     Ok(lowered)

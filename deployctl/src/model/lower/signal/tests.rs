@@ -54,10 +54,8 @@ impl Model {
 
     /// Why there is no kernel for it; empty where there is one.
     fn refusal(mut self) -> String {
-        let options = |values: &BTreeMap<_, _>, state| Options::Custom {
-            values: Some(CustomOptions::new(values.clone())),
-            state,
-        };
+        let options =
+            |values: &BTreeMap<_, _>, own| Options::Custom { values: Some(CustomOptions::new(values.clone())), own };
         self.graph.operators[0].options = options(&self.options, vec![]);
         if let Some(bytes) = state_bytes(&self.graph, &self.weights)[0] {
             let id = TensorId(self.graph.tensors.len());
