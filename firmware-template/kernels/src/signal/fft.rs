@@ -84,6 +84,8 @@ impl Places {
 
 /// All butterflies over `values`, whose inputs are in their [`Places`].
 pub(super) fn butterflies<T: Sample>(values: &mut [Complex<T>], twiddles: &[Complex<T>], inverse: bool) {
+    // Known when a model is built: of a power of two, the other butterflies take no flash.
+    let odd = !values.len().is_power_of_two();
     let mut width = 1;
     while width < values.len() {
         // Divisions go from radix 4 on; stages go back through them, so the next radix is the last one of what is left.
@@ -92,9 +94,9 @@ pub(super) fn butterflies<T: Sample>(values: &mut [Complex<T>], twiddles: &[Comp
         for group in values.chunks_exact_mut(radix * width) {
             match radix {
                 2 => butterfly_2(group, twiddles, stride),
-                3 => butterfly_3(group, twiddles, stride),
-                4 => butterfly_4(group, twiddles, stride, inverse),
-                _ => butterfly_5(group, twiddles, stride),
+                3 if odd => butterfly_3(group, twiddles, stride),
+                5 if odd => butterfly_5(group, twiddles, stride),
+                _ => butterfly_4(group, twiddles, stride, inverse),
             }
         }
         width *= radix;

@@ -27,7 +27,8 @@ pub(in super::super) fn filter_bank(site: &Site) -> Result<Lowered, Fault> {
     let index = |position| indices(site, position, channels + 1);
     let bands = index(3)?.into_iter().zip(index(4)?).zip(index(5)?);
     for (channel, ((frequency, weight), width)) in bands.enumerate().filter(|(_, (_, width))| *width > 0) {
-        let within = |start: i64, most: usize| (0..=most as i64 - width).contains(&start);
+        let within =
+            |start: i64, most: usize| start >= 0 && usize::try_from(start + width).is_ok_and(|end| end <= most);
         agree(within(frequency, energies.elements()) && within(weight, weights), energies.id, || {
             format!("takes {width} energies from {frequency} with weights from {weight} for channel {channel}")
         })?;

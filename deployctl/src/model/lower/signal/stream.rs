@@ -18,19 +18,19 @@ pub(super) fn framed(site: &Site) -> Result<Framer, Fault> {
     site.counts(1..=1, 2)?;
     site.options(&["frame_size", "frame_step", "prefill"])?;
     let (input, output, complete) = (site.operand(0)?, site.result(0)?, site.result(1)?);
-    let (size, step, prefill) = (site.count("frame_size", 1)?, site.count("frame_step", 1)?, site.flag("prefill")?);
+    let (frame, step, prefill) = (site.count("frame_size", 1)?, site.count("frame_step", 1)?, site.flag("prefill")?);
     input.one_of(&[Int16])?;
     let (rows, len) = input.rows()?;
     agree(len.is_multiple_of(step), input.id, || format!("has rows of {len} samples for steps of {step}"))?;
-    if prefill && step > size {
-        let reason = format!("has frames of {size} samples, steps of {step}, and is prefilled with the difference");
+    if prefill && step > frame {
+        let reason = format!("has frames of {frame} samples, steps of {step}, and is prefilled with the difference");
         return Err(Fault::new(reason, "take steps that are at most as long as frames, or do not prefill"));
     }
     output.of(Int16, input.shape().len() + 1)?;
     let frames = len / step;
-    output.holds(rows * frames * size)?;
+    output.holds(rows * frames * frame)?;
     complete.of(Bool, 0)?;
-    Ok(Framer { rows, frames, size, step, prefill })
+    Ok(Framer { rows, frames, size: frame, step, prefill })
 }
 
 /// `SignalStacker`: a stack of frames, whether there is one.
@@ -95,13 +95,13 @@ pub(super) fn added(site: &Site) -> Result<OverlapAdd, Fault> {
     let (input, output) = (site.operand(0)?, site.result(0)?);
     let element = site.typed(&input, &[Int16, Float32])?;
     output.same_type(&input)?;
-    let &[.., frames, size] = input.shape() else {
+    let &[.., frames, frame] = input.shape() else {
         return Err(Fault::at(input.id, format!("has frames of shape {:?}", input.shape()), EXPORT));
     };
     let step = site.count("frame_step", 1)?;
-    agree(step <= size, input.id, || format!("has frames of {size} samples and steps of {step}"))?;
-    let rows = input.elements() / (frames * size);
+    agree(step <= frame, input.id, || format!("has frames of {frame} samples and steps of {step}"))?;
+    let rows = input.elements() / (frames * frame);
     output.of(input.dtype(), input.shape().len() - 1)?;
     output.holds(rows * frames * step)?;
-    Ok(OverlapAdd { element, rows, frames, size, step })
+    Ok(OverlapAdd { element, rows, frames, size: frame, step })
 }
