@@ -45,7 +45,7 @@ fn header(model: &Model<'_>, constants: bool, functions: &[Function]) -> String 
         0 => String::new(),
         1 => format!("use kernels::{};\n", used[0]),
         _ if line.len() <= WIDTH => line,
-        _ => format!("use kernels::{{\n    {},\n}};\n", used.join(", ")),
+        _ => format!("use kernels::{{\n{}}};\n", lines(&used)),
     };
     format!(
         "//! {} {} as straight-line Rust: one function an operator, all tensors at planned places of one arena.\n\
@@ -63,6 +63,25 @@ fn header(model: &Model<'_>, constants: bool, functions: &[Function]) -> String 
         model.arena,
         if constants { "mod parameters;\n\n" } else { "" },
     )
+}
+
+/// Names with commas behind them, as many on a line as rustfmt puts there: one column fewer than elsewhere.
+fn lines(names: &[&str]) -> String {
+    let mut text = String::new();
+    let mut width = WIDTH;
+    for name in names {
+        if width + 1 + name.len() + 1 >= WIDTH {
+            text += if text.is_empty() { "    " } else { "\n    " };
+            width = 4;
+        } else {
+            text.push(' ');
+            width += 1;
+        }
+        text += name;
+        text.push(',');
+        width += name.len() + 1;
+    }
+    text + "\n"
 }
 
 fn interface(model: &Model<'_>) -> Result<String, EmitError> {

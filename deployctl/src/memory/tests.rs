@@ -204,7 +204,7 @@ fn what_a_loop_needs_lives_as_long_as_the_loop() {
     let now = time("3.body.1");
     assert_eq!(own, Some(Buffer { name: "scratch of op:3.body.1".to_owned(), size: 144, first: now, last: now }));
     // Branches do not meet.
-    assert!(!buffer("6.then.0").meets(buffer("6.else.0")));
+    assert!(!buffer("3.body.3.then.0").meets(buffer("3.body.3.else.0")));
 }
 
 #[test]
