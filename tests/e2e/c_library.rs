@@ -121,7 +121,7 @@ fn a_program_on_the_host_gives_the_same_outputs() {
     with_cmake(&space);
 }
 
-/// The documentation's `CMakeLists.txt`, where there is a CMake.
+/// The documentation's `CMakeLists.txt`, where `cmake` is installed.
 fn with_cmake(space: &Space) {
     if Command::new("cmake").arg("--version").output().is_err() {
         eprintln!("SKIPPED: the documentation's CMakeLists.txt: `cmake` is not installed");

@@ -93,8 +93,8 @@ mod tests {
 
     #[test]
     fn long_differences_are_cut() {
-        let old: String = (0..40).map(|line| format!("{line}\n")).collect();
-        let shown = difference(&old, &old.replace("\n", " \n"));
+        let old = (0..40).map(|line| line.to_string()).collect::<Vec<_>>().join("\n") + "\n";
+        let shown = difference(&old, &old.replace('\n', " \n"));
         assert_eq!(shown.lines().count(), 1 + SHOWN + 1);
         assert!(shown.ends_with("… and 68 more lines"), "{shown}");
         assert!(difference(&"a\n".repeat(4000), &"b\n".repeat(4000)).ends_with("… and 7988 more lines"));

@@ -97,9 +97,10 @@ fn opening(header: &Header<'_>, name: &str) -> String {
 }
 
 fn functions(header: &Header<'_>, name: &str) -> String {
-    let state = match header.graph.tensors.iter().any(|tensor| tensor.variable) {
-        true => "the model keeps state from one inference to the next",
-        false => "this model keeps no state, once is enough",
+    let state = if header.graph.tensors.iter().any(|tensor| tensor.variable) {
+        "the model keeps state from one inference to the next"
+    } else {
+        "this model keeps no state, once is enough"
     };
     format!(
         "/* Before the first inference, and whenever a new sequence begins: {state}. */\n\
@@ -237,6 +238,6 @@ mod tests {
 
     #[test]
     fn floats_have_a_point_or_an_exponent() {
-        assert_eq!([0.32362697, 1.0, 1e-7, 3e38].map(float), ["0.32362697f", "1.0f", "1e-7f", "3e38f"]);
+        assert_eq!([0.323_626_97, 1.0, 1e-7, 3e38].map(float), ["0.32362697f", "1.0f", "1e-7f", "3e38f"]);
     }
 }

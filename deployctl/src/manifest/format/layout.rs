@@ -168,27 +168,29 @@ fn is_comment(part: &Part) -> bool {
 /// How an item stands to the one before it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Gap {
-    SameLine,
-    NextLine,
-    BlankLine,
+    /// On the same line.
+    Beside,
+    /// On the next line.
+    Below,
+    /// Behind a blank line.
+    Apart,
 }
 
 fn gap(items: &[Item<'_>], index: usize) -> Gap {
     let item = &items[index];
-    let lines = if item.newlines > 1 { Gap::BlankLine } else { Gap::NextLine };
-    let Some(before) = index.checked_sub(1).map(|before| &items[before].content) else { return Gap::NextLine };
+    let lines = if item.newlines > 1 { Gap::Apart } else { Gap::Below };
+    let Some(before) = index.checked_sub(1).map(|before| &items[before].content) else { return Gap::Below };
     match (before, &item.content) {
         _ if item.newlines > 0 => lines,
-        (Content::Line(_), _) | (Content::Node(_), Content::Node(_)) => Gap::NextLine,
-        (Content::Comment(_), _) => Gap::SameLine,
-        (Content::Node(_), Content::Line(_)) => Gap::SameLine,
+        (Content::Line(_), _) | (Content::Node(_), Content::Node(_)) => Gap::Below,
+        (Content::Comment(_), _) | (Content::Node(_), Content::Line(_)) => Gap::Beside,
         // A comment between two nodes on one line belongs to the second.
         (Content::Node(_), Content::Comment(_)) => {
             let rest = items[index + 1..].iter().take_while(|item| item.newlines == 0);
             let leads = rest
                 .take_while(|item| !matches!(item.content, Content::Line(_)))
                 .any(|item| matches!(item.content, Content::Node(_)));
-            if leads { Gap::NextLine } else { Gap::SameLine }
+            if leads { Gap::Below } else { Gap::Beside }
         }
     }
 }
@@ -200,10 +202,10 @@ fn lines(items: &[Item<'_>], depth: usize, out: &mut String) {
             // The first item of a file; that of a block is behind its brace already.
             _ if index == 0 => {}
             // A node may have ended in a line that only begins.
-            Gap::SameLine if out.ends_with(' ') => {}
-            Gap::SameLine => out.push(' '),
-            Gap::NextLine => end_line(depth, out),
-            Gap::BlankLine => {
+            Gap::Beside if out.ends_with(' ') => {}
+            Gap::Beside => out.push(' '),
+            Gap::Below => end_line(depth, out),
+            Gap::Apart => {
                 out.push('\n');
                 end_line(depth, out);
             }
@@ -288,7 +290,7 @@ fn in_one_line(items: &[Item<'_>]) -> String {
     let mut out = String::from("{");
     for (index, item) in items.iter().enumerate() {
         let follows_node = index > 0 && matches!(items[index - 1].content, Content::Node(_));
-        if follows_node && gap(items, index) != Gap::SameLine {
+        if follows_node && gap(items, index) != Gap::Beside {
             out.push(';');
         }
         out.push(' ');

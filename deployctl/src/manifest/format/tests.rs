@@ -115,16 +115,18 @@ impl Author<'_> {
     fn comment(&mut self) {
         self.comments += 1;
         let (number, kind) = (self.comments, self.choose(3));
-        self.text += &match kind {
+        let text = match kind {
             0 => format!("/* c{number}. */"),
             1 => format!("/*c{number}./* inner */ \\ \" */"),
             _ => format!("/* c{number}.\n   {{ */"),
         };
+        self.text.push_str(&text);
     }
 
     fn line_comment(&mut self) {
         self.comments += 1;
-        self.text += &format!("// c{}. \"{{  \n", self.comments);
+        let text = format!("// c{}. \"{{  \n", self.comments);
+        self.text.push_str(&text);
     }
 
     /// White space inside of a node.
