@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::data::{Data, name};
 use super::literal::literal;
 use super::source::{Value, comment, float, identifier, item, range, string};
-use super::{EmitError, Model, own};
+use super::{EmitError, Model, told};
 use crate::model::TensorId;
 use crate::model::lower::{Call, Step};
 
@@ -209,7 +209,7 @@ fn function(model: &Model<'_>, data: &Data, position: usize) -> Result<Function,
     let function = format!("op_{position}_{}", identifier(operator));
     let head = description(model, position);
     let parameters = match &step.call {
-        Call::Own(_) => own::operator(model.graph, step).map(Some),
+        Call::Own(_) => told::operator(model.graph, step).map(Some),
         call => literal(call),
     };
     let parameters = parameters.map_err(|problem| EmitError::Parameters { operator: position, problem })?;
