@@ -7,8 +7,6 @@
 use std::io::{Read, Write};
 
 use kernels::{CustomOperator, CustomTensor, words_as_i8, words_as_i8_mut};
-#[allow(unused_imports)]
-use kernels::{CustomValue, Element};
 
 /// The form of a kernel.
 type Kernel = fn(&CustomOperator, &[&[i8]], &mut [&mut [i8]], &mut [i8]);

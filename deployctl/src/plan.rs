@@ -205,11 +205,8 @@ impl Plan {
         // What is expected comes from the model as it was read: so every build proves that a rewrite changed no output.
         let expect = self.add(name, None, fields::expect(manifest, materials, vectors, runtime), inputs);
         let inputs = vec![graph(), input("weights", model, artifact::WEIGHTS)];
-        let model = if manifest.model.optimize {
-            self.add(name, None, fields::optimize(manifest, materials), inputs)
-        } else {
-            model
-        };
+        let optimized = manifest.model.optimize.then(|| fields::optimize(manifest, materials));
+        let model = optimized.map_or(model, |stage| self.add(name, None, stage, inputs));
         Shared { model, interface, expect, own }
     }
 

@@ -16,6 +16,7 @@ mod own;
 mod project;
 mod readme;
 mod source;
+mod told;
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::data::{Data, name};
 use super::literal::literal;
 use super::source::{Value, comment, float, item, range, string};
-use super::{EmitError, Model, control, function_name, own, stem};
+use super::{EmitError, Model, control, function_name, stem, told};
 use crate::model::lower::{Call, Step};
 use crate::model::{OperatorId, TensorId};
 
@@ -235,7 +235,7 @@ fn function(model: &Model<'_>, data: &Data, position: usize) -> Result<Function,
     }
     let label = || model.graph.label(OperatorId(position));
     let parameters = match &step.call {
-        Call::Own(_) => own::operator(model.graph, step).map(Some),
+        Call::Own(_) => told::operator(model.graph, step).map(Some),
         call => literal(call),
     };
     let parameters = parameters.map_err(|problem| EmitError::Parameters { operator: label(), problem })?;

@@ -28,7 +28,11 @@ pub(super) fn readme(input: &Input<'_>) -> String {
          * `harness/`: a second binary that runs the network step by step for a host that compares and measures.\n\
          * `capi/`: the network as a static library for C and C++; deployctl packs it with its header into `c/`, beside this project.\n\
          * `kernels/`: reference kernels and the types of all parameters.\n\
-         * `cmsis-nn/`: bindings to CMSIS-NN; compiled only if the network uses it.\n\n\
+         * `cmsis-nn/`: bindings to CMSIS-NN; compiled only if the network uses it.\n";
+    if model.steps.iter().any(|step| matches!(step.call, Call::Own(_))) {
+        text += "* `own/`: kernels that the deployment brings along; their `Cargo.toml` is generated.\n";
+    }
+    text += "\n\
          `model/` is generated: a change there is lost with the next build. The other crates are yours to change in a copy.\n\n";
     text += &build(input);
     text += &debug(input);
