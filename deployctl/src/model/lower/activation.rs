@@ -37,8 +37,17 @@ pub(super) fn relu6(site: &Site) -> Result<Lowered, Fault> {
     }
     let (scale, zero_point) = input.quantization()?;
     let bounds = range(output.element()?);
-    #[expect(clippy::cast_possible_truncation, reason = "saturates, and is bounded")]
-    let six = ((6.0 / scale).round() as i32).saturating_add(zero_point);
+    let six = (6.0 / scale).round();
+    // LiteRT Micro's conversion to 32 bits is undefined there.
+    if six >= 2_147_483_648.0 {
+        return Err(Fault::at(
+            input.id,
+            format!("has an input of scale {scale}, at which 6 is beyond 32 bits"),
+            RESCALE,
+        ));
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "within 32 bits")]
+    let six = (six as i32).saturating_add(zero_point);
     clamp(&input, &output, Activation { min: zero_point, max: bounds.bound(six) })
 }
 
