@@ -183,9 +183,10 @@ impl Plan {
         // What is expected comes from the model as it was read: so every build proves that a rewrite changed no output.
         let expect = self.add(name, None, stage::Expect { vectors, steps, reference: builtin::REFERENCE }, inputs);
         let inputs = vec![graph(), input("weights", model, artifact::WEIGHTS)];
-        let model = match manifest.model.optimize {
-            true => self.add(name, None, stage::Optimize { reference: builtin::REFERENCE }, inputs),
-            false => model,
+        let model = if manifest.model.optimize {
+            self.add(name, None, stage::Optimize { reference: builtin::REFERENCE }, inputs)
+        } else {
+            model
         };
         Shared { model, interface, expect }
     }

@@ -23,8 +23,14 @@ pub fn macs(step: &Step) -> u64 {
         Call::Op(Op::TransposeConv(TransposeConv { at, .. }) | Op::TransposeConvF32(TransposeConvF32 { at, .. })) => {
             product(&[at.input.len(), at.filter.n, at.filter.h, at.filter.w])
         }
-        Call::AveragePool2d(_) | Call::MaxPool2d(_) | Call::Add(_) | Call::Softmax(_) | Call::Op(_) => 0,
-        Call::Reshape | Call::If { .. } | Call::While { .. } => 0,
+        Call::AveragePool2d(_)
+        | Call::MaxPool2d(_)
+        | Call::Add(_)
+        | Call::Softmax(_)
+        | Call::Reshape
+        | Call::Op(_)
+        | Call::If { .. }
+        | Call::While { .. } => 0,
     }
 }
 
