@@ -23,10 +23,11 @@ pub(super) fn body(model: &Model<'_>, data: &Data, position: usize) -> Result<Op
         (&Call::While { start, condition, body, proceeds }, _) => {
             let byte = byte(model, data, position, proceeds)?;
             let (start, condition, body) = (calls(model, start, 4), calls(model, condition, 8), calls(model, body, 8));
-            let stop = format!("        if {byte} == 0 {{\n            break;\n        }}\n");
-            Some(match condition.is_empty() {
-                true => format!("{start}    while {byte} != 0 {{\n{body}    }}\n"),
-                false => format!("{start}    loop {{\n{condition}{stop}{body}    }}\n"),
+            let leave = format!("        if {byte} == 0 {{\n            break;\n        }}\n");
+            Some(if condition.is_empty() {
+                format!("{start}    while {byte} != 0 {{\n{body}    }}\n")
+            } else {
+                format!("{start}    loop {{\n{condition}{leave}{body}    }}\n")
             })
         }
         _ => None,

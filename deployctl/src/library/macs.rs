@@ -29,8 +29,14 @@ pub fn macs(step: &Step) -> u64 {
         Call::Op(Op::Lstm(Lstm { sizes, .. }) | Op::LstmF32(LstmF32 { sizes, .. })) => {
             product(&[4, sizes.batches, sizes.steps, sizes.units, sizes.depth + sizes.units])
         }
-        Call::AveragePool2d(_) | Call::MaxPool2d(_) | Call::Add(_) | Call::Softmax(_) | Call::Op(_) => 0,
-        Call::Reshape | Call::If { .. } | Call::While { .. } => 0,
+        Call::AveragePool2d(_)
+        | Call::MaxPool2d(_)
+        | Call::Add(_)
+        | Call::Softmax(_)
+        | Call::Reshape
+        | Call::Op(_)
+        | Call::If { .. }
+        | Call::While { .. } => 0,
     }
 }
 

@@ -101,7 +101,9 @@ impl Builder<'_> {
 
     /// All outputs of an operator are there when it ends.
     fn hold(&mut self, outputs: &[TensorId]) {
-        outputs.iter().for_each(|&output| self.touch(output, self.now - 1));
+        for &output in outputs {
+            self.touch(output, self.now - 1);
+        }
     }
 
     /// Everything from `first` to now may run again, and must find what was there before it.

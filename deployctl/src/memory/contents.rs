@@ -88,7 +88,9 @@ impl Walk<'_> {
             (Call::Reshape, outputs) => intact.extend(outputs),
             (_, outputs) => {
                 // While it runs, an operator needs inputs, outputs and scratch memory.
-                outputs.iter().for_each(|id| self.write(intact, *id));
+                for id in outputs {
+                    self.write(intact, *id);
+                }
                 step.inputs.iter().chain(outputs).try_for_each(|id| self.read(intact, *id, Some(step)))?;
                 let apart = (self.scratch)(position).is_none_or(|scratch| {
                     outputs.iter().filter_map(|id| (self.places)(id)).all(|place| !overlap(place, scratch))

@@ -127,9 +127,10 @@ pub fn plan(graph: &Graph, steps: &[Step], scratch: &[usize]) -> Result<MemoryPl
     }
     let layout = layout(&found.buffers, ALIGNMENT);
     verify(&found.buffers, &layout)?;
-    let places = |id: &TensorId| found.tensors.get(id).map(|&index| (layout.offsets[index], found.buffers[index].size));
+    let tensors =
+        |id: &TensorId| found.tensors.get(id).map(|&index| (layout.offsets[index], found.buffers[index].size));
     let scratch = |step: usize| found.scratch[step].map(|index| (layout.offsets[index], found.buffers[index].size));
-    run(graph, steps, &places, &scratch)?;
+    run(graph, steps, &tensors, &scratch)?;
     let kinds = kinds(graph, &found);
     let range = |index: usize| layout.offsets[index]..layout.offsets[index] + found.buffers[index].size;
     let placed: Vec<Placed> = found

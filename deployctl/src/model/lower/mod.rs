@@ -125,7 +125,7 @@ pub struct Refusal {
     /// The operator in the graph.
     pub operator: OperatorId,
     /// What people call it: [`Graph::label`].
-    pub label: String,
+    pub label: Box<str>,
     /// Its name, such as `CONV_2D`.
     pub name: String,
     /// Name of the tensor at fault, else of the operator's first output.
@@ -215,7 +215,7 @@ fn refusal(site: &Site, id: OperatorId, fault: Fault) -> Refusal {
     let tensor = fault.tensor.or_else(|| operator.outputs.first().copied());
     Refusal {
         operator: id,
-        label: graph.label(id),
+        label: graph.label(id).into(),
         name: operator.name.clone(),
         tensor: tensor.map(|tensor| graph.tensor(tensor).name.clone()).unwrap_or_default(),
         reason: fault.reason,

@@ -5,6 +5,9 @@ use tflite_flatbuffers as format;
 use super::{ReadError, elements, indices, operator, order, tensor, weights};
 use crate::model::Graph;
 
+/// The buffer of a tensor and its data; absent where it has none, which makes the tensor an activation.
+pub(super) type Data<'a> = Option<(usize, &'a [u8])>;
+
 /// The file and its tables.
 pub(super) struct File<'a> {
     pub(super) bytes: &'a [u8],
@@ -27,7 +30,7 @@ pub(super) struct Source<'a> {
     /// What it says by itself: no constant has a place yet, and no operator knows its blocks.
     pub(super) graph: Graph,
     /// Of each tensor the buffer with its data, where it is a constant.
-    pub(super) data: Vec<Option<(usize, &'a [u8])>>,
+    pub(super) data: Vec<Data<'a>>,
 }
 
 impl<'a> Source<'a> {

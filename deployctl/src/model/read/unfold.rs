@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::ReadError;
-use super::source::{File, Source};
+use super::source::{Data, File, Source};
 use crate::model::{Block, Operator, Options, Tensor, TensorId, TensorType};
 
 /// Tensors and operators of blocks, all together. A file of a few kilobytes could ask for as many as it likes.
@@ -23,7 +23,7 @@ pub(super) struct Unfolded<'a> {
     pub(super) tensors: Vec<Tensor>,
     pub(super) operators: Vec<Operator>,
     /// Of each tensor the buffer with its data, where it is a constant.
-    pub(super) data: Vec<Option<(usize, &'a [u8])>>,
+    pub(super) data: Vec<Data<'a>>,
     /// Of each tensor subgraph and index in the file.
     pub(super) origins: Vec<(usize, usize)>,
     /// Handles of variables that a loop hands on: its output, and its input.
@@ -251,12 +251,7 @@ impl<'a> Work<'_, 'a> {
         Ok(ids)
     }
 
-    fn tensor(
-        &mut self,
-        tensor: Tensor,
-        data: Option<(usize, &'a [u8])>,
-        origin: (usize, usize),
-    ) -> Result<TensorId, ReadError> {
+    fn tensor(&mut self, tensor: Tensor, data: Data<'a>, origin: (usize, usize)) -> Result<TensorId, ReadError> {
         self.take_room()?;
         self.found.tensors.push(tensor);
         self.read.push(false);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tflite_flatbuffers as format;
 
-use super::source::File;
+use super::source::{Data, File};
 use super::unfold::Unfolded;
 use super::{ReadError, elements, packed};
 use crate::model::graph::Constant;
@@ -79,20 +79,13 @@ pub(super) fn collect(
 }
 
 /// Of each tensor of a subgraph the buffer with its data; `None` where it has none, which makes the tensor an activation.
-pub(super) fn data<'a>(
-    file: &File<'a>,
-    subgraph: &format::SubGraph<'a>,
-) -> Result<Vec<Option<(usize, &'a [u8])>>, ReadError> {
+pub(super) fn data<'a>(file: &File<'a>, subgraph: &format::SubGraph<'a>) -> Result<Vec<Data<'a>>, ReadError> {
     let of = |(index, tensor): (usize, format::Tensor<'_>)| buffer_of(file.bytes, &file.buffers, index, &tensor);
     elements(subgraph.tensors()).enumerate().map(of).collect()
 }
 
 /// The bytes of one tensor, where it is a constant.
-pub(super) fn constant<'a>(
-    data: Option<(usize, &'a [u8])>,
-    index: usize,
-    tensor: &Tensor,
-) -> Result<Option<&'a [u8]>, ReadError> {
+pub(super) fn constant<'a>(data: Data<'a>, index: usize, tensor: &Tensor) -> Result<Option<&'a [u8]>, ReadError> {
     data.map(|(_, data)| Ok(&data[..length(index, tensor, data)?])).transpose()
 }
 
@@ -147,7 +140,7 @@ fn buffer_of<'a>(
     buffers: &[format::Buffer<'a>],
     index: usize,
     tensor: &format::Tensor<'_>,
-) -> Result<Option<(usize, &'a [u8])>, ReadError> {
+) -> Result<Data<'a>, ReadError> {
     let field = |name: &str| format!("model.subgraphs[0].tensors[{index}].{name}");
     if tensor.external_buffer() != 0 {
         let what = format!("is {}: weights in another file", tensor.external_buffer());
