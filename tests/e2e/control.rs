@@ -28,9 +28,9 @@ fn computes(board: &str, uses: &[&str]) -> Option<Vec<String>> {
     ] {
         space.write(&format!("models/{name}"), bytes);
     }
-    let uses: String =
+    let uses: Vec<String> =
         uses.iter().map(|label| format!("    use \"{label}\" kernel=\"reference\" reason=\"a try\"\n")).collect();
-    space.write(NAME, MANIFEST.replace("TARGET", board).replace("USES", &uses));
+    space.write(NAME, MANIFEST.replace("TARGET", board).replace("USES", &uses.concat()));
     space.build("").succeeded();
     let report: serde_json::Value = serde_json::from_slice(&space.result("gate-report.json")).unwrap();
     assert_eq!(report["verdict"], "pass", "{report}");
