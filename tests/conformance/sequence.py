@@ -20,8 +20,8 @@ def circular_buffer(g, type):
     if g.chance(0.2):
         # Of these lengths LiteRT Micro knows that there is one input a cycle.
         slots, options = g.pick([5, 13, 25]), {} if g.chance(0.5) else {"cycles_max": 0}
-    # A tensor that is no variable begins with what was in memory.
-    kept = g.add([1, slots, *inner], type, x.quant, variable=g.chance(0.9))
+    # A tensor that is no variable begins with what was in memory, which is undefined, and among other operators not noticed.
+    kept = g.add([1, slots, *inner], type, x.quant, variable=g.chance(0.9) or g.chained)
     flag = [g.add(g.pick([[1], [1, 1]]), BOOL)] if flagged else []
     g.op("CUSTOM", [x], [kept, *flag], custom="CIRCULAR_BUFFER", **options)
     if g.chance(0.5):

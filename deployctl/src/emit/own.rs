@@ -244,7 +244,7 @@ mod tests {
         assert_eq!(files, before);
         add_crates(&mut files, &[own("envelope")]).unwrap();
         let text = |path: &str| String::from_utf8(files[camino::Utf8Path::new(path)].clone()).unwrap();
-        assert!(text("Cargo.toml").contains("\"app\", \"own/envelope\"]"));
+        assert!(text("Cargo.toml").contains("\"capi\", \"own/envelope\"]"));
         assert!(text("own/envelope/Cargo.toml").contains("kernels = { path = \"../../kernels\" }"));
         assert_eq!(text("own/envelope/src/lib.rs"), "#![no_std]\n");
     }

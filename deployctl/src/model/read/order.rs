@@ -1,5 +1,7 @@
 //! Execution order: every tensor is written once, before it is read.
 
+use std::collections::BTreeSet;
+
 use super::ReadError;
 use super::source::Source;
 use crate::model::{Graph, TensorId};
@@ -7,9 +9,13 @@ use crate::model::{Graph, TensorId};
 /// Checks that a subgraph's order of operators can be executed, which also excludes cycles. `constants` are the tensors that
 /// have data.
 pub(super) fn check(graph: &Graph, constants: &[bool]) -> Result<(), ReadError> {
-    // Variables have a value before the first inference; a constant of no elements has no buffer but is known all the same.
-    let known = graph.tensors.iter().zip(constants).map(|(tensor, &constant)| constant || tensor.variable);
-    let mut written: Vec<bool> = known.collect();
+    // Variables have a value before the first inference, but where an operator writes one, it does so before others read it; a
+    // constant of no elements has no buffer but is known all the same.
+    let produced = produced(graph);
+    let known = graph.tensors.iter().zip(constants).enumerate();
+    let mut written: Vec<bool> = known
+        .map(|(id, (tensor, &constant))| constant || (tensor.variable && !produced.contains(&TensorId(id))))
+        .collect();
     for (position, &id) in graph.inputs.iter().enumerate() {
         let field = || format!("model.subgraphs[0].inputs[{position}]");
         write(graph, &mut written, id, field)?;
@@ -40,8 +46,13 @@ pub(super) fn check(graph: &Graph, constants: &[bool]) -> Result<(), ReadError> 
     Ok(())
 }
 
+fn produced(graph: &Graph) -> BTreeSet<TensorId> {
+    graph.operators.iter().flat_map(|operator| operator.outputs.iter().copied()).collect()
+}
+
 /// Checks that the model computes what it returns.
 pub(super) fn check_returned(main: &Source) -> Result<(), ReadError> {
+    let produced = produced(&main.graph);
     for (position, &id) in main.graph.outputs.iter().enumerate() {
         let field = format!("model.subgraphs[0].outputs[{position}]");
         let tensor = main.graph.tensor(id);
@@ -49,7 +60,7 @@ pub(super) fn check_returned(main: &Source) -> Result<(), ReadError> {
             let what = format!("is the constant `{}`", tensor.name);
             return Err(ReadError::unsupported(field, what, "return only what the model computes"));
         }
-        if tensor.variable {
+        if tensor.variable && !produced.contains(&id) {
             let what = format!("is the variable `{}`", tensor.name);
             return Err(ReadError::unsupported(field, what, "return a copy of it"));
         }
