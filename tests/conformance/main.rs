@@ -170,7 +170,7 @@ fn full() {
     let (report, table) = run(&cases);
     report.refusals_are_exactly(&here("refusals.txt"));
     report.passes();
-    table.is_exactly(&here(PAGE));
+    table.is_exactly(&here(PAGE), &here("refusals.txt"));
     assert!(run_optimized(&cases) > 10);
     run_planned(&cases);
 }
