@@ -97,6 +97,7 @@ def control():
     taken, result = g.like(x, [1, 1]), g.output(x.shape, Type.INT8, Quantization([0.1], [5]))
     g.op("IF", [many, flat, behind[0]], [taken], "IfOptions", thenSubgraphIndex=dense.number, elseSubgraphIndex=plain.number)
     g.op("ADD", [behind[2], taken], [result], "AddOptions")
+    g.results = lambda: [result]
     return g, [x], [result]
 
 
