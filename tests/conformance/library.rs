@@ -92,7 +92,7 @@ pub(crate) fn load() -> bool {
 /// The shared library of the sources below `root`, compiled where it is not there yet.
 fn compiled(root: &Path) -> PathBuf {
     let root = fs::canonicalize(root).unwrap();
-    let shim = fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware-template/cmsis-nn")).unwrap();
+    let shim = fs::canonicalize(crate::here("../../firmware-template/cmsis-nn")).unwrap();
     let header = fs::read_to_string(root.join("Include/arm_nnfunctions.h")).unwrap();
     let build = Build {
         include: vec!["Include".to_owned()],
@@ -110,7 +110,7 @@ fn compiled(root: &Path) -> PathBuf {
         digest.update(&fs::read(path).unwrap());
     }
     let name = format!("cmsis-nn-{}.so", &digest.finalize().to_hex()[..16]);
-    let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let made = option_env!("CARGO_TARGET_TMPDIR").map_or_else(std::env::temp_dir, PathBuf::from).join(name);
     if !made.exists() {
         let fresh = made.with_extension(std::process::id().to_string());
         let c_files = sources.iter().filter(|path| path.extension().is_some_and(|extension| extension == "c"));

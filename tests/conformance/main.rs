@@ -43,6 +43,9 @@ mod library;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod planned;
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod agree;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -120,6 +123,27 @@ fn corpus() {
     table.is_on(&here(PAGE));
     run_optimized(&cases);
     run_planned(&cases);
+}
+
+/// Inputs that nobody has thought of, extremes among them.
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#[test]
+fn reference_and_library_agree_on_any_input() {
+    if !library::load() {
+        return;
+    }
+    let runnable = agree::runnable(&archive::read(&here("corpus.tar.gz")));
+    assert!(runnable.len() > 400);
+    let mut seed = 1_u32;
+    let mut random = || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        seed.to_be_bytes()[0]
+    };
+    let mut noises: Vec<Vec<u8>> = [1009, 61].map(|count| (0..count).map(|_| random()).collect()).into();
+    noises.extend([vec![0x80], vec![0x7f, 0x80, 0x7f], vec![0xff]]);
+    for model in &runnable {
+        noises.iter().for_each(|noise| model.agrees(noise));
+    }
 }
 
 /// What is wrong with a model is a refusal, never a panic.
