@@ -6,7 +6,7 @@ use crate::space::{NAME, Space};
 
 /// The sample on one board: the verdict is pass, and the figures that a board file can spoil are plausible.
 fn runs_on(board: &str) {
-    let Some(space) = Space::new(board) else { return };
+    let Some(space) = Space::built(board) else { return };
     // MVE kernels want more scratch memory than the sample's own budget has room for.
     space.edit(NAME, "800 B", "8KiB").edit(NAME, "headroom=\"10%\"", "headroom=\"1%\"");
     space.build("").succeeded();

@@ -31,7 +31,7 @@ regression { vectors "../models/state.npz"; steps 12; runs 2 }
 
 /// Both deployments, built, with a program's sources in `program/`.
 fn space(board: &str) -> Option<Space> {
-    let space = Space::new(board)?;
+    let space = Space::built(board)?;
     for (name, bytes) in [
         ("state.tflite", include_bytes!("../golden/state.tflite").as_slice()),
         ("state.npz", include_bytes!("../golden/state.npz")),

@@ -21,7 +21,7 @@ regression { vectors "../models/control.npz"; steps 12; runs 2 }
 
 /// Builds the model for a board, some operators on reference kernels, and gives the audited rows that run on the library.
 fn computes(board: &str, uses: &[&str]) -> Option<Vec<String>> {
-    let space = Space::new(board)?;
+    let space = Space::built(board)?;
     for (name, bytes) in [
         ("control.tflite", include_bytes!("../golden/control.tflite").as_slice()),
         ("control.npz", include_bytes!("../golden/control.npz")),

@@ -20,7 +20,7 @@ gates { flash max="32KiB"; stack max="2KiB" }
 "#;
 
 fn agrees(board: &str) {
-    let Some(space) = Space::new(board) else { return };
+    let Some(space) = Space::built(board) else { return };
     space.write("models/front_end.tflite", include_bytes!("../golden/front_end.tflite").as_slice());
     space.write("models/front_end.npz", include_bytes!("../golden/front_end.npz"));
     space.write(NAME, MANIFEST.replace("TARGET", board));

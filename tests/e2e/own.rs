@@ -37,7 +37,7 @@ fn block(language: &str) -> String {
 }
 
 fn space(board: &str) -> Option<Space> {
-    let space = Space::new(board)?;
+    let space = Space::built(board)?;
     space.write("models/custom.tflite", include_bytes!("../golden/custom.tflite"));
     space.write("models/custom.npz", include_bytes!("../golden/custom.npz"));
     space.write("own/envelope/Cargo.toml", block("toml")).write(KERNEL, block("rust"));

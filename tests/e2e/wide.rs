@@ -36,7 +36,7 @@ const DSP: [&str; 2] = ["arm_convolve_fast_s16", "arm_depthwise_conv_fast_s16"];
 const MVE: [&str; 3] = ["arm_depthwise_conv_fast_s16", "arm_avgpool_s16", "arm_max_pool_s16"];
 
 fn agrees_on(board: &str, more: &[&str]) {
-    let Some(space) = Space::new(board) else { return };
+    let Some(space) = Space::built(board) else { return };
     for (name, bytes) in [
         ("wide.tflite", include_bytes!("../golden/wide.tflite").as_slice()),
         ("wide.npz", include_bytes!("../golden/wide.npz")),
