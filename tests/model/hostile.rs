@@ -85,7 +85,7 @@ fn overlapping_buffers_are_refused() {
         let arguments = format::TensorArgs {
             shape: Some(shape),
             type_: format::TensorType::INT8,
-            buffer: if index == 0 { 0 } else { index },
+            buffer: if index == 0 || index == count { 0 } else { index },
             ..format::TensorArgs::default()
         };
         tensors.push(format::Tensor::create(&mut b, &arguments));

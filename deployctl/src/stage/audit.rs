@@ -151,6 +151,9 @@ impl Audit {
     }
 
     fn refuse_idle_overrides(&self, graph: &Graph) -> Result<(), BoxError> {
+        let last = graph.operators.len().checked_sub(1).map(|last| graph.label(OperatorId(last)));
+        let inner = last.filter(|last| last.contains('.')).map(|last| format!(" (inside, as `op:{last}`)"));
+        let inner = inner.unwrap_or_default();
         for wanted in &self.overrides {
             let hit = graph.operators().any(|(operator, _)| selects(&wanted.operator, graph, operator));
             if !hit {
@@ -158,7 +161,7 @@ impl Audit {
                     Kind::Manifest,
                     format!("`kernels.use \"{}\"` names no operator of the model", wanted.operator),
                     format!(
-                        "name one as `op:0` to `op:{}` (`op:3.body.0` in a loop), by operator (`CONV_2D`) or by its output tensor",
+                        "name one as `op:0` to `op:{}`{inner}, by operator (`CONV_2D`) or by its output tensor",
                         graph.main().end.saturating_sub(1)
                     ),
                 ));

@@ -31,7 +31,7 @@ impl Stage for Header {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn fields(&self) -> Fields {
@@ -42,8 +42,10 @@ impl Stage for Header {
         let emission: Emission = job.read_json("emission")?;
         let planned: Planned = job.read_json("memory")?;
         let footprint: Footprint = job.read_json("footprint")?;
-        // Where there is no library, there is nothing to be told of it.
-        let (None, Some(plan)) = (emission.blocked.or(footprint.blocked), planned.plan) else { return Ok(()) };
+        // Where there is no library, there is nothing to be told of it but why.
+        let blocked = emission.blocked.or(footprint.blocked);
+        job.write_json(artifact::HEADER, &blocked)?;
+        let (None, Some(plan)) = (blocked, planned.plan) else { return Ok(()) };
         let graph: Graph = job.read_json("graph")?;
         let text = emit::header(&emit::Header {
             deployment: &self.project.name,

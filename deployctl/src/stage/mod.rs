@@ -94,6 +94,8 @@ pub mod artifact {
     pub const APP: &str = "app.elf";
     /// Measuring firmware.
     pub const HARNESS: &str = "harness.elf";
+    /// Why there is no C header; null where there is one.
+    pub const HEADER: &str = "header.json";
     /// The model for C and C++: header and static library.
     pub const C: &str = "c/";
     /// [`crate::gate::evidence::Footprint`].
