@@ -23,5 +23,5 @@ pub use graph::{Graph, Operator, OperatorId, Options, Quantization, Tensor, Tens
 pub use lower::{Call, Refusal, Step, StepWeights, lower};
 pub use name::short_name;
 pub use number::{Number, hex};
-pub use optimize::{Rewrite, optimize, optimize_but};
+pub use optimize::{optimize, optimize_but};
 pub use read::{Read, ReadError, read};
