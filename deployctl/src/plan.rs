@@ -3,11 +3,12 @@
 //! What a build does, for one deployment:
 //!
 //! 1. `model` reads the `.tflite` into a graph, constants and kernel calls; `interface` holds it against the manifest;
-//!    `expect` runs the vectors through the host reference, and through kernels of the deployment's own, which `own` has compiled
-//!    for the host. These are the same for all targets.
+//!    `expect` runs the vectors through the host reference, and through kernels of the deployment's own, which `own` has
+//!    compiled for the host. Where the manifest asks for it, `optimize` rewrites what targets run. These are the same for
+//!    all targets.
 //! 2. For each target `audit` chooses kernels, `sizes` asks the kernel library for scratch sizes, `memory` places tensors.
-//! 3. `emit` writes the firmware project, `kernels` compiles the library (once a core and compiler), `compile` links both, and `header` says to C
-//!    programs what is in the library that it packs.
+//! 3. `emit` writes the firmware project, `kernels` compiles the library (once a core and compiler), `crates` the crates of
+//!    others, `compile` links them all, and `header` says to C programs what is in the library that it packs.
 //! 4. `measure` runs the harness; `gate` judges; `report` and `runbook` write it down.
 //!
 //! Every edge below is a field of the later stage's key, by the content of the artifact that it names.

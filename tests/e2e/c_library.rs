@@ -8,38 +8,19 @@ use camino::Utf8PathBuf;
 use deployctl::{model, vectors};
 
 use crate::space::{NAME, Space};
+use crate::state;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/e2e/c");
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/c-library.md");
 /// What newlib and the compiler ask for on the emulated board.
 const BOARD: [&str; 4] = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"];
 
-const STATE: &str = r#"manifest version=1
-
-deployment "state" version="0.1.0" owner="audio@example.com"
-
-model "../models/state.tflite" {
-    input "t0" type="int8" { shape 1 8 }
-    output "t9" type="int8" { shape 1 4 }
-}
-
-target "TARGET"
-arena budget="1KiB" owner="platform@example.com"
-kernels "cmsis-nn" policy="prefer" owner="platform@example.com"
-regression { vectors "../models/state.npz"; steps 12; runs 2 }
-"#;
-
 /// Both deployments, built, with a program's sources in `program/`.
 fn space(board: &str) -> Option<Space> {
     let space = Space::built(board)?;
-    for (name, bytes) in [
-        ("state.tflite", include_bytes!("../golden/state.tflite").as_slice()),
-        ("state.npz", include_bytes!("../golden/state.npz")),
-        ("labels.txt", b"a\nb\nc\"?\xc3\xa9\n"),
-    ] {
-        space.write(&format!("models/{name}"), bytes);
-    }
-    space.write("manifests/state.kdl", STATE.replace("TARGET", board));
+    state::add_model(&space);
+    space.write("models/labels.txt", b"a\nb\nc\"?\xc3\xa9\n");
+    space.write("manifests/state.kdl", state::MANIFEST.replace("TARGET", board));
     space.edit(NAME, "zero-point=-128 }", "zero-point=-128; labels \"../models/labels.txt\" }");
     space.run("build").succeeded();
     let mut data = String::new();

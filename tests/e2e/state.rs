@@ -3,7 +3,7 @@
 
 use crate::space::{NAME, Space};
 
-const MANIFEST: &str = r#"manifest version=1
+pub(crate) const MANIFEST: &str = r#"manifest version=1
 
 deployment "state" version="0.1.0" owner="audio@example.com"
 
@@ -20,14 +20,19 @@ regression { vectors "../models/state.npz"; steps 12; runs 2 }
 
 fn space(board: &str) -> Option<Space> {
     let space = Space::built(board)?;
+    add_model(&space);
+    space.write(NAME, MANIFEST.replace("TARGET", board));
+    Some(space)
+}
+
+/// The model and what is recorded of it.
+pub(crate) fn add_model(space: &Space) {
     for (name, bytes) in [
         ("state.tflite", include_bytes!("../golden/state.tflite").as_slice()),
         ("state.npz", include_bytes!("../golden/state.npz")),
     ] {
         space.write(&format!("models/{name}"), bytes);
     }
-    space.write(NAME, MANIFEST.replace("TARGET", board));
-    Some(space)
 }
 
 fn remembers(board: &str) {

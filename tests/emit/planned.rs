@@ -1,12 +1,11 @@
 //! A model with everything that is known of it before it is emitted, what the host reference makes of its inputs, and the
 //! files of its project in a folder where Cargo runs.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use camino::Utf8PathBuf;
+use deployctl::builtin;
 use deployctl::emit::{Board, Entry, Files, Input, Library, Model, project};
 use deployctl::library::{Features, Kernel, scratch_bytes};
 use deployctl::memory::{MemoryPlan, plan};
@@ -114,23 +113,10 @@ pub(crate) fn literal(digests: &[Vec<u64>]) -> String {
     format!("&[{}]", rows.join(", "))
 }
 
-/// The firmware template of this checkout.
+/// The firmware template, as it is packed into the program.
 pub(crate) fn template() -> Files {
-    fn collect(folder: &Path, root: &Path, files: &mut Files) {
-        for entry in fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() && !path.ends_with("target") {
-                collect(&path, root, files);
-            } else if path.is_file() {
-                let name = path.strip_prefix(root).expect("below the root").to_path_buf();
-                files.insert(Utf8PathBuf::try_from(name).expect("UTF-8"), fs::read(&path).expect("a file"));
-            }
-        }
-    }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware-template");
-    let mut files = BTreeMap::new();
-    collect(&root, &root, &mut files);
-    files
+    let packed = builtin::under("firmware-template");
+    packed.map(|file| (file.path["firmware-template/".len()..].into(), file.bytes.to_vec())).collect()
 }
 
 pub(crate) fn write(files: &Files, folder: &Path) {

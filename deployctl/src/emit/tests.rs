@@ -243,23 +243,10 @@ fn board() -> Board {
     }
 }
 
-/// The firmware template of this checkout.
+/// The firmware template, as it is packed into the program.
 fn template() -> Files {
-    fn collect(folder: &Path, root: &Path, files: &mut Files) {
-        for entry in fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() && !path.ends_with("target") {
-                collect(&path, root, files);
-            } else if path.is_file() {
-                let name = path.strip_prefix(root).expect("below the root").to_path_buf();
-                files.insert(Utf8PathBuf::try_from(name).expect("UTF-8"), fs::read(&path).expect("a file"));
-            }
-        }
-    }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware-template");
-    let mut files = Files::new();
-    collect(&root, &root, &mut files);
-    files
+    let packed = crate::builtin::under("firmware-template");
+    packed.map(|file| (file.path["firmware-template/".len()..].into(), file.bytes.to_vec())).collect()
 }
 
 fn text<'a>(files: &'a Files, path: &str) -> &'a str {

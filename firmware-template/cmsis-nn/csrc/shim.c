@@ -366,6 +366,9 @@ static cmsis_nn_context part(shim_scratch *scratch, size_t words)
 /* The library takes the input's zero point, and subtracts it. */
 #define SVDF_PARAMS(least, most)                                                                                        \
     {(int32_t)p->rank, -p->input_offset, p->output_offset, {least, most}, activation(&p->activation)}
+#define SVDF_ARGUMENTS                                                                                                  \
+    &in_ctx, &out_ctx, &params, &in_quant, &out_quant, &input_dims, input, &state_dims, state, &feature_dims,           \
+    p->feature_weights, &time_dims, time_weights, &bias_dims, p->bias, &output_dims, output
 
 int32_t shim_svdf_s8(const shim_svdf *p,
                      const int8_t *input,
@@ -393,24 +396,7 @@ int32_t shim_svdf_s8(const shim_svdf *p,
         }
     }
     const cmsis_nn_svdf_params params = SVDF_PARAMS(INT8_MIN, INT8_MAX);
-    return arm_svdf_s8(&ctx,
-                       &in_ctx,
-                       &out_ctx,
-                       &params,
-                       &in_quant,
-                       &out_quant,
-                       &input_dims,
-                       input,
-                       &state_dims,
-                       state,
-                       &feature_dims,
-                       p->feature_weights,
-                       &time_dims,
-                       time_weights,
-                       &bias_dims,
-                       p->bias,
-                       &output_dims,
-                       output);
+    return arm_svdf_s8(&ctx, SVDF_ARGUMENTS);
 }
 
 int32_t shim_svdf_state_s16_s8(const shim_svdf *p,
@@ -428,21 +414,5 @@ int32_t shim_svdf_state_s16_s8(const shim_svdf *p,
     const cmsis_nn_context in_ctx = part(&scratch, p->batches * filters);
     const cmsis_nn_context out_ctx = part(&scratch, p->batches * p->units);
     const cmsis_nn_svdf_params params = SVDF_PARAMS(INT16_MIN, INT16_MAX);
-    return arm_svdf_state_s16_s8(&in_ctx,
-                                 &out_ctx,
-                                 &params,
-                                 &in_quant,
-                                 &out_quant,
-                                 &input_dims,
-                                 input,
-                                 &state_dims,
-                                 state,
-                                 &feature_dims,
-                                 p->feature_weights,
-                                 &time_dims,
-                                 time_weights,
-                                 &bias_dims,
-                                 p->bias,
-                                 &output_dims,
-                                 output);
+    return arm_svdf_state_s16_s8(SVDF_ARGUMENTS);
 }

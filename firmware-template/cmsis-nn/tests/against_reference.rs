@@ -7,19 +7,10 @@ use kernels::{
     FullyConnected, Multiply, Pool2d, Requant, Side, Softmax, Weights, words_as_i8, words_as_i8_mut,
 };
 
-#[expect(dead_code, reason = "shared with the reference kernels' tests, which use the rest")]
-#[path = "../../kernels/src/testing.rs"]
-mod testing;
+mod shapes;
 
-use testing::{Data, Random};
-
-/// Scratch memory as the memory plan gives it, poisoned.
-#[repr(align(16))]
-struct Scratch([i8; 16384]);
-
-fn scratch() -> Scratch {
-    Scratch([0x7E; 16384])
-}
+use shapes::testing::{Data, Random};
+use shapes::{ONE, input, scratch, window};
 
 /// Weights with a bias, or without one in every fourth round.
 fn weights(data: &Data, round: usize) -> Weights<'_> {
@@ -44,14 +35,13 @@ fn conv(
     dilation: Extent,
     channels: usize,
 ) -> (Conv2d, Data) {
-    let (h, top) = random.geometry(input.h, taps.h, stride.h, dilation.h);
-    let (w, left) = random.geometry(input.w, taps.w, stride.w, dilation.w);
+    let (output, padding) = window(random, input, taps, stride, dilation, channels);
     let p = Conv2d {
         input,
         filter: Dims { n: channels, h: taps.h, w: taps.w, c: input.c },
-        output: Dims { n: input.n, h, w, c: channels },
+        output,
         stride,
-        padding: Extent { h: top, w: left },
+        padding,
         dilation,
         input_offset: random.between(-127, 128),
         output_offset: random.between(-128, 127),
@@ -71,12 +61,6 @@ fn one_row_is_cut_once(p: &Conv2d) -> bool {
     let (left, right) = (positions(padding), positions(padding + asymmetric));
     let uncut = output - right;
     padding * 2 + asymmetric == total && left <= uncut && (uncut == 0 || (uncut - 1) * stride + taps <= input + padding)
-}
-
-const ONE: Extent = Extent { h: 1, w: 1 };
-
-fn input(random: &mut Random, side: usize, channels: usize) -> Dims {
-    Dims { n: 1 + random.below(2), h: 1 + random.below(side), w: 1 + random.below(side), c: 1 + random.below(channels) }
 }
 
 #[test]

@@ -9,39 +9,10 @@ use kernels::{
     words_as_i8_mut,
 };
 
-#[expect(dead_code, reason = "shared with the reference kernels' tests, which use the rest")]
-#[path = "../../kernels/src/testing.rs"]
-mod testing;
+mod shapes;
 
-use testing::Random;
-
-/// Scratch memory as the memory plan gives it, poisoned.
-#[repr(align(16))]
-struct Scratch([i8; 16384]);
-
-fn scratch() -> Scratch {
-    Scratch([0x7E; 16384])
-}
-
-const ONE: Extent = Extent { h: 1, w: 1 };
-
-fn input(random: &mut Random, side: usize, channels: usize) -> Dims {
-    Dims { n: 1 + random.below(2), h: 1 + random.below(side), w: 1 + random.below(side), c: 1 + random.below(channels) }
-}
-
-/// Output shape and padding.
-fn conv(
-    random: &mut Random,
-    input: Dims,
-    taps: Extent,
-    stride: Extent,
-    dilation: Extent,
-    channels: usize,
-) -> (Dims, Extent) {
-    let (h, top) = random.geometry(input.h, taps.h, stride.h, dilation.h);
-    let (w, left) = random.geometry(input.w, taps.w, stride.w, dilation.w);
-    (Dims { n: input.n, h, w, c: channels }, Extent { h: top, w: left })
-}
+use shapes::testing::Random;
+use shapes::{ONE, input, scratch, window};
 
 /// At least `len` random int16 values, in words where such values may start.
 fn words(random: &mut Random, len: usize) -> Vec<u64> {
@@ -114,7 +85,7 @@ fn convolutions_int16() {
         let input = input(&mut random, 9, 20);
         let (taps, stride, dilation) = (random.extent(5), random.extent(3), random.extent(2));
         let channels = 1 + random.below(20);
-        let (output, padding) = conv(&mut random, input, taps, stride, dilation, channels);
+        let (output, padding) = window(&mut random, input, taps, stride, dilation, channels);
         let at = Convolution {
             layer: Layer::Conv2d,
             input,
@@ -149,7 +120,7 @@ fn depthwise_convolutions_int16() {
         let (taps, stride) = (random.extent(5), random.extent(3));
         let dilation = if round % 2 == 0 { ONE } else { random.extent(3) };
         let group = [1, 2, 3, 4, 8][random.below(5)];
-        let (output, padding) = conv(&mut random, input, taps, stride, dilation, 1);
+        let (output, padding) = window(&mut random, input, taps, stride, dilation, 1);
         let output = Dims { c: input.c * group, ..output };
         let at = Convolution {
             layer: Layer::DepthwiseConv2d,
