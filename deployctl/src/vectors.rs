@@ -254,6 +254,7 @@ mod tests {
             operators: vec![],
             inputs: vec![TensorId(0)],
             outputs: vec![TensorId(1)],
+            pipeline: None,
         }
     }
 

@@ -2,9 +2,10 @@
 //!
 //! Knows KDL and the file system; does not know stages or tools. A file goes through [`guard`] (brackets and nesting),
 //! [`parse`] (KDL), [`decode`] (nodes and values) and the modules that know what stands where: [`deployment`] with
-//! [`interface`], [`limits`] and [`regression`]; [`board`] with [`regions`]; [`library`]; [`known_bad`]. Graphs are known to [`write`](mod@write) alone,
+//! [`interface`], `preprocess`, [`limits`] and [`regression`]; [`board`] with [`regions`]; [`library`]; [`known_bad`]. Graphs are known to [`write`](mod@write) alone,
 //! which makes new manifests.
 
+mod audio;
 mod board;
 mod catalog;
 mod decode;
@@ -21,6 +22,7 @@ mod library;
 mod limits;
 mod own;
 mod parse;
+mod preprocess;
 mod project;
 mod regions;
 mod regression;

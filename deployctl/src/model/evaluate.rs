@@ -289,6 +289,7 @@ fn run(values: &Values, step: &Step) -> Result<Vec<Buffer>, EvaluateError> {
     let constants = step.weights.as_ref().map(|weights| constants(values, weights)).transpose()?.unwrap_or_default();
     match (&step.call, inputs.as_slice(), outputs.as_mut_slice()) {
         (Call::Op(op), inputs, outputs) => op.run(inputs, outputs),
+        (Call::Step(op), inputs, outputs) => op.run(inputs, outputs),
         (Call::Conv2d(p), [input], [output]) => kernels::conv_2d(p, &constants.view(step), input, output),
         (Call::DepthwiseConv2d(p), [input], [output]) => {
             kernels::depthwise_conv_2d(p, &constants.view(step), input, output);

@@ -12,6 +12,7 @@ pub mod lower;
 mod name;
 mod number;
 mod optimize;
+pub mod pipeline;
 pub mod read;
 pub mod vectors;
 

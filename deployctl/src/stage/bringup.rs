@@ -217,7 +217,7 @@ mod tests {
             variable: false,
             unpacked_from: None,
         };
-        Graph { tensors: vec![tensor], operators: vec![], inputs: vec![], outputs: vec![TensorId(0)] }
+        Graph { tensors: vec![tensor], operators: vec![], inputs: vec![], outputs: vec![TensorId(0)], pipeline: None }
     }
 
     fn expectation(outputs: Vec<i8>, label: Option<i64>) -> Expectation {

@@ -71,6 +71,7 @@ pub(super) fn graph(output: &str) -> Graph {
         operators: vec![],
         inputs: vec![TensorId(0)],
         outputs: vec![TensorId(1)],
+        pipeline: None,
     }
 }
 
