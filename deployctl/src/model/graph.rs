@@ -44,6 +44,12 @@ impl Graph {
         &self.tensors[id.0]
     }
 
+    /// What one vector brings: each input with its bytes, then the samples of all hops of a stream, where there is one.
+    pub fn feeds(&self) -> Vec<(TensorId, usize)> {
+        let inputs = self.inputs.iter().map(|&id| (id, self.tensor(id).bytes()));
+        inputs.chain(self.hops().map(|hops| (hops.input, self.tensor(hops.input).bytes() * hops.total()))).collect()
+    }
+
     /// What `CALL_ONCE` gives the variable `id` as its first value; [`Tensor::initial`] where there is nothing.
     pub fn first_value(&self, id: TensorId) -> Option<Constant> {
         let values = self.operators.iter().rev().filter_map(|operator| match &operator.options {

@@ -18,7 +18,9 @@ pub mod vectors;
 
 pub use custom::{CustomOptions, CustomValue};
 pub use digest::{digest, digest_all};
-pub use evaluate::{EvaluateError, NoOwnKernels, OwnKernels, State, evaluate, evaluate_from, evaluate_with};
+pub use evaluate::{
+    EvaluateError, NoOwnKernels, OwnKernels, State, evaluate, evaluate_from, evaluate_hop, evaluate_with,
+};
 pub use flow::{BLOCKS, Block};
 pub use graph::{Graph, Operator, OperatorId, Options, Quantization, Tensor, TensorId, TensorType};
 pub use lower::{Call, Refusal, Step, StepWeights, lower};
