@@ -7,9 +7,22 @@
 #![no_std]
 #![deny(unsafe_code)]
 
+mod affine;
+mod decision;
+mod detrend;
 mod frame;
+mod lookup_channels;
+mod modulus;
+mod number;
 mod op;
+mod picture;
+mod pixel;
 mod rows;
+mod smoothing;
+mod standardize;
+mod statistics;
 mod window;
 
 pub use op::*;
+pub use pixel::PixelFormat;
+pub use statistics::Statistic;
