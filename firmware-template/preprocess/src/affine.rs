@@ -21,7 +21,7 @@ pub struct Affine {
 /// `(x - mean) / deviation`, by channel. Operands: values, the channels' means and then their deviations (float32); float32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Normalize {
+pub struct NormalizeChannels {
     /// `U8`, `I16` or `F32`.
     pub element: Element,
     /// Elements of all channels.
@@ -48,9 +48,9 @@ pub fn affine(p: &Affine, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
     each(p.element, input, &mut view_mut(output)[..p.len], |_, x| x * p.factor + p.offset);
 }
 
-/// Runs a [`Normalize`].
+/// Runs a [`NormalizeChannels`].
 #[inline]
-pub fn normalize(p: &Normalize, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
+pub fn normalize_channels(p: &NormalizeChannels, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
     let ([input, table], [output]) = (inputs, outputs) else { wrong_operands() };
     let (means, deviations) = view::<f32>(table).split_at(p.channels);
     let f = |at: usize, x: f32| (x - means[at % p.channels]) / deviations[at % p.channels];
@@ -61,7 +61,7 @@ pub fn normalize(p: &Normalize, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
 mod tests {
     use kernels::{Element, view, view_mut, words_as_i8, words_as_i8_mut};
 
-    use super::{Affine, Normalize, affine, normalize};
+    use super::{Affine, NormalizeChannels, affine, normalize_channels};
 
     #[test]
     fn bytes_become_numbers() {
@@ -77,8 +77,8 @@ mod tests {
         let values = [1.0, f32::NAN, f32::INFINITY, 20.0, 3.0, f32::NEG_INFINITY];
         view_mut::<f32>(words_as_i8_mut(&mut input)).copy_from_slice(&values);
         view_mut::<f32>(words_as_i8_mut(&mut table)).copy_from_slice(&[1.0, 10.0, 2.0, 0.5]);
-        let p = Normalize { element: Element::F32, len: 6, channels: 2 };
-        normalize(&p, &[words_as_i8(&input), words_as_i8(&table)], &mut [words_as_i8_mut(&mut output)]);
+        let p = NormalizeChannels { element: Element::F32, len: 6, channels: 2 };
+        normalize_channels(&p, &[words_as_i8(&input), words_as_i8(&table)], &mut [words_as_i8_mut(&mut output)]);
         assert_eq!(view::<f32>(words_as_i8(&output)), [0.0, -20.0, f32::MAX / 2.0, 20.0, 1.0, f32::MIN]);
     }
 }

@@ -23,6 +23,8 @@ mod standardize;
 mod statistics;
 mod window;
 
+/// What parameters of steps name.
+pub use kernels::{Element, Extent, ResizeBilinear, ResizeNearest};
 pub use op::*;
 pub use pixel::PixelFormat;
 pub use statistics::Statistic;

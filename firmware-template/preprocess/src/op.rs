@@ -2,7 +2,7 @@
 
 /// Where the steps are.
 mod list {
-    pub use crate::affine::{Affine, Normalize, affine, normalize};
+    pub use crate::affine::{Affine, NormalizeChannels, affine, normalize_channels};
     pub use crate::decision::{Threshold, Top, threshold, top};
     pub use crate::detrend::{Detrend, detrend};
     pub use crate::frame::{Frame, frame};
@@ -30,7 +30,7 @@ kernels::operators! {
     LookupChannels => lookup_channels,
     Modulus => modulus,
     MovingAverage => moving_average,
-    Normalize => normalize,
+    NormalizeChannels => normalize_channels,
     PictureBilinear => picture_bilinear,
     PictureNearest => picture_nearest,
     Rows => rows,

@@ -1,5 +1,6 @@
 //! What a manifest declares: a source and steps, in base units.
 
+use super::{image, sensor};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Quantization, TensorType};
@@ -24,6 +25,10 @@ pub enum Source {
         /// Samples a second.
         rate: u32,
     },
+    /// A picture, all of it at once.
+    Image(image::Picture),
+    /// Samples of one or more sensors.
+    Sensor(sensor::Samples),
 }
 
 /// One step. Its tensor is called `preprocess/NAME`, and training features that it is compared with `NAME`.
@@ -46,6 +51,10 @@ pub enum StepSpec {
         /// New rows from one inference to the next.
         advance: usize,
     },
+    /// A step of pictures.
+    Image(image::Step),
+    /// A step of sensors.
+    Sensor(sensor::Step),
     /// To the model's type, with its scale and zero point. Comes by itself at the end where it is not there.
     Quantize,
 }
@@ -56,6 +65,8 @@ impl StepSpec {
         match self {
             Self::Window { .. } => "window",
             Self::Frames { .. } => "frames",
+            Self::Image(step) => step.name(),
+            Self::Sensor(step) => step.name(),
             Self::Quantize => "quantize",
         }
     }
