@@ -17,6 +17,9 @@ pub mod sensor;
 mod spec;
 mod table;
 
+#[cfg(test)]
+mod tests;
+
 use kernels::Op as Kernel;
 use preprocess::Op;
 use serde::{Deserialize, Serialize};
