@@ -125,6 +125,8 @@ pub(super) fn papers(output: &str) -> Papers {
             steps: 1,
             vectors: vec![
                 ExpectedVector {
+                    hops: vec![],
+                    due: vec![],
                     label: Some(0),
                     operators: vec!["00000000000000aa".into(), "00000000000000bb".into()],
                     outputs: vec![vec![102, -3]],
