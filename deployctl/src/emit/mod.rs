@@ -31,7 +31,7 @@ use crate::model::lower::Step;
 use crate::model::{Graph, OperatorId, TensorId};
 
 pub use error::EmitError;
-pub use header::{EXPORTS, Header, c_name, header};
+pub use header::{EXPORTS, Header, STREAM_EXPORTS, c_name, header};
 pub use own::{HOST_PROGRAM, OwnCrate, add_crates, host_program, lock};
 
 /// The files of a project by their path in it.
