@@ -11,7 +11,21 @@ use crate::model::pipeline::{Form, Source, Spec, StepSpec, Wrong, build};
 const PREPROCESS: Grammar = Grammar {
     arguments: 1,
     properties: &["rate", "input"],
-    children: &[("window", Times::Once), ("frames", Times::Once), ("quantize", Times::Once)],
+    children: &[
+        ("pre-emphasis", Times::Once),
+        ("window", Times::Once),
+        ("frontend", Times::Once),
+        ("fft", Times::Once),
+        ("power", Times::Once),
+        ("magnitude", Times::Once),
+        ("mel", Times::Once),
+        ("log", Times::Once),
+        ("dct", Times::Once),
+        ("pcen", Times::Once),
+        ("normalize", Times::Once),
+        ("frames", Times::Once),
+        ("quantize", Times::Once),
+    ],
     later: &[],
 };
 const FRAMES: Grammar = Grammar { arguments: 1, properties: &["advance"], ..Grammar::NOTHING };
