@@ -59,10 +59,10 @@ impl Crates {
         let packed = crate::builtin::under(TEMPLATE)
             .map(|file| (file.path[TEMPLATE.len()..].into(), String::from_utf8_lossy(file.bytes).into_owned()));
         let packed: BTreeMap<Utf8PathBuf, String> = packed.collect();
-        let (manifests, rest): (BTreeMap<_, _>, BTreeMap<_, _>) = packed
-            .into_iter()
-            .partition(|(path, _)| matches!(path.file_name(), Some("Cargo.toml" | "Cargo.lock")));
-        let is_common = |path: &Utf8PathBuf| COMMON.iter().any(|name| path.starts_with(Utf8Path::new(name).join("src")));
+        let (manifests, rest): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            packed.into_iter().partition(|(path, _)| matches!(path.file_name(), Some("Cargo.toml" | "Cargo.lock")));
+        let is_common =
+            |path: &Utf8PathBuf| COMMON.iter().any(|name| path.starts_with(Utf8Path::new(name).join("src")));
         let code = rest.into_iter().filter(|(path, _)| is_common(path)).collect();
         Self { manifests, code, rust_target, rustc, linker, crates, runtime }
     }

@@ -64,9 +64,11 @@ impl LibraryFile {
     fn unbuilt(&self, message: &str) -> Error {
         let differs = self.beyond.as_ref().is_some_and(|beyond| !beyond.is_empty());
         let help = match &self.beyond {
-            None => "compare its `include` lines with those of the built-in `manifests/kernels/cmsis-nn.kdl`, which this \
+            None => {
+                "compare its `include` lines with those of the built-in `manifests/kernels/cmsis-nn.kdl`, which this \
                      version is written for; reference/manifest has them"
-                .to_owned(),
+                    .to_owned()
+            }
             Some(beyond) if beyond.is_empty() => format!(
                 "`{}` selects what this version is written for: are the sources those that its `versions` says? \
                  `deployctl fetch` brings the pinned ones",
@@ -155,6 +157,11 @@ mod tests {
         let own = Library { name: "ours".to_owned(), ..builtin() };
         let error = LibraryFile::of(&own).lacking("it", "undefined symbol: arm_x").unwrap();
         assert!(error.to_string().contains("`manifests/kernels/ours.kdl`"), "{error}");
-        assert!(miette::Diagnostic::help(&*error.diagnostic).unwrap().to_string().contains("the built-in `manifests/kernels/cmsis-nn"));
+        assert!(
+            miette::Diagnostic::help(&*error.diagnostic)
+                .unwrap()
+                .to_string()
+                .contains("the built-in `manifests/kernels/cmsis-nn")
+        );
     }
 }
