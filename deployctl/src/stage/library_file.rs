@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn many_names_are_counted_and_other_failures_are_not_the_files() {
-        let llvm: String = (0..8).map(|n| format!("rust-lld: error: undefined symbol: arm_f{n}\n")).collect();
+        let llvm = [0, 1, 2, 3, 4, 5, 6, 7].map(|n| format!("rust-lld: error: undefined symbol: arm_f{n}\n")).concat();
         let file = LibraryFile::of(&builtin());
         let error = file.lacking("the firmware", &llvm).unwrap();
         assert!(error.to_string().contains("`arm_f4` and 3 more"), "{error}");
