@@ -22,7 +22,7 @@ use deployctl_cache::{FileInput, Graph, Input, StageId, TreeInput};
 
 use crate::library::Build;
 use crate::manifest::{Board, Manifest, Vectors};
-use crate::stage::{self, OwnSource, Runtime, VectorSource, Vendored, artifact};
+use crate::stage::{self, LibraryFile, OwnSource, Runtime, VectorSource, Vendored, artifact};
 use crate::tool::{Binutils, Gcc, HostLinker, Qemu, Rustc};
 
 /// What a deployment is made of besides its manifest: contents of files, identities of tools.
@@ -71,6 +71,8 @@ pub struct TargetMaterials {
 /// A kernel library and its compilers.
 #[derive(Clone, Debug)]
 pub struct LibraryMaterials {
+    /// The file that says which they are.
+    pub file: LibraryFile,
     /// The library's sources: compiled files and headers.
     pub sources: TreeInput,
     /// Digest of the whole source, as `deploy.lock` records it.
@@ -194,7 +196,7 @@ impl Plan {
             stage::Interface { inputs: ports(&manifest.model.inputs), outputs: ports(&manifest.model.outputs) };
         let interface = self.add(name, None, declared, vec![graph()]);
         let inputs = vec![graph(), input("weights", model, artifact::WEIGHTS)];
-        let around = manifest.preprocess.as_ref().map(|found| fields::preprocess(&found.spec, manifest, materials));
+        let around = fields::preprocess(manifest, materials);
         let model = around.map_or(model, |stage| self.add(name, None, stage, inputs));
         let graph = || input("graph", model, artifact::GRAPH);
         let vectors = match (&manifest.regression.vectors.value, &materials.vectors) {
@@ -317,8 +319,13 @@ impl Plan {
 
     /// The static library, once for each library, core and compiler.
     fn kernels(&mut self, library: &str, board: &Board, found: &LibraryMaterials, runtime: &Runtime) -> StageId {
-        let stage =
-            stage::Kernels::new(found.sources.clone(), found.build.clone(), found.cross.clone(), runtime.clone());
+        let stage = stage::Kernels::new(
+            found.sources.clone(),
+            found.build.clone(),
+            found.cross.clone(),
+            found.file.clone(),
+            runtime.clone(),
+        );
         let name = format!("{library}/{}", board.core);
         // Boards with the same core may have other flags, such as another floating-point unit.
         let taken = self.graph.find(&format!("{name}/{}", deployctl_cache::Stage::name(&stage))).is_some();

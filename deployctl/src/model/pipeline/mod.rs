@@ -7,19 +7,29 @@
 //!
 //! Knows steps; does not know manifests.
 
+pub mod after;
 mod audio;
 mod builder;
+pub mod image;
 mod join;
 mod plain;
+pub mod sensor;
+mod sound;
 mod spec;
+mod table;
 
 use kernels::Op as Kernel;
 use preprocess::Op;
 use serde::{Deserialize, Serialize};
 
+pub use after::{After, AfterStep, build_after, conclude};
 pub use builder::{Built, build};
 pub use join::join;
-pub use spec::{Form, Source, Spec, StepSpec, WindowShape, Wrong};
+pub use sound::{
+    DctNorm, Emphasized, Energy, FrontEnd, FrontEndOutput, FrontEndTables, LogBase, MelBands, MelNorm, MelScale,
+    MelSlopes, Over, Pcan, WindowShape,
+};
+pub use spec::{Form, Source, Spec, StepSpec, Wrong};
 
 use super::{Block, TensorId};
 
