@@ -38,7 +38,7 @@ impl Start for Plain {
 
 /// The sample model behind six rows of windowed samples, of which two are new in each inference.
 fn model() -> (Read, Vec<Step>) {
-    let window = StepSpec::Window { shape: WindowShape::Hann, size: 5, stride: 2 };
+    let window = StepSpec::Window { shape: WindowShape::Hann, symmetric: false, size: 5, stride: 2 };
     let steps = vec![window, StepSpec::Frames { count: 6, advance: 2 }];
     let spec = Spec { input: None, source: Source::Audio { rate: 1000 }, steps };
     let sample = read(include_bytes!("../../../../tests/golden/sample.tflite")).unwrap();
@@ -161,7 +161,8 @@ fn the_first_step_hop_and_element_that_differ_are_found() {
     // The second sample of hop 4, in the first vector: it comes into frames as sample 3 of the one that hop 5 completes.
     let vector = &random(&read.graph, 1, 1)[0].inputs[0];
     let sample = i16::from_le_bytes([vector[18], vector[19]]);
-    let (from, to) = ("* weight;", format!("* weight + if sample == {sample} {{ 8.0 }} else {{ 0.0 }};"));
+    let (from, to) =
+        ("/ 32768.0) * weight;", format!("/ 32768.0) * weight + if sample == {sample} {{ 8.0 }} else {{ 0.0 }};"));
     let found = difference("wrong-step", Some(("preprocess/src/window.rs", from, &to))).unwrap();
     assert_eq!((found.vector, found.hop, found.called.as_str()), (0, Some(5), "hop.1"));
     assert_eq!((found.tensor.as_str(), &found.coordinate[..]), ("preprocess/window", &[3][..]));
