@@ -2,13 +2,13 @@
 //!
 //! Knows how people write steps; whether they go together is asked of the pipeline.
 
-use super::audio;
 use super::decode::{Grammar, Node, Times};
 use super::types::{Model, Port, Preprocess, Spanned};
+use super::{audio, image, sensor};
 use crate::model::Quantization;
 use crate::model::pipeline::{Form, Source, Spec, StepSpec, Wrong, build};
 
-pub(super) const PREPROCESS: Grammar = Grammar {
+const PREPROCESS: Grammar = Grammar {
     arguments: 1,
     properties: &["rate", "input"],
     children: &[
@@ -36,21 +36,37 @@ const EXAMPLE: &str = "preprocess \"audio\" rate=16000 { window \"hann\" ms=40 s
 #[derive(Clone, Copy)]
 enum Kind {
     Audio,
+    Image,
+    Sensor,
+}
+
+const KINDS: [(&str, Kind); 3] = [("audio", Kind::Audio), ("image", Kind::Image), ("sensor", Kind::Sensor)];
+
+/// What the node may hold, by what it says that values come from.
+pub(super) fn grammar(nodes: &[kdl::KdlNode]) -> &'static Grammar {
+    let node = nodes.iter().find(|node| node.name().value() == "preprocess");
+    match node.and_then(|node| node.get(0)).and_then(kdl::KdlValue::as_string) {
+        Some("image") => &image::IMAGE,
+        Some("sensor") => &sensor::SENSOR,
+        _ => &PREPROCESS,
+    }
 }
 
 /// Reads the `preprocess` node, and builds its steps once for the model input that the manifest declares.
 pub(super) fn preprocess(node: &Node<'_>, model: Option<&Model>) -> Option<Preprocess> {
-    let kind = node.need_argument(0, "where values come from", EXAMPLE)?.choice(&[("audio", Kind::Audio)], &[])?;
+    let kind = node.need_argument(0, "where values come from", EXAMPLE)?.choice(&KINDS, &[])?;
     let input = node.property("input").map_or(Some(None), |value| value.name().map(Some));
     let source = match kind {
         Kind::Audio => audio::source(node),
+        Kind::Image => image::source(node),
+        Kind::Sensor => sensor::source(node),
     };
     let steps: Option<Vec<Spanned<StepSpec>>> = node.every_child().map(|child| step(&child, source.as_ref())).collect();
     let (steps, spans): (Vec<_>, Vec<_>) = steps?.into_iter().map(|step| (step.value, step.span)).unzip();
     let preprocess = Preprocess { spec: Spec { input: input?, source: source?, steps }, span: node.span(), spans };
     let port = port(node, &preprocess.spec, model?)?;
     if let Err(wrong) = build(&preprocess.spec, &form(port)) {
-        refuse(node, &preprocess, wrong);
+        refuse(node, wrong);
         return None;
     }
     Some(preprocess)
@@ -64,6 +80,8 @@ fn step(node: &Node<'_>, source: Option<&Source>) -> Option<Spanned<StepSpec>> {
             Some(StepSpec::Quantize)
         }
         (_, Source::Audio { rate }) => audio::step(node, *rate),
+        (_, Source::Image(_)) => image::step(node),
+        (_, Source::Sensor(_)) => sensor::step(node),
     };
     Some(Spanned { value: value?, span: node.span() })
 }
@@ -97,7 +115,7 @@ fn port<'m>(node: &Node<'_>, spec: &Spec, model: &'m Model) -> Option<&'m Port> 
 }
 
 /// A declared port as steps see it.
-fn form(port: &Port) -> Form {
+pub(super) fn form(port: &Port) -> Form {
     let quantization = port.quantization.map(|declared| Quantization {
         scales: vec![declared.scale],
         zero_points: vec![declared.zero_point],
@@ -106,9 +124,8 @@ fn form(port: &Port) -> Form {
     Form { dtype: port.dtype, shape: port.shape.clone(), quantization }
 }
 
-fn refuse(node: &Node<'_>, preprocess: &Preprocess, wrong: Wrong) {
+pub(super) fn refuse(node: &Node<'_>, wrong: Wrong) {
     let child = wrong.step.and_then(|step| node.every_child().nth(step));
     let label = if child.is_some() { "this step" } else { "these steps" };
     child.unwrap_or(*node).refuse(wrong.reason, label, wrong.advice);
-    debug_assert_eq!(preprocess.spans.len(), preprocess.spec.steps.len());
 }

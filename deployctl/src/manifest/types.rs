@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::library::Defect;
 use crate::model::TensorType;
-use crate::model::pipeline::Spec;
+use crate::model::pipeline::{After, Spec};
 
 use super::hardware::Board;
 
@@ -57,6 +57,8 @@ pub struct Manifest {
     pub model: Model,
     /// `preprocess` node.
     pub preprocess: Option<Preprocess>,
+    /// `postprocess` nodes, in order.
+    pub postprocess: Vec<Postprocess>,
     /// `target` nodes, in order; never empty.
     pub targets: Vec<Target>,
     /// `arena` node.
@@ -115,6 +117,17 @@ pub struct PortQuantization {
 pub struct Preprocess {
     /// Source and steps.
     pub spec: Spec,
+    /// Where the node stands.
+    pub span: std::ops::Range<usize>,
+    /// Where each step stands.
+    pub spans: Vec<std::ops::Range<usize>>,
+}
+
+/// A `postprocess` node: what stands behind a model output. Its steps go together.
+#[derive(Clone, Debug)]
+pub struct Postprocess {
+    /// Output and steps.
+    pub after: After,
     /// Where the node stands.
     pub span: std::ops::Range<usize>,
     /// Where each step stands.

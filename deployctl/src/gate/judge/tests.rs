@@ -40,7 +40,9 @@ fn row(operator: usize, library: &str, macs: u64) -> AuditRow {
 fn difference() -> Difference {
     Difference {
         vector: 2,
+        hop: None,
         operator: Some(OperatorId(3)),
+        called: "op:3".into(),
         operator_name: "CONV_2D".into(),
         tensor: "model/act/Relu;model/conv".into(),
         coordinate: vec![0, 1],
