@@ -9,5 +9,6 @@
 
 mod chain;
 mod front_end;
+mod refusals;
 mod sound;
 mod spectrum;
