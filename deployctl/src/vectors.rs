@@ -2,6 +2,8 @@
 //!
 //! Knows graphs and `NumPy`'s archive format; does not know manifests or where the file lies.
 
+pub mod array;
+
 use std::io::{Cursor, Read};
 
 use npyz::npz::NpzArchive;
