@@ -10,11 +10,16 @@ use crate::emit;
 use crate::gate::Limits;
 use crate::manifest::{Board, Manifest, Override, Runner};
 use crate::model::lower::{Choice, OwnKernel};
+use crate::model::pipeline::Spec;
 use crate::runner;
 use crate::stage::{self, Deployment, Named, Project, ProjectLibrary, Runtime, Subject, VectorSource, artifact};
 
 pub(super) fn model(manifest: &Manifest, materials: &Materials) -> stage::Model {
     stage::Model { file: materials.model.clone(), reference: builtin::REFERENCE, choices: choices(manifest, materials) }
+}
+
+pub(super) fn preprocess(spec: &Spec, manifest: &Manifest, materials: &Materials) -> stage::Preprocess {
+    stage::Preprocess { spec: spec.clone(), reference: builtin::REFERENCE, choices: choices(manifest, materials) }
 }
 
 pub(super) fn optimize(manifest: &Manifest, materials: &Materials) -> stage::Optimize {

@@ -12,17 +12,17 @@ use crate::model::TensorType;
 /// Cuts a stream and weighs its frames.
 pub(super) fn window(
     builder: &mut Builder,
-    value: Value,
+    value: &Value,
     shape: WindowShape,
     size: usize,
     stride: usize,
 ) -> Result<Value, Wrong> {
-    let frame = builder.cut(&value, size, stride)?;
+    let frame = builder.cut(value, size, stride)?;
     if frame.form.dtype != TensorType::Int16 || frame.form.shape.len() != 1 {
         return Err(Wrong::new("a window weighs one channel of int16 samples", "take one channel of sound"));
     }
     let weights = floats(weights(shape, size));
-    let table = builder.constant("window", TensorType::Float32, vec![size], &weights);
+    let table = builder.constant("window/weights", TensorType::Float32, vec![size], &weights);
     let form = Form::plain(TensorType::Float32, vec![size]);
     let op = StepOp::Step(Op::Window(Window { len: size }));
     Ok(builder.append("window", op, vec![frame.id, table], form, vec![]))

@@ -99,7 +99,7 @@ impl Builder {
 
     fn step(&mut self, step: &StepSpec, value: Value, last: bool, _spec: &Spec) -> Result<Value, Wrong> {
         match step {
-            StepSpec::Window { shape, size, stride } => audio::window(self, value, *shape, *size, *stride),
+            StepSpec::Window { shape, size, stride } => audio::window(self, &value, *shape, *size, *stride),
             StepSpec::Frames { count, advance } => self.frames(*count, *advance, value, last),
             StepSpec::Quantize => plain::quantize(self, value),
         }
