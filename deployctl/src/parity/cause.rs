@@ -181,14 +181,10 @@ fn candidates(size: usize) -> Vec<(String, Vec<f64>)> {
     found
 }
 
-/// A factor in a few digits.
+/// A factor in six digits at most.
 fn number(value: f64) -> String {
-    let size = value.abs();
-    if (0.001..100_000.0).contains(&size) {
-        let text = format!("{value:.4}");
-        return text.trim_end_matches('0').trim_end_matches('.').to_owned();
-    }
-    format!("{value:.3e}")
+    let short: f64 = format!("{value:.5e}").parse().unwrap_or(value);
+    if (1e-4..1e7).contains(&short.abs()) { short.to_string() } else { format!("{short:e}") }
 }
 
 /// What usually makes one of these steps drift.

@@ -10,6 +10,8 @@ mod cause;
 mod compare;
 mod picture;
 pub mod python;
+#[cfg(test)]
+mod tests;
 mod trace;
 
 pub use compare::{ParityError, compare};
