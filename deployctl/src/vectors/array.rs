@@ -38,8 +38,8 @@ pub enum ArrayError {
     },
     /// Elements that are no plain numbers.
     #[error(
-        "{name} has elements of type {found}: real and integer numbers of 8 to 64 bits are read, so save numpy.abs or a square \
-         of complex numbers, and .astype(numpy.float32) of others"
+        "{name} has elements of type {found}: integer, real and complex numbers of the usual sizes are read, least significant \
+         byte first; save .astype(numpy.float32) of it"
     )]
     Type {
         /// The array.
@@ -115,14 +115,36 @@ fn array<R: Read>(file: npyz::NpyFile<R>, name: &str) -> Result<Array, ArrayErro
     if file.order() != npyz::Order::C && file.shape().len() > 1 {
         return Err(ArrayError::Order { name: named() });
     }
-    let shape: Vec<usize> = file.shape().iter().filter_map(|size| usize::try_from(*size).ok()).collect();
+    let mut shape: Vec<usize> = file.shape().iter().filter_map(|size| usize::try_from(*size).ok()).collect();
     let dtype = file.dtype().descr().trim_matches('\'').to_owned();
-    let read = numbers(file).ok_or_else(|| ArrayError::Type { name: named(), found: dtype.clone() })?;
+    let read = match &dtype[..] {
+        "<c8" | "<c16" => {
+            let elements = shape.iter().product();
+            shape.push(2);
+            Some(complex(file, &dtype, elements))
+        }
+        _ => numbers(file),
+    };
+    let read = read.ok_or_else(|| ArrayError::Type { name: named(), found: dtype.clone() })?;
     let values = read.map_err(|source| ArrayError::Unreadable { name: named(), source })?;
     if let Some(at) = values.iter().position(|value| !value.is_finite()) {
         return Err(ArrayError::NotFinite { name: named(), found: values[at], coordinate: coordinate(&shape, at) });
     }
-    Ok(Array { shape, integer: !dtype.contains('f'), dtype, values })
+    Ok(Array { shape, integer: !dtype.contains(['f', 'c']), dtype, values })
+}
+
+/// Real and imaginary parts beside each other.
+fn complex<R: Read>(file: npyz::NpyFile<R>, dtype: &str, elements: usize) -> std::io::Result<Vec<f64>> {
+    let mut bytes = Vec::new();
+    file.into_inner().read_to_end(&mut bytes)?;
+    let parts: Vec<f64> = match dtype {
+        "<c8" => bytes.as_chunks().0.iter().map(|&part| f32::from_le_bytes(part).into()).collect(),
+        _ => bytes.as_chunks().0.iter().map(|&part| f64::from_le_bytes(part)).collect(),
+    };
+    if parts.len() < 2 * elements {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(parts[..2 * elements].to_vec())
 }
 
 /// The elements; `None` where they are no plain numbers.
@@ -255,14 +277,28 @@ pub(crate) mod tests {
             assert!(message(&whole[..cut]).contains("is the file whole?"), "{cut}");
         }
         assert!(message(b"RIFF nonsense that is long enough").contains("cannot be read"));
-        let mut complex = file(&[1], Order::C, &[1.0_f64]);
-        let at = complex.windows(2).position(|pair| pair == b"f8").unwrap();
-        complex[at] = b'c';
-        assert!(message(&complex).contains("type <c8: real and integer"), "{}", message(&complex));
+        let mut text = file(&[1], Order::C, &[1.0_f64]);
+        let at = text.windows(2).position(|pair| pair == b"f8").unwrap();
+        text[at] = b'S';
+        assert!(message(&text).contains("save .astype(numpy.float32)"), "{}", message(&text));
         let mut huge = file(&[1], Order::C, &[1_u8]);
         let at = huge.windows(2).position(|text| text == b"(1").unwrap();
         huge[at..at + 18].copy_from_slice(b"(99999999999,), } ");
         assert!(message(&huge).contains("more than 33554432 elements"), "{}", message(&huge));
+    }
+
+    #[test]
+    fn complex_numbers_are_pairs() {
+        let mut complex = file(&[2, 2], Order::C, &[1.0_f64, 2.0, 3.0, 4.0]);
+        let at = complex.windows(2).position(|pair| pair == b"f8").unwrap();
+        complex[at..at + 2].copy_from_slice(b"c8");
+        let pair: Vec<u8> = [1.0_f32, -2.0].iter().flat_map(|part| part.to_le_bytes()).collect();
+        let data = complex.len() - 32;
+        complex[data..data + 8].copy_from_slice(&pair);
+        let array = npy(&complex).unwrap();
+        assert_eq!((&array.shape[..], &array.values[..2], array.integer), (&[2, 2, 2][..], &[1.0, -2.0][..], false));
+        let error = npy(&complex[..complex.len() - 4]).unwrap_err().to_string();
+        assert!(error.contains("is the file whole?"), "{error}");
     }
 
     #[test]

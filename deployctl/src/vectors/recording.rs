@@ -65,7 +65,7 @@ impl Port {
         };
         let tensor = graph.tensor(source);
         let (first, moment) = tensor.shape.split_first().map_or((1, &[][..]), |(first, rest)| (*first, rest));
-        let total = hops.map_or(1, super::super::model::pipeline::Hops::total);
+        let total = hops.map_or(1, crate::model::pipeline::Hops::total);
         let because = match hops {
             Some(hops) => format!("{} hops of {first}, for {} frames", grouped(total), grouped(hops.frames)),
             None => format!("shape {:?}", tensor.shape),
@@ -101,6 +101,15 @@ pub enum RecordingError {
     Inputs {
         /// Their names.
         others: Vec<String>,
+    },
+    /// A format that is not read.
+    #[error("files of this kind are not read; convert it to one of {EXTENSIONS}")]
+    Extension,
+    /// A recording that the file with labels leaves out.
+    #[error("it has no label of `{name}`; add a line `{name},LABEL`")]
+    Unlabelled {
+        /// The recording.
+        name: String,
     },
     /// Nothing in it.
     #[error("it is empty; record it again")]
@@ -293,7 +302,58 @@ pub fn remark(samples: &[u8], port: &Port) -> Option<&'static str> {
 
 /// A number with its thousands apart.
 fn grouped(number: usize) -> String {
-    crate::manifest::grouped(number as u64)
+    let digits = number.to_string();
+    let parts: Vec<&[u8]> = digits.as_bytes().rchunks(3).rev().collect();
+    parts.into_iter().map(String::from_utf8_lossy).collect::<Vec<_>>().join(",")
+}
+
+/// Recordings as vectors, in the order of their files, and what there is to say about them.
+///
+/// # Errors
+///
+/// With the name of the file at fault, which may be the one with labels.
+pub fn gather(
+    files: &[(String, Vec<u8>)],
+    labels: Option<(&str, &[u8])>,
+    names: &[String],
+    graph: &Graph,
+    rate: Option<u32>,
+    fit: Fit,
+) -> Result<(Vec<super::Vector>, Vec<String>), (String, RecordingError)> {
+    let (raw, remarks) = raw(files, graph, rate, fit)?;
+    let known = labels.map(|(file, bytes)| csv::labels(bytes, names).map_err(|error| (file.to_owned(), error)));
+    let known = known.transpose()?;
+    let mut vectors = Vec::with_capacity(raw.len());
+    for ((name, _), bytes) in files.iter().zip(raw) {
+        let label = match (&known, labels) {
+            (Some(known), Some((file, _))) => {
+                let found = known.iter().find(|(known, _)| known == name).map(|(_, label)| *label);
+                Some(found.ok_or_else(|| (file.to_owned(), RecordingError::Unlabelled { name: name.clone() }))?)
+            }
+            _ => None,
+        };
+        vectors.push(super::Vector { inputs: vec![bytes], outputs: vec![None; graph.outputs.len()], label });
+    }
+    Ok((vectors, remarks))
+}
+
+/// The bytes that each recording brings, and what there is to say about them.
+pub fn raw(
+    files: &[(String, Vec<u8>)],
+    graph: &Graph,
+    rate: Option<u32>,
+    fit: Fit,
+) -> Result<(Vec<Vec<u8>>, Vec<String>), (String, RecordingError)> {
+    let (mut raw, mut remarks) = (Vec::with_capacity(files.len()), Vec::new());
+    for (name, bytes) in files {
+        let at = |error| (name.clone(), error);
+        let port = Port::of(graph, rate).map_err(at)?;
+        let format = Format::of(name).ok_or_else(|| at(RecordingError::Extension))?;
+        let found = read(format, bytes, &port, fit).map_err(at)?;
+        remarks.extend(remark(&found, &port).map(|remark| format!("recording `{name}` {remark}")));
+        raw.push(found);
+    }
+    Ok((raw, remarks))
 }
 
 #[cfg(test)]
