@@ -88,11 +88,7 @@ pub fn compare(trace: &Trace, arrays: &mut Arrays, raw: &[Vec<u8>]) -> Result<(R
     if quantized.is_none() && port.quantization.is_some() {
         let recorded = last_real(&columns).and_then(|last| Some((last, theirs_of(&pairs, last.name())?)));
         let Some((column, theirs)) = recorded else {
-            return Err(ParityError::Missing {
-                input: port.name.clone(),
-                last,
-                present: present(arrays),
-            });
+            return Err(ParityError::Missing { input: port.name.clone(), last, present: present(arrays) });
         };
         let to = |value: &f64| quantize(*value, port.dtype, port.quantization.as_ref());
         let (ours, theirs): (Vec<f64>, Vec<f64>) =
@@ -168,13 +164,24 @@ impl Column<'_> {
                 ours == theirs
             };
             let remark = match (transposed, self.first().frames) {
-                (true, _) => ": axes are in another order; librosa has coefficients before frames, so save numpy.swapaxes of it",
-                (false, Some(_)) => ": vectors, frames, then the value; frames begin with the first sample and none is padded, so \
-                                     librosa wants center=False",
+                (true, _) => {
+                    ": axes are in another order; librosa has coefficients before frames, so save numpy.swapaxes of it"
+                }
+                (false, Some(_)) => {
+                    ": vectors, frames, then the value; frames begin with the first sample and none is padded, so \
+                                     librosa wants center=False"
+                }
                 (false, None) => ": vectors, then the value",
             };
             let (step, vectors) = (self.name().to_owned(), self.0.len());
-            return Err(ParityError::Shape { name: name.to_owned(), found: array.shape, vectors, step, wanted, remark });
+            return Err(ParityError::Shape {
+                name: name.to_owned(),
+                found: array.shape,
+                vectors,
+                step,
+                wanted,
+                remark,
+            });
         }
         if self.first().quantized && !array.integer && array.values.iter().any(|value| value.fract() != 0.0) {
             let wanted = self.first().dtype.name();
@@ -187,10 +194,12 @@ impl Column<'_> {
         let ours = self.ours();
         let count = count(theirs.len().max(1));
         let errors: Vec<f64> = ours.iter().zip(theirs).map(|(ours, theirs)| gap(*ours, *theirs)).collect();
-        let worst = errors.iter().enumerate().fold(0, |worst, (at, error)| if *error > errors[worst] { at } else { worst });
+        let worst =
+            errors.iter().enumerate().fold(0, |worst, (at, error)| if *error > errors[worst] { at } else { worst });
         let max = errors.get(worst).copied().unwrap_or(0.0);
         let mean = errors.iter().map(|error| error / count).sum::<f64>();
-        let relative = (errors.iter().map(|error| error / count * error).sum::<f64>().sqrt() / spread(theirs)).min(f64::MAX);
+        let relative =
+            (errors.iter().map(|error| error / count * error).sum::<f64>().sqrt() / spread(theirs)).min(f64::MAX);
         let whole = self.first().dtype != TensorType::Float32;
         // Rounding another way makes one unit of an integer.
         let allowed = whole.then_some(1.0);
@@ -205,7 +214,8 @@ impl Column<'_> {
         let frame = self.first().frames.map(|_| place.remove(0));
         let ours = self.0.get(vector).and_then(|traced| traced.numbers().get(within).map(ToString::to_string));
         let real = self.first().dtype == TensorType::Float32;
-        let theirs = theirs.get(at).map_or_else(String::new, |value| if real { shown(*value) } else { value.to_string() });
+        let theirs =
+            theirs.get(at).map_or_else(String::new, |value| if real { shown(*value) } else { value.to_string() });
         Worst { vector, frame, coordinate: place, ours: ours.unwrap_or_default(), theirs }
     }
 }
@@ -253,7 +263,11 @@ fn count_signed(value: i64) -> f64 {
     value as f64
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "differences of integers are whole and positive")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "differences of integers are whole and positive"
+)]
 fn steps_off(ours: &[f64], theirs: &[f64], array: String) -> Quantized {
     let off: Vec<f64> = ours.iter().zip(theirs).map(|(ours, theirs)| (ours - theirs).abs()).collect();
     Quantized {
@@ -285,10 +299,5 @@ fn drift(columns: &[Column], steps: &[Compared], pairs: &[(String, Vec<f64>)]) -
         samples: frame.as_deref(),
     };
     let suspects = unseen.iter().chain([&steps[at].name]).map(String::as_str);
-    Some(Drift {
-        step: steps[at].name.clone(),
-        found: cause::found(&pair),
-        usual: cause::usual(suspects),
-        unseen,
-    })
+    Some(Drift { step: steps[at].name.clone(), found: cause::found(&pair), usual: cause::usual(suspects), unseen })
 }

@@ -117,7 +117,10 @@ fn a_mistake_is_named_with_its_step() {
     let drift = |training| with(training).drift.unwrap();
     let found = |training| drift(training).found.unwrap();
     let hamming = drift(Training { terms: (0.54, 0.46), ..RIGHT });
-    assert_eq!((&hamming.step[..], hamming.found.as_deref()), ("window", Some("their window is a periodic Hamming window")));
+    assert_eq!(
+        (&hamming.step[..], hamming.found.as_deref()),
+        ("window", Some("their window is a periodic Hamming window"))
+    );
     assert_eq!(hamming.unseen, ["frame"]);
     assert_eq!(found(Training { period: SIZE - 1, ..RIGHT }), "their window is a symmetric Hann window");
     let loud = found(Training { samples: 1.0, ..RIGHT });
@@ -173,7 +176,8 @@ fn silence_divides_by_nothing() {
     let trace = Trace::of(&graph, &steps, &weights).unwrap();
     let bytes = archive(&[("window", &[1, SHAPE[1], SHAPE[2]], &[0.0; FRAMES * SIZE])]);
     let silence = vec![vec![0; 2 * STRIDE * (FRAMES + 1)]];
-    let (report, _) = compare(&trace, &mut Arrays::open(&bytes).unwrap(), &silence).unwrap_or_else(|error| panic!("{error}"));
+    let (report, _) =
+        compare(&trace, &mut Arrays::open(&bytes).unwrap(), &silence).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!((report.drift, report.quantized.unwrap().max), (None, 0));
 }
 

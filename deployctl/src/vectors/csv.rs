@@ -13,15 +13,23 @@ pub(super) fn read(bytes: &[u8], port: &Port) -> Result<Vec<u8>, RecordingError>
             continue;
         }
         if cells.len() != width {
-            let reason = if cells.len() < width { "fewer columns than the source has channels" } else { "more columns than the source has channels" };
+            let reason = if cells.len() < width {
+                "fewer columns than the source has channels"
+            } else {
+                "more columns than the source has channels"
+            };
             let advice = "a line has the channels of one moment, separated by commas";
             return Err(RecordingError::Number { line: index + 1, text: line.to_owned(), reason, advice });
         }
         for cell in cells {
-            let wrong = |reason, advice| RecordingError::Number { line: index + 1, text: cell.to_owned(), reason, advice };
+            let wrong =
+                |reason, advice| RecordingError::Number { line: index + 1, text: cell.to_owned(), reason, advice };
             let value: f64 = cell.parse().map_err(|_| wrong("no number", "write numbers with a decimal point"))?;
             if !value.is_finite() {
-                return Err(wrong("not finite", "leave out what the sensor did not give, and say so by a number of your own"));
+                return Err(wrong(
+                    "not finite",
+                    "leave out what the sensor did not give, and say so by a number of your own",
+                ));
             }
             let advice = "numbers that do not fit are not wrapped: save what the sensor gave";
             elements.extend(element(value, port.dtype).ok_or_else(|| wrong("outside of the source's type", advice))?);
@@ -37,13 +45,17 @@ pub(super) fn labels(bytes: &[u8], names: &[String]) -> Result<Vec<(String, i64)
     for (index, line) in text(bytes)?.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let wrong = |reason, advice| RecordingError::Number { line: index + 1, text: line.to_owned(), reason, advice };
         let cells = line.split_once(',').map(|(file, label)| (file.trim(), label.trim()));
-        let (file, label) = cells.ok_or_else(|| wrong("not FILE,LABEL", "write a file's name, a comma and its label"))?;
+        let (file, label) =
+            cells.ok_or_else(|| wrong("not FILE,LABEL", "write a file's name, a comma and its label"))?;
         if index == 0 && (file, label) == ("file", "label") {
             continue;
         }
         let named = || names.iter().position(|name| name == label).and_then(|at| i64::try_from(at).ok());
         let label = label.parse().ok().or_else(named).ok_or_else(|| {
-            wrong("no number, and none of the output's labels", "write a class as its number, or as the `labels` of the output have it")
+            wrong(
+                "no number, and none of the output's labels",
+                "write a class as its number, or as the `labels` of the output have it",
+            )
         })?;
         labels.push((file.to_owned(), label));
     }

@@ -70,7 +70,14 @@ impl Port {
             Some(hops) => format!("{} hops of {first}, for {} frames", grouped(total), grouped(hops.frames)),
             None => format!("shape {:?}", tensor.shape),
         };
-        Ok(Self { dtype: tensor.dtype, moment: moment.to_vec(), needed: first * total, because, stream: hops.is_some(), rate })
+        Ok(Self {
+            dtype: tensor.dtype,
+            moment: moment.to_vec(),
+            needed: first * total,
+            because,
+            stream: hops.is_some(),
+            rate,
+        })
     }
 
     /// Elements of a moment.
@@ -97,7 +104,9 @@ pub struct Fit {
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
     /// The model has inputs that no recording brings.
-    #[error("recordings bring the samples alone, and the model has other inputs, {others:?}; save all of them in one .npz file")]
+    #[error(
+        "recordings bring the samples alone, and the model has other inputs, {others:?}; save all of them in one .npz file"
+    )]
     Inputs {
         /// Their names.
         others: Vec<String>,
@@ -129,7 +138,9 @@ pub enum RecordingError {
         reason: String,
     },
     /// Another rate.
-    #[error("it has {found} samples a second, and `preprocess` says rate={wanted}; resample it: `ffmpeg -i IN -ar {wanted} OUT`")]
+    #[error(
+        "it has {found} samples a second, and `preprocess` says rate={wanted}; resample it: `ffmpeg -i IN -ar {wanted} OUT`"
+    )]
     Rate {
         /// Of the file.
         found: u32,
@@ -184,7 +195,9 @@ pub enum RecordingError {
     #[error(transparent)]
     Array(#[from] ArrayError),
     /// Another size of image.
-    #[error("it has {width} × {height} pixels, and the source has {wanted}; scale it the way the training side does, or change the source's size")]
+    #[error(
+        "it has {width} × {height} pixels, and the source has {wanted}; scale it the way the training side does, or change the source's size"
+    )]
     Size {
         /// Of the file.
         width: usize,
@@ -232,7 +245,9 @@ fn elements(array: &Array, port: &Port) -> Result<Vec<u8>, RecordingError> {
     }
     if array.integer == (port.dtype == TensorType::Float32) {
         let advice = match port.dtype {
-            TensorType::Int16 => "sound files hold int16: load it as such (soundfile.read(…, dtype=\"int16\")) and save that",
+            TensorType::Int16 => {
+                "sound files hold int16: load it as such (soundfile.read(…, dtype=\"int16\")) and save that"
+            }
             _ => "save the array as this type, with .astype",
         };
         return Err(RecordingError::Samples { found: format!("`{}`", array.dtype), wanted, advice });
@@ -250,7 +265,10 @@ fn elements(array: &Array, port: &Port) -> Result<Vec<u8>, RecordingError> {
 }
 
 /// A number as an element, least significant byte first; `None` where it does not fit.
-#[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is what is asked; whole numbers are looked at first")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "rounding to f32 is what is asked; whole numbers are looked at first"
+)]
 pub(super) fn element(value: f64, dtype: TensorType) -> Option<Vec<u8>> {
     let whole = (value.fract() == 0.0 && value.abs() < 9e15).then_some(value as i64);
     Some(match dtype {
@@ -409,7 +427,8 @@ mod tests {
         assert!(wrong.contains("its samples are `<f4`, and the source takes int16"), "{wrong}");
         let wrong = read(&file(&[3, 2], Order::C, &[0.5_f32; 6]), &sensor(TensorType::Float32)).unwrap_err();
         assert!(wrong.starts_with("it has 2 channels, and the source has 3"), "{wrong}");
-        let wrong = read(&file(&[2, 3], Order::C, &[0, 1, 2, 3, 4, 70_000_i32]), &sensor(TensorType::Int16)).unwrap_err();
+        let wrong =
+            read(&file(&[2, 3], Order::C, &[0, 1, 2, 3, 4, 70_000_i32]), &sensor(TensorType::Int16)).unwrap_err();
         assert!(wrong.contains("`70000` is outside of the source's type"), "{wrong}");
         assert!(read(b"", &sound(1)).unwrap_err().contains("it is empty"));
         assert!(read(&file::<i16>(&[0], Order::C, &[]), &sound(1)).unwrap_err().contains("it is empty"));

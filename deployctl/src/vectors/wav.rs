@@ -94,8 +94,13 @@ pub(crate) mod tests {
             with(WavSpec { sample_rate: 44_100, ..SPEC }),
             "it has 44100 samples a second, and `preprocess` says rate=16000; resample it: `ffmpeg -i IN -ar 16000 OUT`"
         );
-        assert!(with(WavSpec { channels: 2, ..SPEC }).starts_with("it has 2 channels, and the source has 1; mix it down"));
-        assert!(with(WavSpec { bits_per_sample: 24, ..SPEC }).starts_with("its samples are int24, and the source takes int16"));
+        assert!(
+            with(WavSpec { channels: 2, ..SPEC }).starts_with("it has 2 channels, and the source has 1; mix it down")
+        );
+        assert!(
+            with(WavSpec { bits_per_sample: 24, ..SPEC })
+                .starts_with("its samples are int24, and the source takes int16")
+        );
         let float = WavSpec { bits_per_sample: 32, sample_format: SampleFormat::Float, ..SPEC };
         assert!(with(float).starts_with("its samples are float32"));
     }
@@ -106,7 +111,10 @@ pub(crate) mod tests {
         assert!(message(&[]).contains("it is empty"));
         for cut in 1..whole.len() {
             let message = message(&whole[..cut]);
-            assert!(message.contains("no WAV file") || message.contains("ends before all of its data"), "{cut}: {message}");
+            assert!(
+                message.contains("no WAV file") || message.contains("ends before all of its data"),
+                "{cut}: {message}"
+            );
         }
         assert!(message(&whole[..whole.len() - 3]).contains("after 2 of 4 samples"));
         assert!(message(&file(SPEC, &[])).contains("it is empty"));
