@@ -110,6 +110,9 @@ pub struct Expectation {
     /// So many vectors follow each other in time, the model's state being reset before the first of them.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub steps: usize,
+    /// What to know of the vectors, in sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
     /// One for each vector.
     pub vectors: Vec<ExpectedVector>,
     /// Recorded outputs against the host reference, where the vectors have any.
@@ -134,6 +137,12 @@ pub struct ExpectedVector {
     pub label: Option<i64>,
     /// FNV-1a 64 of every operator's output tensor, 16 hex digits, in operator order.
     pub operators: Vec<String>,
+    /// The same for every operator of a hop, over all hops.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hops: Vec<String>,
+    /// Hops after which an inference is due, counted from 0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub due: Vec<usize>,
     /// Bytes of the output tensors, as signed numbers (which int8 elements are), in the model's order.
     pub outputs: Vec<Vec<i8>>,
 }
@@ -154,8 +163,14 @@ pub struct Recorded {
 pub struct Difference {
     /// Vector, counted from 0.
     pub vector: usize,
+    /// Hop of a stream, counted from 0 in the vector, where the operator runs for each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hop: Option<usize>,
     /// Operator that wrote the tensor.
     pub operator: Option<OperatorId>,
+    /// What people call it: `op:3`, `hop.3`; empty where it is not known.
+    #[serde(default)]
+    pub called: String,
     /// LiteRT's name of the operator.
     pub operator_name: String,
     /// Name of the tensor.
@@ -166,6 +181,23 @@ pub struct Difference {
     pub expected: String,
     /// Value that was found.
     pub found: String,
+}
+
+/// Result of stage `parity`: features of the training side against ours.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parity {
+    /// Why nothing was compared.
+    pub absent: Option<String>,
+    /// Vectors that were.
+    pub vectors: usize,
+    /// Most quantized steps that an element of the model's input is off; absent where the input is not quantized.
+    pub off: Option<u64>,
+    /// Elements that are off.
+    pub elements_off: usize,
+    /// Elements compared.
+    pub elements: usize,
+    /// The first step that drifts, and why, in words.
+    pub drift: Option<String>,
 }
 
 /// Result of stage `compile`: what the linked firmware takes.
@@ -230,12 +262,28 @@ pub struct Measurement {
     pub nondeterminism: Option<String>,
     /// Instructions of one undisturbed inference, the largest of all runs; absent where the target cannot count them.
     pub instructions: Option<u64>,
+    /// Instructions of one undisturbed hop, the largest of all runs and the mean; absent without a stream, and where the target
+    /// cannot count them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hop_instructions: Option<HopInstructions>,
     /// Bytes of the arena that were written, the largest of all runs.
     pub arena_bytes: u64,
     /// Stack of one inference in the harness; absent where the target cannot measure it.
     pub stack_invoke_bytes: Option<u64>,
+    /// Stack of one hop in the harness.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack_hop_bytes: Option<u64>,
     /// Stack of the harness as a whole.
     pub stack_harness_bytes: Option<u64>,
     /// Stack of the app as a whole.
     pub stack_app_bytes: Option<u64>,
+}
+
+/// Instructions of the hops of all runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HopInstructions {
+    /// The most that a hop took.
+    pub max: u64,
+    /// What a hop took on the average, rounded down.
+    pub mean: u64,
 }

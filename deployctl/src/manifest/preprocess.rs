@@ -13,7 +13,22 @@ use crate::model::pipeline::{Form, Source, Spec, StepSpec, Wrong, build};
 pub(super) const PREPROCESS: Grammar = Grammar {
     arguments: 1,
     properties: &["rate", "input"],
-    children: &[("window", Times::Once), ("frames", Times::Once), ("quantize", Times::Once), (PARITY, Times::Once)],
+    children: &[
+        ("pre-emphasis", Times::Once),
+        ("window", Times::Once),
+        ("frontend", Times::Once),
+        ("fft", Times::Once),
+        ("power", Times::Once),
+        ("magnitude", Times::Once),
+        ("mel", Times::Once),
+        ("log", Times::Once),
+        ("dct", Times::Once),
+        ("pcen", Times::Once),
+        ("normalize", Times::Once),
+        ("frames", Times::Once),
+        ("quantize", Times::Once),
+        (PARITY, Times::Once),
+    ],
     later: &[],
 };
 /// The child that is no step.

@@ -96,6 +96,20 @@ impl Graph {
         }
     }
 
+    /// Whether an operator is a step around the model.
+    pub fn is_step(&self, id: OperatorId) -> bool {
+        let Some(pipeline) = &self.pipeline else { return false };
+        let main = self.main();
+        let hop = pipeline.hops.as_ref().is_some_and(|hops| hops.block.contains(id));
+        hop || id.0 < pipeline.before || (main.end - pipeline.after..main.end).contains(&id.0)
+    }
+
+    /// An operator's label as sentences have it: `op:3`, `op:3.body.0`; of steps around the model `hop.0`, `pre.0`, `post.0`.
+    pub fn called(&self, id: OperatorId) -> String {
+        let label = self.label(id);
+        if self.is_step(id) { label } else { format!("op:{label}") }
+    }
+
     /// The operator that runs the block in which `id` stands, and that block.
     fn within(&self, id: OperatorId) -> Option<(OperatorId, &'static str, Block)> {
         self.operators().find_map(|(outer, operator)| {

@@ -14,6 +14,7 @@ mod number;
 mod optimize;
 pub mod pipeline;
 pub mod read;
+mod stream;
 pub mod vectors;
 
 pub use custom::{CustomOptions, CustomValue};
@@ -28,3 +29,4 @@ pub use name::short_name;
 pub use number::{Number, hex};
 pub use optimize::{optimize, optimize_but};
 pub use read::{Read, ReadError, read};
+pub use stream::{Played, Written, play};

@@ -8,6 +8,7 @@
 
 mod cause;
 mod compare;
+mod golden;
 mod picture;
 pub mod python;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod tests;
 mod trace;
 
 pub use compare::{ParityError, compare};
+pub use golden::Golden;
 pub use picture::picture;
 pub use trace::{Trace, Traced};
 
@@ -110,4 +112,18 @@ pub struct Drift {
     pub found: Option<String>,
     /// What usually causes it.
     pub usual: String,
+}
+
+impl std::fmt::Display for Drift {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "step `{}` is the first recorded one that drifts", self.step)?;
+        if !self.unseen.is_empty() {
+            let names: Vec<String> = self.unseen.iter().map(|name| format!("`{name}`")).collect();
+            write!(formatter, " (not recorded before it: {})", names.join(", "))?;
+        }
+        match &self.found {
+            Some(found) => write!(formatter, ": {found}"),
+            None => write!(formatter, "; usual causes are: {}", self.usual),
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 
 use super::*;
 use crate::model::pipeline::{Source, Spec, StepSpec, WindowShape, join};
-use crate::model::{Graph, Quantization, Read, Tensor, TensorId, TensorType, lower};
+use crate::model::{Graph, Quantization, Read, Refusal, Step, Tensor, TensorId, TensorType, lower};
 use crate::vectors::array::{Arrays, tests::archive};
 
 const SIZE: usize = 32;
@@ -26,14 +26,14 @@ fn tensor() -> Tensor {
 }
 
 /// A stream whose windowed frames are the model's input.
-fn pipeline() -> (Graph, Vec<crate::model::Step>, Vec<u8>) {
+fn pipeline() -> (Graph, Vec<Result<Step, Refusal>>, Vec<u8>) {
     let (inputs, outputs) = (vec![TensorId(0)], vec![TensorId(0)]);
     let graph = Graph { tensors: vec![tensor()], operators: vec![], inputs, outputs, pipeline: None };
     let window = StepSpec::Window { shape: WindowShape::Hann, size: SIZE, stride: STRIDE };
     let steps = vec![window, StepSpec::Frames { count: FRAMES, advance: 1 }];
     let spec = Spec { input: None, source: Source::Audio { rate: 16_000 }, steps };
     let Read { graph, weights } = join(&spec, &Read { graph, weights: vec![] }).unwrap();
-    let steps = lower(&graph, &weights).into_iter().map(Result::unwrap).collect();
+    let steps = lower(&graph, &weights);
     (graph, steps, weights)
 }
 

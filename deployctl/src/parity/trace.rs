@@ -4,7 +4,7 @@
 
 use crate::model::pipeline::{Hops, Pipeline};
 use crate::model::{
-    Block, Call, EvaluateError, Graph, NoOwnKernels, Number, OperatorId, State, Step, TensorId, TensorType,
+    Block, Call, EvaluateError, Graph, NoOwnKernels, Number, OperatorId, Refusal, State, Step, TensorId, TensorType,
     evaluate_hop, evaluate_with,
 };
 
@@ -58,14 +58,14 @@ impl Traced {
 }
 
 impl<'a> Trace<'a> {
-    /// The pipeline of a graph in which `join` has put one; `None` where there is none.
-    pub fn of(graph: &Graph, steps: &[Step], weights: &'a [u8]) -> Option<Self> {
+    /// The pipeline of a graph in which `join` has put one; `None` where there is none, or a step has no kernel.
+    pub fn of(graph: &Graph, steps: &[Result<Step, Refusal>], weights: &'a [u8]) -> Option<Self> {
         let pipeline = graph.pipeline.as_ref()?;
         let hops = pipeline.hops.as_ref();
         let stream = hops.map_or(Block::default(), |hops| hops.block);
         let kept: Vec<usize> = (0..pipeline.before).chain(stream.operators().map(|id| id.0)).collect();
         let operators = kept.iter().map(|&at| graph.operators.get(at).cloned()).collect::<Option<Vec<_>>>()?;
-        let step = |(id, &at): (usize, &usize)| Some(Step { operator: OperatorId(id), ..steps.get(at)?.clone() });
+        let step = |(id, &at): (usize, &usize)| Some(Step { operator: OperatorId(id), ..steps.get(at)?.clone().ok()? });
         let cut: Vec<Step> = kept.iter().enumerate().map(step).collect::<Option<_>>()?;
         let reads = |id: &TensorId| cut[..pipeline.before].iter().any(|step| step.inputs.contains(id));
         let inputs: Vec<TensorId> = graph.inputs.iter().copied().filter(reads).collect();

@@ -226,7 +226,13 @@ mod tests {
             source: "1 vector".into(),
             seeded: false,
             steps: 1,
-            vectors: vec![ExpectedVector { label, operators: vec![], outputs: vec![outputs] }],
+            vectors: vec![ExpectedVector {
+                label,
+                operators: vec![],
+                hops: vec![],
+                due: vec![],
+                outputs: vec![outputs],
+            }],
             recorded: None,
             distinct_outputs: 1,
         }

@@ -123,8 +123,11 @@ pub(super) fn papers(output: &str) -> Papers {
             source: "2 seeded inputs (seed 1)".into(),
             seeded: true,
             steps: 1,
+            remarks: vec![],
             vectors: vec![
                 ExpectedVector {
+                    hops: vec![],
+                    due: vec![],
                     label: Some(0),
                     operators: vec!["00000000000000aa".into(), "00000000000000bb".into()],
                     outputs: vec![vec![102, -3]],
@@ -161,7 +164,8 @@ pub(super) fn papers(output: &str) -> Papers {
             stack_app_bytes: Some(300),
             ..Measurement::default()
         },
-        emission: Emission { blocked: None, digest: "d1ce".into(), operators: 2 },
+        emission: Emission { blocked: None, digest: "d1ce".into(), operators: 2, stream: false },
+        parity: None,
     }
 }
 
@@ -205,7 +209,7 @@ pub(super) fn blocked() -> Papers {
     papers.expectation.vectors.clear();
     papers.footprint = Footprint { blocked: reason.clone(), ..Footprint::default() };
     papers.measurement = Measurement { blocked: reason.clone(), ..Measurement::default() };
-    papers.emission = Emission { blocked: reason, digest: String::new(), operators: 0 };
+    papers.emission = Emission { blocked: reason, digest: String::new(), operators: 0, stream: false };
     papers
 }
 

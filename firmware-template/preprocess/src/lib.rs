@@ -7,9 +7,18 @@
 #![no_std]
 #![deny(unsafe_code)]
 
+mod dct;
+mod feature;
 mod frame;
+mod logarithm;
+mod mel;
+mod normalize;
 mod op;
+mod pcen;
+mod pre_emphasis;
 mod rows;
+mod spectrum;
 mod window;
 
+pub use logarithm::LogBase;
 pub use op::*;

@@ -97,12 +97,41 @@ impl Builder {
         Value { id, form }
     }
 
-    fn step(&mut self, step: &StepSpec, value: Value, last: bool, _spec: &Spec) -> Result<Value, Wrong> {
+    fn step(&mut self, step: &StepSpec, value: Value, last: bool, spec: &Spec) -> Result<Value, Wrong> {
         match step {
-            StepSpec::Window { shape, size, stride } => audio::window(self, &value, *shape, *size, *stride),
+            StepSpec::PreEmphasis { .. } => audio::pre_emphasis(value, spec),
+            StepSpec::Window { shape, symmetric, size, stride } => {
+                audio::window(self, &value, (*shape, *symmetric), (*size, *stride), spec)
+            }
+            StepSpec::FrontEnd(p) => audio::front_end(self, &value, p, spec),
+            StepSpec::Fft { points } => audio::fft(self, &value, *points),
+            StepSpec::Power => audio::power(self, &value),
+            StepSpec::Magnitude => audio::magnitude(self, &value),
+            StepSpec::Mel(bank) => audio::mel(self, value, bank, spec),
+            StepSpec::Log { base, offset, floor } => audio::log(self, &value, *base, *offset, *floor),
+            StepSpec::Dct { coefficients, norm } => audio::dct(self, &value, *coefficients, *norm),
+            StepSpec::Pcen(energy) => audio::pcen(self, &value, energy, spec),
+            StepSpec::Normalize { over, variance, epsilon } => {
+                audio::normalize(self, &value, *over, *variance, *epsilon)
+            }
             StepSpec::Frames { count, advance } => self.frames(*count, *advance, value, last),
             StepSpec::Quantize => plain::quantize(self, value),
         }
+    }
+
+    /// The step that was appended last.
+    pub(super) fn latest(&self) -> Option<&str> {
+        self.names.last().map(String::as_str)
+    }
+
+    /// Whether what is appended runs for each hop.
+    pub(super) fn is_in_hop(&self) -> bool {
+        self.in_hop
+    }
+
+    /// Samples of a hop, where there is one.
+    pub(super) fn hop_samples(&self) -> usize {
+        self.tensors[self.source.0].shape.first().copied().unwrap_or(1)
     }
 
     /// The form of the model's input.
@@ -287,7 +316,7 @@ mod tests {
     use crate::model::{Graph, OperatorId, Quantization, Read};
 
     fn window(size: usize, stride: usize) -> StepSpec {
-        StepSpec::Window { shape: WindowShape::Hann, size, stride }
+        StepSpec::Window { shape: WindowShape::Hann, symmetric: false, size, stride }
     }
 
     fn spec(steps: Vec<StepSpec>) -> Spec {

@@ -11,6 +11,7 @@ mod audio;
 mod builder;
 mod join;
 mod plain;
+mod sound;
 mod spec;
 
 use kernels::Op as Kernel;
@@ -19,7 +20,11 @@ use serde::{Deserialize, Serialize};
 
 pub use builder::{Built, build};
 pub use join::join;
-pub use spec::{Form, Source, Spec, StepSpec, WindowShape, Wrong};
+pub use sound::{
+    DctNorm, Emphasized, Energy, FrontEnd, FrontEndOutput, FrontEndTables, LogBase, MelBands, MelNorm, MelScale,
+    MelSlopes, Over, Pcan, WindowShape,
+};
+pub use spec::{Form, Source, Spec, StepSpec, Wrong};
 
 use super::{Block, TensorId};
 

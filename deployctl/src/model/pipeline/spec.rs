@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::sound::{DctNorm, Emphasized, Energy, FrontEnd, LogBase, MelBands, Over, WindowShape};
 use crate::model::{Quantization, TensorType};
 
 /// Everything around one model input, in order.
@@ -26,18 +27,77 @@ pub enum Source {
     },
 }
 
+impl Source {
+    /// Samples a second.
+    pub fn rate(&self) -> u32 {
+        match *self {
+            Self::Audio { rate } => rate,
+        }
+    }
+}
+
 /// One step. Its tensor is called `preprocess/NAME`, and training features that it is compared with `NAME`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum StepSpec {
+    /// Raises high frequencies: each sample less the one before it, times this. Stands before a window.
+    PreEmphasis {
+        /// The factor of the sample before.
+        coefficient: f32,
+        /// What the sample before the first one of a frame is.
+        per: Emphasized,
+    },
     /// Cuts frames of a stream, and weighs their samples.
     Window {
         /// The weights.
         shape: WindowShape,
+        /// Whether the last weight is the first one, too, as in windows for filters.
+        symmetric: bool,
         /// Samples of a frame.
         size: usize,
         /// Samples from one frame to the next.
         stride: usize,
+    },
+    /// LiteRT Micro's audio front end in fixed point, from samples to int16, int8 or float32 features.
+    FrontEnd(FrontEnd),
+    /// The spectrum of a frame, from frequency 0 to half the rate: `points / 2 + 1` pairs of real and imaginary parts. Zeros
+    /// stand behind frames that are shorter.
+    Fft {
+        /// Points.
+        points: usize,
+    },
+    /// Squared magnitudes of a spectrum.
+    Power,
+    /// Magnitudes of a spectrum.
+    Magnitude,
+    /// Powers or magnitudes summed up in bands that are triangles of equal width on the mel scale.
+    Mel(MelBands),
+    /// Logarithms of `max(x + offset, floor)`.
+    Log {
+        /// Which ones.
+        base: LogBase,
+        /// What is added to each number; 0 for nothing.
+        offset: f32,
+        /// The least number whose logarithm is taken.
+        floor: f32,
+    },
+    /// A discrete cosine transform of the second kind: cepstral coefficients of logarithms.
+    Dct {
+        /// How many, from the lowest one.
+        coefficients: usize,
+        /// How they are scaled.
+        norm: DctNorm,
+    },
+    /// Per-channel energy normalization.
+    Pcen(Energy),
+    /// Mean 0, and deviation 1 where `variance`, over the frames of an inference.
+    Normalize {
+        /// What has a mean of its own.
+        over: Over,
+        /// Whether deviations become 1.
+        variance: bool,
+        /// Added to each deviation.
+        epsilon: f32,
     },
     /// Keeps the latest frames, as rows, for one inference; what comes behind it runs once an inference.
     Frames {
@@ -54,22 +114,21 @@ impl StepSpec {
     /// The name that manifests, tensors and reports have for it.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::PreEmphasis { .. } => "pre-emphasis",
             Self::Window { .. } => "window",
+            Self::FrontEnd(_) => "frontend",
+            Self::Fft { .. } => "fft",
+            Self::Power => "power",
+            Self::Magnitude => "magnitude",
+            Self::Mel(_) => "mel",
+            Self::Log { .. } => "log",
+            Self::Dct { .. } => "dct",
+            Self::Pcen(_) => "pcen",
+            Self::Normalize { .. } => "normalize",
             Self::Frames { .. } => "frames",
             Self::Quantize => "quantize",
         }
     }
-}
-
-/// The weights of a window. Periodic ones are those that FFTs are made for (librosa and TensorFlow take them): the first of `n`
-/// weights of a symmetric one of `n + 1`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names are the field's")]
-pub enum WindowShape {
-    Rectangular,
-    Hann,
-    Hamming,
 }
 
 /// What a tensor looks like: the model input that is fed, or a value between steps.
