@@ -221,7 +221,7 @@ impl Plan {
             stage::Interface { inputs: ports(&manifest.model.inputs), outputs: ports(&manifest.model.outputs) };
         let interface = self.add(name, None, declared, vec![graph()]);
         let inputs = vec![graph(), input("weights", model, artifact::WEIGHTS)];
-        let around = manifest.preprocess.as_ref().map(|found| fields::preprocess(&found.spec, manifest, materials));
+        let around = fields::preprocess(manifest, materials);
         let model = around.map_or(model, |stage| self.add(name, None, stage, inputs));
         let graph = || input("graph", model, artifact::GRAPH);
         let vectors = fields::vectors(manifest, materials);

@@ -66,6 +66,7 @@ fn manifest(targets: Vec<Target>, policy: Policy) -> Manifest {
             optimize: false,
         },
         preprocess: None,
+        postprocess: Vec::new(),
         targets,
         arena: Arena { budget: spanned(Bytes(0)), headroom: ratio, owner: owner.clone() },
         kernels: Kernels {

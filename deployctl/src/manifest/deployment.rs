@@ -10,7 +10,7 @@ use super::error::{Errors, suggest};
 use super::hardware::Board;
 use super::types::{Gates, Manifest, Runbook, Spanned, Target};
 use super::value::Value;
-use super::{board, header, interface, limits, parse, preprocess, regression, resolve};
+use super::{board, header, interface, limits, parse, postprocess, preprocess, regression, resolve};
 
 const FILE: Grammar = Grammar {
     arguments: 0,
@@ -20,6 +20,7 @@ const FILE: Grammar = Grammar {
         ("deployment", Times::Once),
         ("model", Times::Once),
         ("preprocess", Times::Once),
+        ("postprocess", Times::Often),
         ("target", Times::Often),
         ("runtime", Times::Once),
         ("arena", Times::Once),
@@ -76,12 +77,14 @@ impl<'a> File<'a> {
         let deployment = deployment.and_then(|node| deployment_of(&node));
         let model = self.need("model", &interface::MODEL, "model \"models/NAME.tflite\" { … }");
         let model = model.and_then(|node| interface::model(&node, self.path));
-        let steps = self.find("preprocess", &preprocess::PREPROCESS);
+        let steps = self.find("preprocess", preprocess::grammar(self.nodes));
         let has_steps = steps.is_some();
         let preprocess = match steps {
             Some(node) => preprocess::preprocess(&node, model.as_ref(), self.path).map(Some),
             None => Some(None),
         };
+        let postprocess = Node::find_all(self.nodes, "postprocess", &postprocess::POSTPROCESS, self.report);
+        let postprocess = postprocess::postprocess(&postprocess, model.as_ref());
         let targets = self.targets();
         let runtime = self.find("runtime", &TEXT).map_or(Some(()), |node| {
             node.need_argument(0, "a name", "runtime \"aot\"")?.choice(&[("aot", ())], &["litert-micro"])
@@ -110,6 +113,7 @@ impl<'a> File<'a> {
             summary,
             model: model?,
             preprocess: preprocess?,
+            postprocess: postprocess?,
             targets: targets?,
             arena: arena?,
             kernels: kernels?,

@@ -6,11 +6,11 @@ use camino::Utf8Path;
 
 use super::decode::{Grammar, Node, Times};
 use super::types::{Model, Port, Preprocess, Spanned};
-use super::{audio, parity};
+use super::{audio, image, parity, sensor};
 use crate::model::Quantization;
 use crate::model::pipeline::{Form, Source, Spec, StepSpec, Wrong, build};
 
-pub(super) const PREPROCESS: Grammar = Grammar {
+const PREPROCESS: Grammar = Grammar {
     arguments: 1,
     properties: &["rate", "input"],
     children: &[
@@ -32,7 +32,7 @@ pub(super) const PREPROCESS: Grammar = Grammar {
     later: &[],
 };
 /// The child that is no step.
-const PARITY: &str = "parity";
+pub(super) const PARITY: &str = "parity";
 const FRAMES: Grammar = Grammar { arguments: 1, properties: &["advance"], ..Grammar::NOTHING };
 const MOST_FRAMES: i128 = 1 << 16;
 const EXAMPLE: &str = "preprocess \"audio\" rate=16000 { window \"hann\" ms=40 stride-ms=20; …; frames 49 }";
@@ -41,14 +41,30 @@ const EXAMPLE: &str = "preprocess \"audio\" rate=16000 { window \"hann\" ms=40 s
 #[derive(Clone, Copy)]
 enum Kind {
     Audio,
+    Image,
+    Sensor,
+}
+
+const KINDS: [(&str, Kind); 3] = [("audio", Kind::Audio), ("image", Kind::Image), ("sensor", Kind::Sensor)];
+
+/// What the node may hold, by what it says that values come from.
+pub(super) fn grammar(nodes: &[kdl::KdlNode]) -> &'static Grammar {
+    let node = nodes.iter().find(|node| node.name().value() == "preprocess");
+    match node.and_then(|node| node.get(0)).and_then(kdl::KdlValue::as_string) {
+        Some("image") => &image::IMAGE,
+        Some("sensor") => &sensor::SENSOR,
+        _ => &PREPROCESS,
+    }
 }
 
 /// Reads the `preprocess` node, and builds its steps once for the model input that the manifest declares.
 pub(super) fn preprocess(node: &Node<'_>, model: Option<&Model>, manifest: &Utf8Path) -> Option<Preprocess> {
-    let kind = node.need_argument(0, "where values come from", EXAMPLE)?.choice(&[("audio", Kind::Audio)], &[])?;
+    let kind = node.need_argument(0, "where values come from", EXAMPLE)?.choice(&KINDS, &[])?;
     let input = node.property("input").map_or(Some(None), |value| value.name().map(Some));
     let source = match kind {
         Kind::Audio => audio::source(node),
+        Kind::Image => image::source(node),
+        Kind::Sensor => sensor::source(node),
     };
     let steps: Option<Vec<Spanned<StepSpec>>> = steps_of(node).map(|child| step(&child, source.as_ref())).collect();
     let parity = match node.every_child().find(|child| child.name() == PARITY) {
@@ -60,7 +76,7 @@ pub(super) fn preprocess(node: &Node<'_>, model: Option<&Model>, manifest: &Utf8
         Preprocess { spec: Spec { input: input?, source: source?, steps }, span: node.span(), spans, parity: parity? };
     let port = port(node, &preprocess.spec, model?)?;
     if let Err(wrong) = build(&preprocess.spec, &form(port)) {
-        refuse(node, &preprocess, wrong);
+        refuse(node, wrong);
         return None;
     }
     Some(preprocess)
@@ -79,6 +95,8 @@ fn step(node: &Node<'_>, source: Option<&Source>) -> Option<Spanned<StepSpec>> {
             Some(StepSpec::Quantize)
         }
         (_, Source::Audio { rate }) => audio::step(node, *rate),
+        (_, Source::Image(_)) => image::step(node),
+        (_, Source::Sensor(_)) => sensor::step(node),
     };
     Some(Spanned { value: value?, span: node.span() })
 }
@@ -112,7 +130,7 @@ fn port<'m>(node: &Node<'_>, spec: &Spec, model: &'m Model) -> Option<&'m Port> 
 }
 
 /// A declared port as steps see it.
-fn form(port: &Port) -> Form {
+pub(super) fn form(port: &Port) -> Form {
     let quantization = port.quantization.map(|declared| Quantization {
         scales: vec![declared.scale],
         zero_points: vec![declared.zero_point],
@@ -121,9 +139,8 @@ fn form(port: &Port) -> Form {
     Form { dtype: port.dtype, shape: port.shape.clone(), quantization }
 }
 
-fn refuse(node: &Node<'_>, preprocess: &Preprocess, wrong: Wrong) {
+pub(super) fn refuse(node: &Node<'_>, wrong: Wrong) {
     let child = wrong.step.and_then(|step| steps_of(node).nth(step));
     let label = if child.is_some() { "this step" } else { "these steps" };
     child.unwrap_or(*node).refuse(wrong.reason, label, wrong.advice);
-    debug_assert_eq!(preprocess.spans.len(), preprocess.spec.steps.len());
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::library::Defect;
 use crate::model::TensorType;
-use crate::model::pipeline::Spec;
+use crate::model::pipeline::{After, Spec};
 use crate::vectors::recording::Fit;
 
 use super::hardware::Board;
@@ -58,6 +58,8 @@ pub struct Manifest {
     pub model: Model,
     /// `preprocess` node.
     pub preprocess: Option<Preprocess>,
+    /// `postprocess` nodes, in order.
+    pub postprocess: Vec<Postprocess>,
     /// `target` nodes, in order; never empty.
     pub targets: Vec<Target>,
     /// `arena` node.
@@ -146,6 +148,17 @@ pub struct Recordings {
     pub names: Vec<String>,
     /// As the manifest writes it.
     pub written: String,
+}
+
+/// A `postprocess` node: what stands behind a model output. Its steps go together.
+#[derive(Clone, Debug)]
+pub struct Postprocess {
+    /// Output and steps.
+    pub after: After,
+    /// Where the node stands.
+    pub span: std::ops::Range<usize>,
+    /// Where each step stands.
+    pub spans: Vec<std::ops::Range<usize>>,
 }
 
 /// A `target` node with its board.

@@ -238,7 +238,7 @@ fn contents_that_a_round_overwrites_are_missed() {
 fn stream() -> (crate::model::Graph, Vec<Step>) {
     use crate::model::pipeline::{Source, Spec, StepSpec, WindowShape, join};
     let read = crate::model::read(include_bytes!("../../../tests/golden/sample.tflite")).expect("a model");
-    let window = StepSpec::Window { shape: WindowShape::Hann, size: 5, stride: 3 };
+    let window = StepSpec::Window { shape: WindowShape::Hann, symmetric: false, size: 5, stride: 3 };
     let steps = vec![window, StepSpec::Frames { count: 6, advance: 1 }];
     let spec = Spec { input: None, source: Source::Audio { rate: 16_000 }, steps };
     let read = join(&spec, &read).expect("steps that fit");

@@ -29,7 +29,7 @@ fn tensor() -> Tensor {
 fn pipeline() -> (Graph, Vec<Result<Step, Refusal>>, Vec<u8>) {
     let (inputs, outputs) = (vec![TensorId(0)], vec![TensorId(0)]);
     let graph = Graph { tensors: vec![tensor()], operators: vec![], inputs, outputs, pipeline: None };
-    let window = StepSpec::Window { shape: WindowShape::Hann, size: SIZE, stride: STRIDE };
+    let window = StepSpec::Window { shape: WindowShape::Hann, symmetric: false, size: SIZE, stride: STRIDE };
     let steps = vec![window, StepSpec::Frames { count: FRAMES, advance: 1 }];
     let spec = Spec { input: None, source: Source::Audio { rate: 16_000 }, steps };
     let Read { graph, weights } = join(&spec, &Read { graph, weights: vec![] }).unwrap();

@@ -12,17 +12,22 @@ use crate::emit;
 use crate::gate::Limits;
 use crate::manifest::{self, Board, Manifest, Override, Runner, Vectors};
 use crate::model::lower::{Choice, OwnKernel};
-use crate::model::pipeline::Spec;
+use crate::model::pipeline::After;
 use crate::runner;
 use crate::stage::{self, Deployment, Named, Project, ProjectLibrary, Runtime, Subject, VectorSource, artifact};
-use crate::vectors::recording::Fit;
+use crate::vectors::recording::{Fit, Medium};
 
 pub(super) fn model(manifest: &Manifest, materials: &Materials) -> stage::Model {
     stage::Model { file: materials.model.clone(), reference: builtin::REFERENCE, choices: choices(manifest, materials) }
 }
 
-pub(super) fn preprocess(spec: &Spec, manifest: &Manifest, materials: &Materials) -> stage::Preprocess {
-    stage::Preprocess { spec: spec.clone(), reference: builtin::REFERENCE, choices: choices(manifest, materials) }
+/// Steps around the model, where the manifest declares any.
+pub(super) fn preprocess(manifest: &Manifest, materials: &Materials) -> Option<stage::Preprocess> {
+    let spec = manifest.preprocess.as_ref().map(|found| found.spec.clone());
+    let after: Vec<After> = manifest.postprocess.iter().map(|found| found.after.clone()).collect();
+    let any = spec.is_some() || !after.is_empty();
+    let choices = choices(manifest, materials);
+    any.then_some(stage::Preprocess { spec, after, reference: builtin::REFERENCE, choices })
 }
 
 /// Where vectors come from.
@@ -44,12 +49,12 @@ pub(super) fn vectors(manifest: &Manifest, materials: &Materials) -> VectorSourc
 }
 
 fn recordings(manifest: &Manifest, declared: &manifest::Recordings, found: &TreeInput, fit: Fit) -> stage::Recordings {
-    stage::Recordings { files: found.clone(), written: declared.written.clone(), rate: rate(manifest), fit }
+    stage::Recordings { files: found.clone(), written: declared.written.clone(), medium: medium(manifest), fit }
 }
 
-/// Samples a second of a source that is sound.
-fn rate(manifest: &Manifest) -> Option<u32> {
-    manifest.preprocess.as_ref().map(|steps| steps.spec.source.rate())
+/// What the source says about files.
+fn medium(manifest: &Manifest) -> Medium {
+    manifest.preprocess.as_ref().map_or_else(Medium::default, |steps| Medium::of(&steps.spec.source))
 }
 
 pub(super) fn parity(manifest: &Manifest, materials: &Materials) -> stage::Parity {
@@ -62,7 +67,7 @@ pub(super) fn parity(manifest: &Manifest, materials: &Materials) -> stage::Parit
             .as_ref()
             .zip(found.inputs.as_ref())
             .map(|(declared_inputs, inputs)| recordings(manifest, declared_inputs, inputs, declared.fit)),
-        rate: rate(manifest),
+        medium: medium(manifest),
         fit: declared.fit,
     });
     stage::Parity { features, reference: builtin::REFERENCE }

@@ -147,7 +147,7 @@ impl Expect {
             None => None,
         };
         let labels = labels.as_ref().map(|(name, bytes)| (*name, bytes.as_slice()));
-        recording::gather(&recordings.read()?, labels, names, graph, recordings.rate, recordings.fit)
+        recording::gather(&recordings.read()?, labels, names, graph, recordings.medium, recordings.fit)
             .map_err(|error| recordings.refused("regression", &error))
     }
 

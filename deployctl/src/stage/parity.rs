@@ -14,7 +14,7 @@ use crate::model::Graph;
 use crate::model::lower::{Refusal, Step};
 use crate::parity::{self, Golden, ParityError, Report, Trace};
 use crate::vectors::array::Arrays;
-use crate::vectors::recording::{self, Fit, Port, RecordingError};
+use crate::vectors::recording::{self, Fit, Medium, Port, RecordingError};
 
 /// The array of raw inputs in a file of features.
 const SAMPLES: &str = "samples";
@@ -39,9 +39,8 @@ pub struct Features {
     /// Raw inputs in files of their own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inputs: Option<Recordings>,
-    /// Samples a second that sound must have.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rate: Option<u32>,
+    /// What the source says about files.
+    pub medium: Medium,
     /// What happens to raw inputs of another length.
     pub fit: Fit,
 }
@@ -138,7 +137,7 @@ impl Features {
     /// The raw inputs of all vectors, and what to know of them.
     fn raw(&self, graph: &Graph) -> Result<(Vec<Vec<u8>>, Vec<String>), BoxError> {
         if let Some(inputs) = &self.inputs {
-            return recording::raw(&inputs.read()?, graph, self.rate, self.fit)
+            return recording::raw(&inputs.read()?, graph, self.medium, self.fit)
                 .map_err(|error| inputs.refused("parity", &error));
         }
         let bytes = self.file.bytes()?;
@@ -148,7 +147,7 @@ impl Features {
                 "it has no array `{SAMPLES}` with the raw inputs; save them there, or name files: `inputs=\"clips/*.wav\"`"
             )));
         };
-        let port = Port::of(graph, self.rate).map_err(|error| self.raw_refused(&error))?;
+        let port = Port::of(graph, self.medium).map_err(|error| self.raw_refused(&error))?;
         let raw = recording::vectors(&array, &port, self.fit).map_err(|error| self.raw_refused(&error))?;
         let remark = |(vector, raw): (usize, &Vec<u8>)| {
             Some(format!("vector {vector} of `{SAMPLES}` {}", recording::remark(raw, &port)?))

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::fail;
 use crate::error::Kind;
-use crate::vectors::recording::{Fit, RecordingError};
+use crate::vectors::recording::{Fit, Medium, RecordingError};
 
 /// Files of one folder, a vector each, in the order of their names.
 #[derive(Clone, Debug, Serialize)]
@@ -14,9 +14,8 @@ pub struct Recordings {
     pub files: TreeInput,
     /// As the manifest writes them.
     pub written: String,
-    /// Samples a second that sound must have.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rate: Option<u32>,
+    /// What the source says about files.
+    pub medium: Medium,
     /// What happens to recordings of another length.
     pub fit: Fit,
 }

@@ -70,12 +70,12 @@ fn text(bytes: &[u8]) -> Result<&str, RecordingError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::recording::{Fit, Format, read as recording};
+    use super::super::recording::{Fit, Format, Medium, read as recording};
     use super::*;
     use crate::model::TensorType;
 
     fn port(dtype: TensorType) -> Port {
-        Port { dtype, moment: vec![2], needed: 2, because: String::new(), stream: true, rate: None }
+        Port { dtype, moment: vec![2], needed: 2, because: String::new(), stream: true, medium: Medium::default() }
     }
 
     #[test]

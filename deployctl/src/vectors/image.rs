@@ -31,7 +31,13 @@ pub(super) fn read(bytes: &[u8], port: &Port) -> Result<Vec<u8>, RecordingError>
     }
     match (found, channels) {
         (DynamicImage::ImageLuma8(pixels), 1) => Ok(pixels.into_raw()),
-        (DynamicImage::ImageRgb8(pixels), 3) => Ok(pixels.into_raw()),
+        (DynamicImage::ImageRgb8(pixels), 3) => {
+            let mut bytes = pixels.into_raw();
+            if port.medium.blue_first {
+                bytes.chunks_exact_mut(3).for_each(<[u8]>::reverse);
+            }
+            Ok(bytes)
+        }
         (other, wanted) => {
             let color = other.color();
             if color.bits_per_pixel() != u16::from(color.channel_count()) * 8 {
@@ -49,12 +55,12 @@ pub(super) fn read(bytes: &[u8], port: &Port) -> Result<Vec<u8>, RecordingError>
 mod tests {
     use image::{ExtendedColorType, ImageFormat, save_buffer_with_format};
 
-    use super::super::recording::{Fit, Format, read as recording};
+    use super::super::recording::{Fit, Format, Medium, read as recording};
     use super::*;
 
     fn port(channels: usize) -> Port {
         let (moment, because) = (vec![3, channels], "shape [2, 3, 3]".to_owned());
-        Port { dtype: TensorType::Uint8, moment, needed: 2, because, stream: false, rate: None }
+        Port { dtype: TensorType::Uint8, moment, needed: 2, because, stream: false, medium: Medium::default() }
     }
 
     fn file(format: ImageFormat, (width, height): (u32, u32), color: ExtendedColorType, pixels: &[u8]) -> Vec<u8> {
@@ -77,6 +83,14 @@ mod tests {
         assert_eq!(read(&file(ImageFormat::Png, (3, 2), ExtendedColorType::L8, &pixels[..6]), 1).unwrap(), pixels[..6]);
         let jpeg = read(&file(ImageFormat::Jpeg, (3, 2), ExtendedColorType::Rgb8, &[200; 18]), 3).unwrap();
         assert!(jpeg.iter().all(|byte| byte.abs_diff(200) < 3), "{jpeg:?}");
+    }
+
+    #[test]
+    fn a_source_with_blue_first_gets_it_first() {
+        let png = file(ImageFormat::Png, (3, 2), ExtendedColorType::Rgb8, &(0..18).collect::<Vec<u8>>());
+        let medium = Medium { blue_first: true, ..Medium::default() };
+        let read = recording(Format::Image, &png, &Port { medium, ..port(3) }, Fit::default()).unwrap();
+        assert_eq!(read[..6], [2, 1, 0, 5, 4, 3]);
     }
 
     #[test]

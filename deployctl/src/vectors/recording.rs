@@ -3,8 +3,11 @@
 //!
 //! Knows file formats and what a source takes; does not know where files lie, nor steps.
 
+use preprocess::PixelFormat;
+
 use super::array::{Array, ArrayError, npy};
 use super::{csv, wav};
+use crate::model::pipeline::Source;
 use crate::model::{Graph, TensorType};
 
 /// A file format, by the file's extension.
@@ -34,6 +37,26 @@ impl Format {
     }
 }
 
+/// What a source says about files, beyond the shape and type of its tensor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Medium {
+    /// Samples a second that sound must have.
+    pub rate: Option<u32>,
+    /// Whether the blue byte of a pixel comes first, which image files are turned into.
+    pub blue_first: bool,
+}
+
+impl Medium {
+    /// Of a source.
+    pub fn of(source: &Source) -> Self {
+        match source {
+            Source::Audio { rate } => Self { rate: Some(*rate), blue_first: false },
+            Source::Image(picture) => Self { rate: None, blue_first: picture.format == PixelFormat::Bgr888 },
+            Source::Sensor(_) => Self::default(),
+        }
+    }
+}
+
 /// What a source takes for one vector: moments, such as samples of sound, one after another.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Port {
@@ -47,8 +70,8 @@ pub struct Port {
     pub because: String,
     /// Whether time may be cut or filled.
     pub stream: bool,
-    /// Moments a second, of sound.
-    pub rate: Option<u32>,
+    /// What is recorded.
+    pub medium: Medium,
 }
 
 impl Port {
@@ -57,7 +80,7 @@ impl Port {
     /// # Errors
     ///
     /// The model has other inputs, which recordings do not bring.
-    pub fn of(graph: &Graph, rate: Option<u32>) -> Result<Self, RecordingError> {
+    pub fn of(graph: &Graph, medium: Medium) -> Result<Self, RecordingError> {
         let (feeds, hops) = (graph.feeds(), graph.hops());
         let [(source, _)] = feeds[..] else {
             let others = graph.inputs.iter().map(|id| graph.tensor(*id).name.clone()).collect();
@@ -76,7 +99,7 @@ impl Port {
             needed: first * total,
             because,
             stream: hops.is_some(),
-            rate,
+            medium,
         })
     }
 
@@ -335,10 +358,10 @@ pub fn gather(
     labels: Option<(&str, &[u8])>,
     names: &[String],
     graph: &Graph,
-    rate: Option<u32>,
+    medium: Medium,
     fit: Fit,
 ) -> Result<(Vec<super::Vector>, Vec<String>), (String, RecordingError)> {
-    let (raw, remarks) = raw(files, graph, rate, fit)?;
+    let (raw, remarks) = raw(files, graph, medium, fit)?;
     let known = labels.map(|(file, bytes)| csv::labels(bytes, names).map_err(|error| (file.to_owned(), error)));
     let known = known.transpose()?;
     let mut vectors = Vec::with_capacity(raw.len());
@@ -359,13 +382,13 @@ pub fn gather(
 pub fn raw(
     files: &[(String, Vec<u8>)],
     graph: &Graph,
-    rate: Option<u32>,
+    medium: Medium,
     fit: Fit,
 ) -> Result<(Vec<Vec<u8>>, Vec<String>), (String, RecordingError)> {
     let (mut raw, mut remarks) = (Vec::with_capacity(files.len()), Vec::new());
     for (name, bytes) in files {
         let at = |error| (name.clone(), error);
-        let port = Port::of(graph, rate).map_err(at)?;
+        let port = Port::of(graph, medium).map_err(at)?;
         let format = Format::of(name).ok_or_else(|| at(RecordingError::Extension))?;
         let found = read(format, bytes, &port, fit).map_err(at)?;
         remarks.extend(remark(&found, &port).map(|remark| format!("recording `{name}` {remark}")));
@@ -383,11 +406,18 @@ mod tests {
 
     pub(crate) fn sound(needed: usize) -> Port {
         let because = "10 hops of 2, for 9 frames".to_owned();
-        Port { dtype: TensorType::Int16, moment: vec![], needed, because, stream: true, rate: Some(16_000) }
+        Port {
+            dtype: TensorType::Int16,
+            moment: vec![],
+            needed,
+            because,
+            stream: true,
+            medium: Medium { rate: Some(16_000), ..Medium::default() },
+        }
     }
 
     fn sensor(dtype: TensorType) -> Port {
-        Port { dtype, moment: vec![3], needed: 2, because: String::new(), stream: true, rate: None }
+        Port { dtype, moment: vec![3], needed: 2, because: String::new(), stream: true, medium: Medium::default() }
     }
 
     #[test]

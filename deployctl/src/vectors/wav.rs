@@ -14,7 +14,7 @@ pub(super) fn read(bytes: &[u8], port: &Port) -> Result<Vec<u8>, RecordingError>
         let advice = "save it as CSV or NPY";
         return Err(RecordingError::Samples { found: "sound".to_owned(), wanted: port.dtype.name(), advice });
     }
-    if let Some(wanted) = port.rate.filter(|rate| *rate != spec.sample_rate) {
+    if let Some(wanted) = port.medium.rate.filter(|rate| *rate != spec.sample_rate) {
         return Err(RecordingError::Rate { found: spec.sample_rate, wanted });
     }
     let (found, wanted) = (usize::from(spec.channels), port.width());
@@ -47,7 +47,7 @@ pub(crate) mod tests {
 
     use hound::{WavSpec, WavWriter};
 
-    use super::super::recording::{Fit, Format, read as recording};
+    use super::super::recording::{Fit, Format, Medium, read as recording};
     use super::*;
 
     const SPEC: WavSpec =
@@ -73,7 +73,7 @@ pub(crate) mod tests {
             needed: 4,
             because: String::new(),
             stream: true,
-            rate: Some(16_000),
+            medium: Medium { rate: Some(16_000), ..Medium::default() },
         }
     }
 

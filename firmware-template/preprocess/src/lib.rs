@@ -7,18 +7,33 @@
 #![no_std]
 #![deny(unsafe_code)]
 
+mod affine;
 mod dct;
+mod decision;
+mod detrend;
 mod feature;
 mod frame;
 mod logarithm;
+mod lookup_channels;
 mod mel;
+mod modulus;
 mod normalize;
+mod number;
 mod op;
 mod pcen;
+mod picture;
+mod pixel;
 mod pre_emphasis;
 mod rows;
+mod smoothing;
 mod spectrum;
+mod standardize;
+mod statistics;
 mod window;
 
+/// What parameters of steps name.
+pub use kernels::{Element, Extent, ResizeBilinear, ResizeNearest};
 pub use logarithm::LogBase;
 pub use op::*;
+pub use pixel::PixelFormat;
+pub use statistics::Statistic;

@@ -15,6 +15,8 @@ use super::{Block, Graph, Operator, OperatorId, Options, TensorId, builtin};
 use site::Site;
 use weighted::Convolution;
 
+pub(in crate::model) use resize::Positions;
+
 pub use own::{Choice, Own, OwnKernel, element, give, own_kernel, selects, suggested_use};
 
 mod activation;

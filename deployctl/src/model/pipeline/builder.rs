@@ -3,7 +3,7 @@
 use preprocess::{Frame, Op, Rows};
 
 use super::spec::{Form, Source, Spec, StepSpec, Wrong};
-use super::{StepOp, audio, plain};
+use super::{StepOp, audio, image, plain, sensor};
 use crate::model::graph::Constant;
 use crate::model::{Operator, Options, Tensor, TensorId, TensorType, builtin};
 
@@ -49,12 +49,15 @@ pub(super) struct Value {
 ///
 /// Names the first step that does not go with what is before it, or what is missing between the last step and the tensor.
 pub fn build(spec: &Spec, port: &Form) -> Result<Built, Wrong> {
-    let mut builder = Builder::new(port);
-    let mut value = builder.source(&spec.source);
+    let mut builder = Builder::new(port, "preprocess");
+    let mut value = builder.source(&spec.source)?;
     for (index, step) in spec.steps.iter().enumerate() {
         let at = |wrong: Wrong| Wrong { step: Some(index), ..wrong };
         let last = spec.steps[index + 1..].iter().all(|step| *step == StepSpec::Quantize);
         value = builder.step(step, value, last, spec).map_err(at)?;
+    }
+    if builder.hop.is_none() && !matches!(spec.source, Source::Image(_)) {
+        return Err(Wrong::new("nothing cuts the stream", "begin with a `window`"));
     }
     builder.finish(value)
 }
@@ -70,10 +73,14 @@ pub(super) struct Builder {
     in_hop: bool,
     before: Vec<Operator>,
     names: Vec<String>,
+    /// What stands before the names of tensors.
+    prefix: &'static str,
+    pub(super) image: image::State,
+    pub(super) sensor: sensor::State,
 }
 
 impl Builder {
-    fn new(port: &Form) -> Self {
+    pub(super) fn new(port: &Form, prefix: &'static str) -> Self {
         let model = Tensor { quantization: port.quantization.clone(), ..tensor("", port.dtype, port.shape.clone()) };
         Self {
             port: port.clone(),
@@ -84,17 +91,22 @@ impl Builder {
             in_hop: false,
             before: Vec::new(),
             names: Vec::new(),
+            prefix,
+            image: image::State::default(),
+            sensor: sensor::State::default(),
         }
     }
 
     /// The tensor of the source. Of a stream, a window says later how long a hop is.
-    fn source(&mut self, source: &Source) -> Value {
+    fn source(&mut self, source: &Source) -> Result<Value, Wrong> {
         let (name, form) = match source {
             Source::Audio { .. } => ("samples", Form::plain(TensorType::Int16, Vec::new())),
+            Source::Image(picture) => ("picture", image::source(picture, &mut self.image)?),
+            Source::Sensor(samples) => ("samples", sensor::source(samples, &mut self.sensor)),
         };
         let id = self.tensor(tensor(name, form.dtype, form.shape.clone()));
         self.source = id;
-        Value { id, form }
+        Ok(Value { id, form })
     }
 
     fn step(&mut self, step: &StepSpec, value: Value, last: bool, spec: &Spec) -> Result<Value, Wrong> {
@@ -115,6 +127,8 @@ impl Builder {
                 audio::normalize(self, &value, *over, *variance, *epsilon)
             }
             StepSpec::Frames { count, advance } => self.frames(*count, *advance, value, last),
+            StepSpec::Image(step) => image::step(self, value, step),
+            StepSpec::Sensor(step) => sensor::step(self, value, step),
             StepSpec::Quantize => plain::quantize(self, value),
         }
     }
@@ -144,18 +158,18 @@ impl Builder {
         let place = Constant { offset: self.weights.len(), len: bytes.len() };
         self.weights.extend_from_slice(bytes);
         self.weights.resize(self.weights.len().next_multiple_of(ALIGNMENT), 0);
-        self.tensor(Tensor { constant: Some(place), ..tensor(&format!("preprocess/{name}"), dtype, shape) })
+        self.tensor(Tensor { constant: Some(place), ..tensor(&self.called(name), dtype, shape) })
     }
 
     /// Memory that keeps its contents from one run of a step to the next, and is zero at the beginning.
     pub(super) fn state(&mut self, name: &str, bytes: usize) -> TensorId {
-        let state = tensor(&format!("preprocess/{name}"), TensorType::Int8, vec![bytes]);
+        let state = tensor(&self.called(name), TensorType::Int8, vec![bytes]);
         self.tensor(Tensor { variable: true, ..state })
     }
 
     /// Memory that a step works in.
     pub(super) fn memory(&mut self, name: &str, dtype: TensorType, elements: usize) -> TensorId {
-        self.tensor(tensor(&format!("preprocess/{name}"), dtype, vec![elements]))
+        self.tensor(tensor(&self.called(name), dtype, vec![elements]))
     }
 
     /// Appends a step that computes a value of the form `form` from `inputs`. Behind the value it writes `more`: state, memory.
@@ -170,7 +184,7 @@ impl Builder {
         let again = self.names.iter().filter(|known| *known == name).count();
         self.names.push(name.to_owned());
         let unique = if again == 0 { name.to_owned() } else { format!("{name}-{}", again + 1) };
-        let value = tensor(&format!("preprocess/{unique}"), form.dtype, form.shape.clone());
+        let value = tensor(&self.called(&unique), form.dtype, form.shape.clone());
         let id = self.tensor(Tensor { quantization: form.quantization.clone(), ..value });
         let outputs = std::iter::once(id).chain(more).collect();
         self.push(&unique, op, inputs, outputs);
@@ -185,6 +199,15 @@ impl Builder {
             Some(hop) if self.in_hop => hop.operators.push(operator),
             _ => self.before.push(operator),
         }
+    }
+
+    fn called(&self, name: &str) -> String {
+        format!("{}/{name}", self.prefix)
+    }
+
+    /// Tensors, constants and the operators of the main graph.
+    pub(super) fn into_parts(self) -> (Vec<Tensor>, Vec<u8>, Vec<Operator>) {
+        (self.tensors, self.weights, self.before)
     }
 
     fn tensor(&mut self, tensor: Tensor) -> TensorId {
@@ -266,6 +289,9 @@ impl Builder {
     /// What would make the value fit.
     fn way(&self, form: &Form) -> String {
         let (have, want) = (form.elements().max(1), self.port.elements());
+        if let Some(way) = image::way(self, form) {
+            return way;
+        }
         if self.in_hop && want.is_multiple_of(have) {
             return format!("add `frames {}`: so many rows of {have} are one input", want / have);
         }
@@ -279,6 +305,11 @@ impl Builder {
         } else if value.id != TensorId(0) {
             value = plain::quantize(&mut self, value)?;
             self.fits(&value.form)?;
+            if image::is_untouched(&self, &value, self.source) {
+                self.tensors.truncate(1);
+                let Self { tensors, weights, .. } = self;
+                return Ok(Built { tensors, weights, source: TensorId(0), hops: None, before: Vec::new() });
+            }
             // The last step writes where the model reads.
             let before = self.before.last_mut().into_iter();
             let written = before.flat_map(|operator| &mut operator.outputs).find(|output| **output == value.id);

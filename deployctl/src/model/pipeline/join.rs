@@ -3,7 +3,7 @@
 use super::builder::{Built, BuiltHops};
 use super::{Form, Hops, Pipeline, Spec, Wrong, build};
 use crate::model::flow::Block;
-use crate::model::{Graph, Operator, Options, Read, TensorId};
+use crate::model::{Graph, Operator, Options, Read, Tensor, TensorId};
 
 /// Builds the steps of `spec` for the model, and puts them around its operators.
 ///
@@ -34,25 +34,10 @@ fn port(spec: &Spec, graph: &Graph) -> Result<TensorId, Wrong> {
 }
 
 fn put(built: Built, mut read: Read, port: TensorId) -> Read {
-    let Built { mut tensors, weights, source, hops, before } = built;
+    let Built { tensors, weights, source, hops, before } = built;
+    let adopted = Adopted::new(tensors, weights, &mut read, port);
+    let (id, place) = (|id| adopted.id(id), |operator| adopted.operator(operator));
     let graph = &mut read.graph;
-    let (base, constants) = (graph.tensors.len(), read.weights.len());
-    // The first tensor of the steps stands for the model's.
-    let id = |id: TensorId| if id.0 == 0 { port } else { TensorId(base + id.0 - 1) };
-    let place = |mut operator: Operator| {
-        operator.inputs.iter_mut().flatten().for_each(|input| *input = id(*input));
-        operator.outputs.iter_mut().for_each(|output| *output = id(*output));
-        operator
-    };
-    graph.tensors[port.0].variable |= tensors[0].variable;
-    for tensor in &mut tensors {
-        if let Some(constant) = &mut tensor.constant {
-            constant.offset += constants;
-        }
-    }
-    graph.tensors.extend(tensors.into_iter().skip(1));
-    read.weights.extend(weights);
-
     let shift = before.len();
     graph.operators.iter_mut().for_each(|operator| shift_blocks(operator, shift));
     graph.operators.splice(0..0, before.into_iter().map(place));
@@ -71,8 +56,40 @@ fn put(built: Built, mut read: Read, port: TensorId) -> Read {
     read
 }
 
+/// What became of the tensors of steps.
+pub(super) struct Adopted {
+    port: TensorId,
+    base: usize,
+}
+
+impl Adopted {
+    /// Adds tensors and constants of steps to a model. The first tensor stands for `port`.
+    pub(super) fn new(mut tensors: Vec<Tensor>, weights: Vec<u8>, read: &mut Read, port: TensorId) -> Self {
+        let (base, constants) = (read.graph.tensors.len(), read.weights.len());
+        read.graph.tensors[port.0].variable |= tensors[0].variable;
+        for constant in tensors.iter_mut().filter_map(|tensor| tensor.constant.as_mut()) {
+            constant.offset += constants;
+        }
+        read.graph.tensors.extend(tensors.into_iter().skip(1));
+        read.weights.extend(weights);
+        Self { port, base }
+    }
+
+    /// The tensor in the model's graph.
+    pub(super) fn id(&self, id: TensorId) -> TensorId {
+        if id.0 == 0 { self.port } else { TensorId(self.base + id.0 - 1) }
+    }
+
+    /// The operator with tensors of the model's graph.
+    pub(super) fn operator(&self, mut operator: Operator) -> Operator {
+        operator.inputs.iter_mut().flatten().for_each(|input| *input = self.id(*input));
+        operator.outputs.iter_mut().for_each(|output| *output = self.id(*output));
+        operator
+    }
+}
+
 /// Operators of blocks have moved by `by`.
-fn shift_blocks(operator: &mut Operator, by: usize) {
+pub(super) fn shift_blocks(operator: &mut Operator, by: usize) {
     let moved = |block: &mut Block| *block = Block { first: block.first + by, end: block.end + by };
     match &mut operator.options {
         Options::If { then, otherwise, .. } => [then, otherwise].into_iter().for_each(moved),

@@ -7,17 +7,22 @@
 //!
 //! Knows steps; does not know manifests.
 
+pub mod after;
 mod audio;
 mod builder;
+pub mod image;
 mod join;
 mod plain;
+pub mod sensor;
 mod sound;
 mod spec;
+mod table;
 
 use kernels::Op as Kernel;
 use preprocess::Op;
 use serde::{Deserialize, Serialize};
 
+pub use after::{After, AfterStep, build_after, conclude};
 pub use builder::{Built, build};
 pub use join::join;
 pub use sound::{

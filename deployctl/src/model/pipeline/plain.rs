@@ -2,13 +2,16 @@
 
 use kernels::{Element, Op, Quantize};
 
-use super::StepOp;
 use super::builder::{Builder, Value};
 use super::spec::{Form, Wrong};
+use super::{StepOp, image};
 use crate::model::TensorType;
 
 /// To the model's type. Nothing happens where the value has it already.
 pub(super) fn quantize(builder: &mut Builder, value: Value) -> Result<Value, Wrong> {
+    if value.form.dtype == TensorType::Uint8 {
+        return image::quantize(builder, value);
+    }
     let port = builder.port().clone();
     if value.form.dtype == port.dtype {
         return Ok(value);

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::sound::{DctNorm, Emphasized, Energy, FrontEnd, LogBase, MelBands, Over, WindowShape};
+use super::{image, sensor};
 use crate::model::{Quantization, TensorType};
 
 /// Everything around one model input, in order.
@@ -25,13 +26,18 @@ pub enum Source {
         /// Samples a second.
         rate: u32,
     },
+    /// A picture, all of it at once.
+    Image(image::Picture),
+    /// Samples of one or more sensors.
+    Sensor(sensor::Samples),
 }
 
 impl Source {
-    /// Samples a second.
+    /// Samples a second of sound; 0 of other sources, whose steps do not ask.
     pub fn rate(&self) -> u32 {
         match *self {
             Self::Audio { rate } => rate,
+            Self::Image(_) | Self::Sensor(_) => 0,
         }
     }
 }
@@ -106,6 +112,10 @@ pub enum StepSpec {
         /// New rows from one inference to the next.
         advance: usize,
     },
+    /// A step of pictures.
+    Image(image::Step),
+    /// A step of sensors.
+    Sensor(sensor::Step),
     /// To the model's type, with its scale and zero point. Comes by itself at the end where it is not there.
     Quantize,
 }
@@ -126,6 +136,8 @@ impl StepSpec {
             Self::Pcen(_) => "pcen",
             Self::Normalize { .. } => "normalize",
             Self::Frames { .. } => "frames",
+            Self::Image(step) => step.name(),
+            Self::Sensor(step) => step.name(),
             Self::Quantize => "quantize",
         }
     }
