@@ -206,7 +206,7 @@ impl<'a, L: Platform> Bench<'a, L> {
         }
         self.sequence = None;
         replies.send(format_args!("dump {index}"));
-        let first = hop.map_or(0, |hop| hop.first);
+        let first = hop.as_ref().map_or(0, |hop| hop.first);
         self.run_operator(first)?;
         let ran = index == first || hop.is_none_or(|hop| self.holds(hop.ready));
         let mut rest = if ran { first + 1..index + 1 } else { 0..0 };
