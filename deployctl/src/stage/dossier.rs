@@ -6,7 +6,9 @@ use deployctl_cache::{BoxError, Job};
 use serde::{Deserialize, Serialize};
 
 use super::emit::Emission;
+use super::features::Features;
 use super::memory::Planned;
+use super::parity;
 use crate::advice::Finding as Advice;
 use crate::gate::evidence::{
     self, Audit, AuditRow, Expectation, ExpectedVector, FirmwareCrate, Footprint, Measurement,
@@ -168,6 +170,8 @@ pub(super) struct Dossier {
     pub identity: Vec<Named>,
     pub crates: Vec<FirmwareCrate>,
     pub measurement: Measurement,
+    /// Where there are steps around the model.
+    pub features: Option<Features>,
 }
 
 /// What stages found out, from the gate backwards.
@@ -179,10 +183,13 @@ pub(super) struct Papers {
     pub footprint: Footprint,
     pub measurement: Measurement,
     pub emission: Emission,
+    /// Where there are steps around the model.
+    pub parity: Option<parity::Papers>,
 }
 
 impl Papers {
-    pub(super) fn read(job: &Job) -> Result<Self, BoxError> {
+    /// `parity` says whether there are steps around the model, so that stage `parity` has run.
+    pub(super) fn read(job: &Job, parity: bool) -> Result<Self, BoxError> {
         Ok(Self {
             judgement: job.read_json("verdict")?,
             audit: job.read_json("audit")?,
@@ -191,6 +198,7 @@ impl Papers {
             footprint: job.read_json("footprint")?,
             measurement: job.read_json("measurement")?,
             emission: job.read_json("emission")?,
+            parity: parity.then(|| job.read_json("parity")).transpose()?,
         })
     }
 }
@@ -198,7 +206,7 @@ impl Papers {
 impl Dossier {
     /// Everything about a target, from its papers.
     pub(super) fn of(subject: &Subject, papers: &Papers) -> Self {
-        let Papers { judgement, audit, planned, expectation, footprint, measurement, emission } = papers;
+        let Papers { judgement, audit, planned, expectation, footprint, measurement, emission, parity } = papers;
         let row = |check: &Check| Row { verdict_text: check.verdict.name().to_owned(), check: check.clone() };
         Self {
             verdict: judgement.verdict,
@@ -220,6 +228,7 @@ impl Dossier {
             memory: planned.plan.clone(),
             subject: subject.clone(),
             measurement: measurement.clone(),
+            features: parity.as_ref().map(Features::of),
         }
     }
 }
@@ -317,6 +326,7 @@ fn warnings(expectation: &Expectation, audit: &Audit) -> Vec<String> {
             expectation.source
         ));
     }
+    warnings.extend(expectation.remarks.iter().cloned());
     let unsupported = audit.unsupported().count();
     if unsupported > 0 {
         warnings.push(format!("{unsupported} operators have no kernel, so there is no firmware"));

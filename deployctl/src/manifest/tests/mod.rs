@@ -1,9 +1,11 @@
 //! The manifest as people meet it: good files load, bad ones are explained, hostile ones are survived.
 
+mod around;
 mod hostile;
 mod known_bad;
 mod messages;
 mod round_trip;
+mod sound;
 mod values;
 
 use camino::{Utf8Path, Utf8PathBuf};
