@@ -4,7 +4,7 @@
 //!
 //! 1. `model` reads the `.tflite` into a graph, constants and kernel calls; `interface` holds it against the manifest; where the
 //!    manifest declares any, `preprocess` puts steps around the model's operators; `expect` runs the vectors through the host reference, and through kernels of the deployment's own, which `own` has
-//!    compiled for the host. Where the manifest asks for it, `optimize` rewrites what targets run. These are the same for
+//!    compiled for the host; `parity` holds features of the training side against the steps'. Where the manifest asks for it, `optimize` rewrites what targets run. These are the same for
 //!    all targets.
 //! 2. For each target `audit` chooses kernels, `sizes` asks the kernel library for scratch sizes, `memory` places tensors.
 //! 3. `emit` writes the firmware project, `kernels` compiles the library (once a core and compiler), `crates` the crates of
@@ -21,8 +21,8 @@ use camino::Utf8PathBuf;
 use deployctl_cache::{FileInput, Graph, Input, StageId, TreeInput};
 
 use crate::library::Build;
-use crate::manifest::{Board, Manifest, Vectors};
-use crate::stage::{self, OwnSource, Runtime, VectorSource, Vendored, artifact};
+use crate::manifest::{Board, Manifest};
+use crate::stage::{self, LibraryFile, OwnSource, Runtime, Vendored, artifact};
 use crate::tool::{Binutils, Gcc, HostLinker, Qemu, Rustc};
 
 /// What a deployment is made of besides its manifest: contents of files, identities of tools.
@@ -30,12 +30,37 @@ use crate::tool::{Binutils, Gcc, HostLinker, Qemu, Rustc};
 pub struct Materials {
     /// The `.tflite` file.
     pub model: FileInput,
-    /// The vectors, where they are a file.
-    pub vectors: Option<FileInput>,
+    /// The vectors, where they are files.
+    pub vectors: Option<VectorMaterials>,
+    /// Features of the training side, where any are declared.
+    pub parity: Option<ParityMaterials>,
     /// Kernels of the deployment's own, where it has any.
     pub own: Option<OwnMaterials>,
     /// For each target, in the manifest's order.
     pub targets: Vec<TargetMaterials>,
+}
+
+/// Files of vectors.
+#[derive(Clone, Debug)]
+pub enum VectorMaterials {
+    /// One `.npz` file.
+    File(FileInput),
+    /// Recordings.
+    Recordings {
+        /// The files.
+        files: TreeInput,
+        /// Their labels.
+        labels: Option<FileInput>,
+    },
+}
+
+/// Files of the training side.
+#[derive(Clone, Debug)]
+pub struct ParityMaterials {
+    /// Features.
+    pub features: FileInput,
+    /// Raw inputs in files of their own.
+    pub inputs: Option<TreeInput>,
 }
 
 /// Kernels of the deployment's own, and what compiles them for the host.
@@ -71,6 +96,8 @@ pub struct TargetMaterials {
 /// A kernel library and its compilers.
 #[derive(Clone, Debug)]
 pub struct LibraryMaterials {
+    /// The file that says which they are.
+    pub file: LibraryFile,
     /// The library's sources: compiled files and headers.
     pub sources: TreeInput,
     /// Digest of the whole source, as `deploy.lock` records it.
@@ -160,6 +187,8 @@ struct Shared {
     model: StageId,
     interface: StageId,
     expect: StageId,
+    /// Where there are steps around the model.
+    parity: Option<StageId>,
     /// Where the deployment has kernels of its own.
     own: Option<StageId>,
 }
@@ -197,11 +226,7 @@ impl Plan {
         let around = fields::preprocess(manifest, materials);
         let model = around.map_or(model, |stage| self.add(name, None, stage, inputs));
         let graph = || input("graph", model, artifact::GRAPH);
-        let vectors = match (&manifest.regression.vectors.value, &materials.vectors) {
-            (Vectors::Random { count, seed }, _) => VectorSource::Random { count: *count, seed: *seed },
-            (Vectors::File(_), Some(file)) => VectorSource::File { file: file.clone() },
-            (Vectors::File(_), None) => VectorSource::Random { count: 0, seed: 0 },
-        };
+        let vectors = fields::vectors(manifest, materials);
         let steps = || input("steps", model, artifact::STEPS);
         let mut inputs = vec![graph(), steps(), input("weights", model, artifact::WEIGHTS)];
         let own = materials.own.as_ref();
@@ -209,10 +234,18 @@ impl Plan {
         inputs.extend(own.map(|own| input("own", own, "/")));
         // What is expected comes from the model as it was read: so every build proves that a rewrite changed no output.
         let expect = self.add(name, None, fields::expect(manifest, materials, vectors, runtime), inputs);
+        let inputs = vec![
+            graph(),
+            steps(),
+            input("weights", model, artifact::WEIGHTS),
+            input("inputs", expect, artifact::INPUTS),
+        ];
+        let parity = manifest.preprocess.is_some().then(|| fields::parity(manifest, materials));
+        let parity = parity.map(|stage| self.add(name, None, stage, inputs));
         let inputs = vec![graph(), input("weights", model, artifact::WEIGHTS)];
         let optimized = manifest.model.optimize.then(|| fields::optimize(manifest, materials));
         let model = optimized.map_or(model, |stage| self.add(name, None, stage, inputs));
-        Shared { model, interface, expect, own }
+        Shared { model, interface, expect, parity, own }
     }
 
     fn target(&mut self, site: &Site, shared: &Shared) -> Planned {
@@ -256,17 +289,19 @@ impl Plan {
         let measure = self.add(name, place, fields::measure(manifest, board, found, runtime), inputs);
 
         let evidence = || {
-            vec![
+            let mut evidence = vec![
                 chosen(),
                 placed(),
                 expectation(),
                 input("footprint", compile, artifact::FOOTPRINT),
                 input("measurement", measure, artifact::MEASUREMENT),
-            ]
+            ];
+            evidence.extend(shared.parity.map(|parity| input("parity", parity, artifact::PARITY)));
+            evidence
         };
         let mut inputs = evidence();
         inputs.push(input("interface", shared.interface, artifact::INTERFACE));
-        let gate = self.add(name, place, stage::Gate { limits: fields::limits(manifest, board) }, inputs);
+        let gate = self.add(name, place, fields::gate(manifest, board), inputs);
 
         let mut inputs = evidence();
         inputs.extend([emission(), input("verdict", gate, artifact::VERDICT)]);
@@ -280,6 +315,8 @@ impl Plan {
         ]);
         let runbook = self.add(name, place, fields::runbook(manifest, board, found, subject), inputs);
 
+        let features = [artifact::PARITY, artifact::PARITY_PICTURE];
+        let features = shared.parity.iter().flat_map(|parity| features.map(|path| (*parity, path)));
         Planned {
             manifest: index,
             deployment: manifest.name.value.clone(),
@@ -303,7 +340,10 @@ impl Plan {
                 (report, artifact::REPORT),
                 (report, artifact::REPORT_JSON),
                 (runbook, artifact::RUNBOOK),
-            ],
+            ]
+            .into_iter()
+            .chain(features)
+            .collect(),
             gate,
             report,
         }
@@ -317,8 +357,13 @@ impl Plan {
 
     /// The static library, once for each library, core and compiler.
     fn kernels(&mut self, library: &str, board: &Board, found: &LibraryMaterials, runtime: &Runtime) -> StageId {
-        let stage =
-            stage::Kernels::new(found.sources.clone(), found.build.clone(), found.cross.clone(), runtime.clone());
+        let stage = stage::Kernels::new(
+            found.sources.clone(),
+            found.build.clone(),
+            found.cross.clone(),
+            found.file.clone(),
+            runtime.clone(),
+        );
         let name = format!("{library}/{}", board.core);
         // Boards with the same core may have other flags, such as another floating-point unit.
         let taken = self.graph.find(&format!("{name}/{}", deployctl_cache::Stage::name(&stage))).is_some();

@@ -21,5 +21,6 @@ mod own;
 mod rerun;
 mod space;
 mod state;
+mod stream;
 mod wide;
 mod wrong_kernel;

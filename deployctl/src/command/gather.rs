@@ -13,9 +13,9 @@ use crate::error::{Error, Kind};
 use crate::fetch::{FetchError, Tree, Want};
 use crate::library::{Build, revision};
 use crate::lockfile::{self, Group, Lockfile};
-use crate::manifest::{Board, Library, Manifest, Runner, Target, Vectors};
-use crate::plan::{LibraryMaterials, Materials, OwnMaterials, TargetMaterials};
-use crate::stage::{OwnSource, Place, Vendored};
+use crate::manifest::{Board, Library, Manifest, Recordings, Runner, Target, Vectors};
+use crate::plan::{LibraryMaterials, Materials, OwnMaterials, ParityMaterials, TargetMaterials, VectorMaterials};
+use crate::stage::{LibraryFile, OwnSource, Place, Vendored};
 use crate::tool::{Binutils, Gcc, HostLinker, Qemu, Rustc, ToolError, Toolbox};
 
 /// Name of the firmware crates in `deploy.lock`.
@@ -104,16 +104,31 @@ impl<K: PartialEq, V: Clone> Once<K, V> {
 impl Gathering<'_> {
     fn materials(&self, manifest: &Manifest) -> Result<Materials, Error> {
         let file = |path| self.workshop.store.file(path).map_err(|error| store_error(&error));
+        let tree = |wanted: &Recordings| {
+            let is_wanted = |path: &Utf8Path| wanted.names.iter().any(|name| path == name);
+            self.workshop.store.tree(&wanted.folder, is_wanted).map_err(|error| store_error(&error))
+        };
         let vectors = match &manifest.regression.vectors.value {
-            Vectors::File(path) => Some(file(path)?),
+            Vectors::File(path) => Some(VectorMaterials::File(file(path)?)),
+            Vectors::Recordings { files, labels, .. } => {
+                let labels = labels.as_ref().map(|path| file(path)).transpose()?;
+                Some(VectorMaterials::Recordings { files: tree(files)?, labels })
+            }
             Vectors::Random { .. } => None,
+        };
+        let parity = match manifest.preprocess.as_ref().and_then(|steps| steps.parity.as_ref()) {
+            Some(declared) => {
+                let inputs = declared.inputs.as_ref().map(tree).transpose()?;
+                Some(ParityMaterials { features: file(&declared.features)?, inputs })
+            }
+            None => None,
         };
         let lock = self.locks.get(manifest.root.clone(), || lockfile(&manifest.root).map(Rc::new))?;
         let lock = lock.group(&manifest.name.value);
         let targets = manifest.targets.iter().map(|target| self.target(manifest, target, &lock));
         let own = self.own(manifest, &lock)?;
         let targets = targets.collect::<Result<_, Error>>()?;
-        Ok(Materials { model: file(&manifest.model.path)?, vectors, own, targets })
+        Ok(Materials { model: file(&manifest.model.path)?, vectors, parity, own, targets })
     }
 
     fn target(&self, manifest: &Manifest, target: &Target, lock: &Group) -> Result<TargetMaterials, Error> {
@@ -205,6 +220,7 @@ impl Gathering<'_> {
             libc: library.libc.clone(),
         };
         Ok(LibraryMaterials {
+            file: LibraryFile::of(library),
             cross: self.gcc("arm-none-eabi-", &board.c_flags)?,
             host: self.gcc("", &[])?,
             sources: found.tree,

@@ -77,8 +77,10 @@ impl<'a> File<'a> {
         let deployment = deployment.and_then(|node| deployment_of(&node));
         let model = self.need("model", &interface::MODEL, "model \"models/NAME.tflite\" { … }");
         let model = model.and_then(|node| interface::model(&node, self.path));
-        let preprocess = match self.find("preprocess", preprocess::grammar(self.nodes)) {
-            Some(node) => preprocess::preprocess(&node, model.as_ref()).map(Some),
+        let steps = self.find("preprocess", preprocess::grammar(self.nodes));
+        let has_steps = steps.is_some();
+        let preprocess = match steps {
+            Some(node) => preprocess::preprocess(&node, model.as_ref(), self.path).map(Some),
             None => Some(None),
         };
         let postprocess = Node::find_all(self.nodes, "postprocess", &postprocess::POSTPROCESS, self.report);
@@ -92,7 +94,7 @@ impl<'a> File<'a> {
         let kernels = self.need("kernels", &limits::KERNELS, limits::KERNELS_EXAMPLE);
         let kernels = kernels.and_then(|node| limits::kernels(&node, self.path, self.catalog, self.report));
         let regression = self.need("regression", &regression::REGRESSION, regression::EXAMPLE);
-        let regression = regression.and_then(|node| regression::regression(&node, self.path));
+        let regression = regression.and_then(|node| regression::regression(&node, self.path, has_steps));
         let owner = deployment.as_ref().map(|deployment| deployment.owner.as_str());
         let gates = match self.find("gates", &limits::GATES) {
             Some(node) => limits::gates(&node, owner),

@@ -2,7 +2,7 @@
 //!
 //! Knows KDL and the file system; does not know stages or tools. A file goes through [`guard`] (brackets and nesting),
 //! [`parse`] (KDL), [`decode`] (nodes and values) and the modules that know what stands where: [`deployment`] with
-//! [`interface`], `preprocess`, [`limits`] and [`regression`]; [`board`] with [`regions`]; [`library`]; [`known_bad`]. Graphs are known to [`write`](mod@write) alone,
+//! [`interface`], `preprocess` with `parity`, [`limits`] and [`regression`]; [`board`] with [`regions`]; [`library`]; [`known_bad`]. Graphs are known to [`write`](mod@write) alone,
 //! which makes new manifests.
 
 mod audio;
@@ -22,10 +22,12 @@ mod known_bad;
 mod library;
 mod limits;
 mod own;
+mod parity;
 mod parse;
 mod postprocess;
 mod preprocess;
 mod project;
+mod recordings;
 mod regions;
 mod regression;
 mod resolve;

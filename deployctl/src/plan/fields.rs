@@ -4,15 +4,18 @@
 
 use std::collections::BTreeMap;
 
-use super::{Materials, OwnMaterials, TargetMaterials};
+use deployctl_cache::TreeInput;
+
+use super::{Materials, OwnMaterials, TargetMaterials, VectorMaterials};
 use crate::builtin;
 use crate::emit;
 use crate::gate::Limits;
-use crate::manifest::{Board, Manifest, Override, Runner};
+use crate::manifest::{self, Board, Manifest, Override, Runner, Vectors};
 use crate::model::lower::{Choice, OwnKernel};
 use crate::model::pipeline::After;
 use crate::runner;
 use crate::stage::{self, Deployment, Named, Project, ProjectLibrary, Runtime, Subject, VectorSource, artifact};
+use crate::vectors::recording::{Fit, Medium};
 
 pub(super) fn model(manifest: &Manifest, materials: &Materials) -> stage::Model {
     stage::Model { file: materials.model.clone(), reference: builtin::REFERENCE, choices: choices(manifest, materials) }
@@ -25,6 +28,49 @@ pub(super) fn preprocess(manifest: &Manifest, materials: &Materials) -> Option<s
     let any = spec.is_some() || !after.is_empty();
     let choices = choices(manifest, materials);
     any.then_some(stage::Preprocess { spec, after, reference: builtin::REFERENCE, choices })
+}
+
+/// Where vectors come from.
+pub(super) fn vectors(manifest: &Manifest, materials: &Materials) -> VectorSource {
+    match (&manifest.regression.vectors.value, &materials.vectors) {
+        (Vectors::Random { count, seed }, _) => VectorSource::Random { count: *count, seed: *seed },
+        (Vectors::File(_), Some(VectorMaterials::File(file))) => VectorSource::File { file: file.clone() },
+        (Vectors::Recordings { files, fit, .. }, Some(VectorMaterials::Recordings { files: found, labels })) => {
+            let outputs = manifest.model.outputs.first().and_then(|output| output.value.labels.clone());
+            VectorSource::Recordings {
+                recordings: recordings(manifest, files, found, *fit),
+                labels: labels.clone(),
+                names: labels.as_ref().and(outputs).unwrap_or_default(),
+            }
+        }
+        // What is named was gathered.
+        _ => VectorSource::Random { count: 0, seed: 0 },
+    }
+}
+
+fn recordings(manifest: &Manifest, declared: &manifest::Recordings, found: &TreeInput, fit: Fit) -> stage::Recordings {
+    stage::Recordings { files: found.clone(), written: declared.written.clone(), medium: medium(manifest), fit }
+}
+
+/// What the source says about files.
+fn medium(manifest: &Manifest) -> Medium {
+    manifest.preprocess.as_ref().map_or_else(Medium::default, |steps| Medium::of(&steps.spec.source))
+}
+
+pub(super) fn parity(manifest: &Manifest, materials: &Materials) -> stage::Parity {
+    let declared = manifest.preprocess.as_ref().and_then(|steps| steps.parity.as_ref());
+    let features = declared.zip(materials.parity.as_ref()).map(|(declared, found)| stage::Features {
+        file: found.features.clone(),
+        name: declared.features.file_name().unwrap_or_default().to_owned(),
+        inputs: declared
+            .inputs
+            .as_ref()
+            .zip(found.inputs.as_ref())
+            .map(|(declared_inputs, inputs)| recordings(manifest, declared_inputs, inputs, declared.fit)),
+        medium: medium(manifest),
+        fit: declared.fit,
+    });
+    stage::Parity { features, reference: builtin::REFERENCE }
 }
 
 pub(super) fn optimize(manifest: &Manifest, materials: &Materials) -> stage::Optimize {
@@ -95,6 +141,7 @@ pub(super) fn sizes(board: &Board, found: &TargetMaterials, runtime: &Runtime) -
         include: library.build.include.clone(),
         define: library.build.define.clone(),
         compiler: library.host.clone(),
+        file: library.file.clone(),
         runtime: runtime.clone(),
     });
     stage::Sizes { features: board.features, tool }
@@ -145,6 +192,7 @@ pub(super) fn compile(
         crates: found.crates.clone(),
         links_library: found.library.is_some(),
         regions: board.memory.iter().filter(|region| region.used).cloned().collect(),
+        file: found.library.as_ref().map(|library| library.file.clone()),
         runtime: runtime.clone(),
     }
 }
@@ -179,7 +227,11 @@ pub(super) fn measure(
     }
 }
 
-pub(super) fn limits(manifest: &Manifest, board: &Board) -> Limits {
+pub(super) fn gate(manifest: &Manifest, board: &Board) -> stage::Gate {
+    stage::Gate { limits: limits(manifest, board), parity: manifest.preprocess.is_some() }
+}
+
+fn limits(manifest: &Manifest, board: &Board) -> Limits {
     let gates = &manifest.gates;
     Limits {
         budget: manifest.arena.budget.value,
@@ -189,6 +241,7 @@ pub(super) fn limits(manifest: &Manifest, board: &Board) -> Limits {
         flash: gates.flash.as_ref().map(|limit| limit.value),
         stack: gates.stack.as_ref().map(|limit| limit.value),
         latency: gates.latency.as_ref().map(|limit| limit.value),
+        max_lsb: manifest.preprocess.as_ref().and_then(|steps| Some(steps.parity.as_ref()?.max_lsb.value)),
     }
 }
 
@@ -247,6 +300,8 @@ pub(super) fn report(manifest: &Manifest, subject: Subject) -> stage::Report {
         ("model".to_owned(), line(manifest.model.written.span.start)),
         ("regression.vectors".to_owned(), line(manifest.regression.vectors.span.start)),
     ]);
+    let parity = manifest.preprocess.as_ref().and_then(|steps| steps.parity.as_ref());
+    lines.extend(parity.map(|parity| ("preprocess.parity".to_owned(), line(parity.max_lsb.span.start))));
     let gates = &manifest.gates;
     let spans = [
         ("gates.flash", gates.flash.as_ref().map(|limit| limit.span.start)),
@@ -254,7 +309,12 @@ pub(super) fn report(manifest: &Manifest, subject: Subject) -> stage::Report {
         ("gates.latency", gates.latency.as_ref().map(|limit| limit.span.start)),
     ];
     lines.extend(spans.into_iter().filter_map(|(path, start)| Some((path.to_owned(), line(start?)))));
-    stage::Report { subject, lines, template: packed("templates/gate-report.md") }
+    stage::Report {
+        subject,
+        lines,
+        parity: manifest.preprocess.is_some(),
+        template: packed("templates/gate-report.md"),
+    }
 }
 
 pub(super) fn runbook(manifest: &Manifest, board: &Board, found: &TargetMaterials, subject: Subject) -> stage::Runbook {
@@ -281,6 +341,7 @@ pub(super) fn runbook(manifest: &Manifest, board: &Board, found: &TargetMaterial
         budget: manifest.arena.budget.value,
         stack_limit: manifest.gates.stack.as_ref().map(|limit| limit.value.max),
         flash_limit: manifest.gates.flash.as_ref().map(|limit| limit.value.max),
+        parity: manifest.preprocess.is_some(),
         template: packed("templates/runbook.md"),
     }
 }

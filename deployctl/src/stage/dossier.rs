@@ -6,9 +6,13 @@ use deployctl_cache::{BoxError, Job};
 use serde::{Deserialize, Serialize};
 
 use super::emit::Emission;
+use super::features::Features;
 use super::memory::Planned;
+use super::parity;
 use crate::advice::Finding as Advice;
-use crate::gate::evidence::{self, Audit, Expectation, ExpectedVector, FirmwareCrate, Footprint, Measurement};
+use crate::gate::evidence::{
+    self, Audit, AuditRow, Expectation, ExpectedVector, FirmwareCrate, Footprint, Measurement,
+};
 use crate::gate::{Check, Judgement, Quantity, Unit, Verdict};
 use crate::memory::MemoryPlan;
 
@@ -95,6 +99,9 @@ pub(super) struct OperatorRow {
     pub code_bytes: Option<u64>,
     /// Digest of the output tensor for vector 0.
     pub digest: Option<String>,
+    /// The index that a transcript has for it, where that is not its label.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
 }
 
 /// The operator table.
@@ -163,6 +170,8 @@ pub(super) struct Dossier {
     pub identity: Vec<Named>,
     pub crates: Vec<FirmwareCrate>,
     pub measurement: Measurement,
+    /// Where there are steps around the model.
+    pub features: Option<Features>,
 }
 
 /// What stages found out, from the gate backwards.
@@ -174,10 +183,13 @@ pub(super) struct Papers {
     pub footprint: Footprint,
     pub measurement: Measurement,
     pub emission: Emission,
+    /// Where there are steps around the model.
+    pub parity: Option<parity::Papers>,
 }
 
 impl Papers {
-    pub(super) fn read(job: &Job) -> Result<Self, BoxError> {
+    /// `parity` says whether there are steps around the model, so that stage `parity` has run.
+    pub(super) fn read(job: &Job, parity: bool) -> Result<Self, BoxError> {
         Ok(Self {
             judgement: job.read_json("verdict")?,
             audit: job.read_json("audit")?,
@@ -186,6 +198,7 @@ impl Papers {
             footprint: job.read_json("footprint")?,
             measurement: job.read_json("measurement")?,
             emission: job.read_json("emission")?,
+            parity: parity.then(|| job.read_json("parity")).transpose()?,
         })
     }
 }
@@ -193,7 +206,7 @@ impl Papers {
 impl Dossier {
     /// Everything about a target, from its papers.
     pub(super) fn of(subject: &Subject, papers: &Papers) -> Self {
-        let Papers { judgement, audit, planned, expectation, footprint, measurement, emission } = papers;
+        let Papers { judgement, audit, planned, expectation, footprint, measurement, emission, parity } = papers;
         let row = |check: &Check| Row { verdict_text: check.verdict.name().to_owned(), check: check.clone() };
         Self {
             verdict: judgement.verdict,
@@ -215,6 +228,7 @@ impl Dossier {
             memory: planned.plan.clone(),
             subject: subject.clone(),
             measurement: measurement.clone(),
+            features: parity.as_ref().map(Features::of),
         }
     }
 }
@@ -222,6 +236,7 @@ impl Dossier {
 fn metrics(plan: Option<&MemoryPlan>, footprint: &Footprint, measurement: &Measurement, audit: &Audit) -> Vec<Metric> {
     let measured = measurement.blocked.is_none();
     let built = footprint.blocked.is_none();
+    let hops = measurement.hop_instructions;
     let rows = [
         ("arena_bytes", "arena, planned peak", plan.map(|plan| plan.peak as u64), Unit::Bytes),
         (
@@ -240,7 +255,10 @@ fn metrics(plan: Option<&MemoryPlan>, footprint: &Footprint, measurement: &Measu
             Unit::Bytes,
         ),
         ("stack_invoke_bytes", "stack of one inference", measurement.stack_invoke_bytes, Unit::Bytes),
+        ("stack_hop_bytes", "stack of one hop", measurement.stack_hop_bytes, Unit::Bytes),
         ("instructions", "instructions an inference", measurement.instructions, Unit::Instructions),
+        ("hop_instructions", "instructions a hop, at most", hops.map(|hops| hops.max), Unit::Instructions),
+        ("hop_instructions_mean", "instructions a hop, on the average", hops.map(|hops| hops.mean), Unit::Instructions),
         ("macs", "multiply-accumulates an inference", Some(audit.macs()), Unit::Count),
     ];
     let metric = |(name, title, value, unit): (&str, &str, Option<u64>, Unit)| {
@@ -253,7 +271,10 @@ fn metrics(plan: Option<&MemoryPlan>, footprint: &Footprint, measurement: &Measu
 
 fn operators(audit: &Audit, footprint: &Footprint, vector: Option<&ExpectedVector>) -> Operators {
     let macs = audit.macs();
-    let digest = |operator: usize| vector.and_then(|vector| vector.operators.get(operator)).cloned();
+    let digest = |row: &AuditRow| match row.label.strip_prefix("hop.").map(str::parse::<usize>) {
+        Some(step) => vector?.hops.get(step.ok()?).cloned(),
+        None => vector?.operators.get(row.operator.0).cloned(),
+    };
     let rows = audit.rows.iter().map(|row| OperatorRow {
         index: row.operator.0,
         label: row.label.clone(),
@@ -269,9 +290,16 @@ fn operators(audit: &Audit, footprint: &Footprint, vector: Option<&ExpectedVecto
         advice: row.advice.clone(),
         finding: row.finding.clone(),
         code_bytes: footprint.operator_code.get(&row.label).copied(),
-        digest: digest(row.operator.0),
+        digest: digest(row),
+        line: line(row),
     });
     Operators { library: audit.library.clone(), macs, off_library: audit.share_off_library(), rows: rows.collect() }
+}
+
+/// The index that a transcript has for an operator, where that is not what people call it. Those of blocks have no line.
+fn line(row: &AuditRow) -> Option<usize> {
+    let has_line = !row.label.contains('.') || ["hop.", "pre.", "post."].iter().any(|step| row.label.starts_with(step));
+    (has_line && row.label != row.operator.0.to_string()).then_some(row.operator.0)
 }
 
 fn code(footprint: &Footprint) -> Code {
@@ -298,6 +326,7 @@ fn warnings(expectation: &Expectation, audit: &Audit) -> Vec<String> {
             expectation.source
         ));
     }
+    warnings.extend(expectation.remarks.iter().cloned());
     let unsupported = audit.unsupported().count();
     if unsupported > 0 {
         warnings.push(format!("{unsupported} operators have no kernel, so there is no firmware"));

@@ -5,6 +5,8 @@ use serde::Serialize;
 
 use super::artifact;
 use super::memory::Planned;
+use super::parity;
+use crate::gate::evidence::Parity;
 use crate::gate::{Evidence, Limits, judge};
 
 /// What is allowed.
@@ -12,6 +14,8 @@ use crate::gate::{Evidence, Limits, judge};
 pub struct Gate {
     /// Limits of manifest and board.
     pub limits: Limits,
+    /// Whether there are steps around the model, so that stage `parity` has run.
+    pub parity: bool,
 }
 
 impl Stage for Gate {
@@ -20,7 +24,7 @@ impl Stage for Gate {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn fields(&self) -> Fields {
@@ -29,6 +33,12 @@ impl Stage for Gate {
 
     fn run(&self, job: &Job) -> Result<(), BoxError> {
         let memory: Planned = job.read_json("memory")?;
+        let parity = if self.parity {
+            job.read_json::<parity::Papers>("parity")?.evidence()
+        } else {
+            let absent = Some("no `preprocess` is declared: what feeds the model is not known here".to_owned());
+            Parity { absent, ..Parity::default() }
+        };
         let judgement = judge(
             &self.limits,
             Evidence {
@@ -36,6 +46,7 @@ impl Stage for Gate {
                 audit: &job.read_json("audit")?,
                 arena_peak: memory.peak(),
                 expectation: &job.read_json("expectation")?,
+                parity: &parity,
                 footprint: &job.read_json("footprint")?,
                 measurement: &job.read_json("measurement")?,
             },

@@ -18,14 +18,14 @@
 //! | `tools` | list of `name`, `value`: tools and sources with version or digest |
 //! | `identity` | `model`, the build's own digests (`build digest`, loadable images), then `tools` |
 //! | `gates` | list, in the order of a bring-up; each has |
-//! | `gates[].name` | `interface`, `operators`, `arena_headroom`, `flash`, `stack`, `kernels`, `reference`, `bit_exactness`, `determinism`, `latency` |
+//! | `gates[].name` | `interface`, `parity`, `operators`, `arena_headroom`, `flash`, `stack`, `kernels`, `reference`, `bit_exactness`, `determinism`, `latency` |
 //! | `gates[].title` | the name for people |
 //! | `gates[].verdict` | how it came out |
 //! | `gates[].limit`, `.value` | quantities; a `value` may be there without a `limit` |
 //! | `gates[].margin`, `.margin_required` | (limit − value) / limit, and the least that is asked for |
 //! | `gates[].manifest`, `.line` | the manifest node that sets the limit, and its line, from 1 |
 //! | `gates[].detail` | the reason in a sentence, with the next step where it did not pass |
-//! | `metrics` | object, quantities by name: `arena_bytes` (planned peak), `arena_touched_bytes`, `flash_bytes` (app), `weights_bytes` (of that, constants), `ram_bytes` (static, app), `stack_bytes` (larger of app and harness), `stack_invoke_bytes`, `instructions` (an inference), `macs`; what was not measured is not in it |
+//! | `metrics` | object, quantities by name: `arena_bytes` (planned peak), `arena_touched_bytes`, `flash_bytes` (app), `weights_bytes` (of that, constants), `ram_bytes` (static, app), `stack_bytes` (larger of app and harness), `stack_invoke_bytes`, `stack_hop_bytes`, `instructions` (an inference), `hop_instructions` (a hop, at most), `hop_instructions_mean`, `macs`; what was not measured is not in it |
 //! | `operators` | `library`, `macs`, `off_library` (share of the MACs), `rows` |
 //! | `operators.rows[]` | `index`, `label` (what it is called: `3`, or `3.body.0` in a loop), `name`, `output`, `shape`, `macs`, `share`, `library`, `symbol`, `path`, `reason`, `advice`, `finding` (`standing`: `unsupported`, `known_bad`, `slow`; `why`; `ways`, each with `kind`, `what`, `effort`, `risk`, `upkeep`; or null), `code_bytes`, `digest` (of the output tensor for vector 0) |
 //! | `memory` | the memory plan as in `memory.json`; `null` where there is none |
@@ -34,6 +34,7 @@
 //! | `vectors` | `source`, `count`, `distinct` (outputs), `runs` |
 //! | `warnings` | list of sentences |
 //! | `crates` | list of `name`, `version`, `licence` |
+//! | `features` | the training side's features against ours, step by step, and golden elements; `null` where nothing stands around the model |
 //! | `measurement` | what the target did, as in `measurement.json` |
 
 use std::collections::BTreeMap;
@@ -56,6 +57,8 @@ pub struct Report {
     pub subject: Subject,
     /// Line of each manifest path that a gate names.
     pub lines: BTreeMap<String, usize>,
+    /// Whether there are steps around the model.
+    pub parity: bool,
     /// The template's text.
     pub template: String,
 }
@@ -66,7 +69,7 @@ impl Stage for Report {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn fields(&self) -> Fields {
@@ -74,7 +77,7 @@ impl Stage for Report {
     }
 
     fn run(&self, job: &Job) -> Result<(), BoxError> {
-        let dossier = Dossier::of(&self.subject, &Papers::read(job)?);
+        let dossier = Dossier::of(&self.subject, &Papers::read(job, self.parity)?);
         let (text, values) = self.render(&dossier)?;
         job.write(artifact::REPORT, text.as_bytes())?;
         job.write_json(artifact::REPORT_JSON, &values)?;
@@ -106,7 +109,12 @@ mod tests {
 
     fn report() -> Report {
         let template = include_str!("../../../templates/gate-report.md").to_owned();
-        Report { subject: sample::subject(), lines: BTreeMap::from([("arena.budget".into(), 24)]), template }
+        Report {
+            subject: sample::subject(),
+            lines: BTreeMap::from([("arena.budget".into(), 24)]),
+            parity: false,
+            template,
+        }
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub struct Runbook {
     pub stack_limit: Option<manifest::Bytes>,
     /// Limit of the flash, where one is declared.
     pub flash_limit: Option<manifest::Bytes>,
+    /// Whether there are steps around the model.
+    pub parity: bool,
     /// The template's text.
     pub template: String,
 }
@@ -61,7 +63,7 @@ impl Stage for Runbook {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn fields(&self) -> Fields {
@@ -69,7 +71,7 @@ impl Stage for Runbook {
     }
 
     fn run(&self, job: &Job) -> Result<(), BoxError> {
-        let papers = Papers::read(job)?;
+        let papers = Papers::read(job, self.parity)?;
         let graph: Graph = job.read_json("graph")?;
         let transcript = String::from_utf8_lossy(&job.read("transcript")?).into_owned();
         let mut files = Vec::new();
@@ -188,6 +190,7 @@ impl Runbook {
             ("arena, planned", None, bytes("arena_bytes"), arena),
             ("arena, touched on the target", Some("arena"), bytes("arena_touched_bytes"), arena),
             ("stack of one inference", Some("stack"), measured.stack_invoke_bytes, stack),
+            ("stack of one hop", Some("hop"), measured.stack_hop_bytes, stack),
             ("stack of the harness", Some("stack-total"), measured.stack_harness_bytes, stack),
             ("stack of the app", None, measured.stack_app_bytes, stack),
             ("static RAM of the app, arena included", None, bytes("ram_bytes"), None),
@@ -243,6 +246,7 @@ mod tests {
             budget: manifest::Bytes(128),
             stack_limit: Some(manifest::Bytes(1000)),
             flash_limit: None,
+            parity: false,
             template: include_str!("../../../templates/runbook.md").into(),
         }
     }
@@ -338,7 +342,7 @@ mod tests {
         for words in [
             "**Evidence from the target is missing.**",
             "$ probe-rs run --chip STM32F446RETx harness.elf | tee my.transcript\n",
-            "boot 1 d1ce *…",
+            "boot 2 d1ce *…",
             "$ probe-rs run --chip STM32F446RETx app.elf\n",
         ] {
             assert!(text.contains(words), "`{words}` is not in\n{text}");

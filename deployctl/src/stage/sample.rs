@@ -15,8 +15,8 @@ pub(super) const HOSTILE: &str = "a|b`c\n# title\n<script>alert(1)</script> [x](
 
 /// What the harness answered.
 pub(super) const TRANSCRIPT: &str = "\
-boot 1 d1ce *00000001
-ready inputs=1 outputs=1 operators=2 arena=64 clock=instructions *00000002
+boot 2 d1ce *00000001
+ready inputs=1 outputs=1 operators=2 hops=0 arena=64 clock=instructions *00000002
 step 1 *00000003
 op 0 00000000000000aa *00000004
 op 1 00000000000000bb *00000005
@@ -123,6 +123,7 @@ pub(super) fn papers(output: &str) -> Papers {
             source: "2 seeded inputs (seed 1)".into(),
             seeded: true,
             steps: 1,
+            remarks: vec![],
             vectors: vec![
                 ExpectedVector {
                     hops: vec![],
@@ -164,6 +165,7 @@ pub(super) fn papers(output: &str) -> Papers {
             ..Measurement::default()
         },
         emission: Emission { blocked: None, digest: "d1ce".into(), operators: 2, stream: false },
+        parity: None,
     }
 }
 
