@@ -4,6 +4,7 @@ library behind TensorFlow's `audio_microfrontend`.
 The tables are computed here a second time, from those tools' formulas and not from this project's: in NumPy's types, with the
 blocks and alignment that they have.
 """
+import ctypes
 import pathlib
 import sys
 
@@ -27,9 +28,14 @@ def frames(samples, size, stride):
     return np.lib.stride_tricks.sliding_window_view(samples, size)[::stride]
 
 
+# The tool's `freq_to_mel` is C; NumPy's own logarithm in 32 bits gives other numbers on some processors.
+log1pf = ctypes.CDLL("libm.so.6").log1pf
+log1pf.restype, log1pf.argtypes = ctypes.c_float, [ctypes.c_float]
+
+
 def mel(frequency):
     f32 = np.float32
-    return f32(1127.0) * f32(np.log1p(f32(f32(frequency) / f32(700.0))))
+    return f32(1127.0) * f32(log1pf(float(f32(frequency) / f32(700.0))))
 
 
 def window(size):

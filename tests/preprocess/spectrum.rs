@@ -10,7 +10,7 @@ use crate::chain::{RATE, floats, run};
 fn ffts_from_32_to_4096_points() {
     // The last two have all factors, and a frame that is shorter.
     for (points, size) in
-        [32, 64, 128, 256, 512, 1024, 2048, 4096].map(|n| (n, n)).into_iter().chain([(480, 480), (960, 700)])
+        [32_usize, 64, 128, 256, 512, 1024, 2048, 4096].map(|n| (n, n)).into_iter().chain([(480, 480), (960, 700)])
     {
         let samples: Vec<i16> = (0..size).map(|at: usize| (at * 7919 % 65_521).cast_signed()).map(narrow).collect();
         let window = StepSpec::Window { shape: WindowShape::Rectangular, symmetric: false, size, stride: size };
@@ -19,7 +19,7 @@ fn ffts_from_32_to_4096_points() {
         let ours = &stages["fft"][0];
         let (worst, largest) = compare(ours, &samples, points);
         println!("| fft {points} | {largest:.3} | {worst:.1e} |");
-        assert!(worst < largest * 2e-6, "{points} points: {worst:e} of {largest}");
+        assert!(worst < largest * 3e-7, "{points} points: {worst:e} of {largest}");
     }
 }
 

@@ -270,11 +270,11 @@ impl Builder {
         Ok(Value { id: rows, form })
     }
 
-    /// Refuses a value that is not the model's input but for dimensions of 1. A model that takes one row takes rows one after
-    /// the other.
+    /// Refuses a value that is not the model's input but for dimensions of 1. An input of one dimension takes rows one after the
+    /// other, as flattening them would lay them.
     fn fits(&self, form: &Form) -> Result<(), Wrong> {
         let (ours, theirs) = (form.squeezed(), self.port.squeezed());
-        let flat = theirs.len() <= 1 && form.elements() == self.port.elements();
+        let flat = theirs.len() == 1 && form.elements() == self.port.elements();
         if form.dtype == self.port.dtype && (ours == theirs || flat) {
             return Ok(());
         }
@@ -374,6 +374,7 @@ mod tests {
         assert_eq!((hops.first, hops.frames), (2, 3));
         assert!(built.before.is_empty() && built.tensors[0].variable);
         assert_eq!(built.tensors[built.source.0].shape, [4]);
+        assert!(build(&spec(vec![window(8, 4), frames(3)]), &port(&[1, 24])).is_ok(), "a flat input");
     }
 
     #[test]

@@ -54,11 +54,12 @@ impl Channels {
     }
 }
 
-/// Mel of a frequency, in 32 bits.
+/// Mel of a frequency, in 32 bits. (The tool takes its C library's logarithm, which `libm` has, too; one that is rounded better
+/// gives other filter weights in places.)
 #[expect(clippy::cast_possible_truncation, reason = "the tools compute in f32 here")]
 fn mel(tables: FrontEndTables, frequency: f32) -> f32 {
     match tables {
-        FrontEndTables::LitertMicro => 1127.0 * (libm::log1p(f64::from(frequency / 700.0)) as f32),
+        FrontEndTables::LitertMicro => 1127.0 * libm::log1pf(frequency / 700.0),
         FrontEndTables::Microfrontend => (1127.0 * libm::log1p(f64::from(frequency) / 700.0)) as f32,
     }
 }
