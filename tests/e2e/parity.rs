@@ -138,17 +138,30 @@ fn recordings_that_are_no_vectors_are_named() {
         space.build("").failed(3, words);
         space.undo();
     };
-    let write = |bytes: Vec<u8>| move |space: &Space| drop(space.write("clips/b.wav", &bytes));
+    let write = |bytes: Vec<u8>| {
+        move |space: &Space| {
+            space.write("clips/b.wav", &bytes);
+        }
+    };
     wrong(&write(clip(16_000, 1, SAMPLES)), &["`b.wav`", "16000 samples a second", "rate=8000"]);
-    wrong(&write(clip(8_000, 1, 700)), &["`b.wav`", "it has 700 samples, and one vector needs 640", "longer=\\\"cut\\\""]);
+    wrong(
+        &write(clip(8_000, 1, 700)),
+        &["`b.wav`", "it has 700 samples, and one vector needs 640", "longer=\\\"cut\\\""],
+    );
     wrong(&write(vec![]), &["`b.wav`", "it is empty"]);
     wrong(&write(clip(8_000, 1, SAMPLES)[..300].to_vec()), &["`b.wav`", "ends before all of its data"]);
-    wrong(&|space| drop(space.write("clips/labels.csv", "a.wav,0\n")), &["it has no label of `b.wav`"]);
-    wrong(&|space| drop(space.edit(NAME, "*.wav", "*.mp3")), &["no files fit"]);
-    wrong(&|space| drop(space.write("clips/c.csv", "1").edit(NAME, "*.wav", "[bc].*")), &["different formats"]);
-    let steps = |space: &Space| {
-        let start = STEPS.trim_end_matches("target ");
-        drop(space.edit(NAME, start, ""));
+    let put = |path: &'static str, text: &'static str| {
+        move |space: &Space| {
+            space.write(path, text);
+        }
     };
-    wrong(&steps, &["recordings need a `preprocess` node"]);
+    wrong(&put("clips/labels.csv", "a.wav,0\n"), &["it has no label of `b.wav`"]);
+    let edit = |from: &'static str, to: &'static str| {
+        move |space: &Space| {
+            space.write("clips/c.csv", "1").edit(NAME, from, to);
+        }
+    };
+    wrong(&edit("*.wav", "*.mp3"), &["no files fit"]);
+    wrong(&edit("*.wav", "[bc].*"), &["different formats"]);
+    wrong(&edit(STEPS.trim_end_matches("target "), ""), &["recordings need a `preprocess` node"]);
 }
