@@ -52,7 +52,7 @@ pub enum Command {
     Why(Why),
     /// Print a manifest's preprocessing as Python, for the training side to call or to compare itself with.
     ///
-    /// A function a step, in NumPy alone; run as a program, it writes the file of features that `parity` reads.
+    /// A function a step, which needs `numpy` alone; run as a program, it writes the file of features that `parity` reads.
     Features(Features),
     /// Fetch kernel library and firmware crate sources, and record them in `deploy.lock`.
     Fetch(Fetch),

@@ -61,7 +61,7 @@ fn train(space: &Space, change: impl Fn(&str) -> String) -> Option<()> {
     let printed = space.run(&format!("features {NAME}")).succeeded();
     let script = change(&printed.text);
     space.write("train/features.py", script).write("train/features.npz", "");
-    let folder = space.path("project");
+    let folder = space.path("");
     let ran = Command::new(python)
         .args(["train/features.py", "train/features.npz", "clips/a.wav", "clips/b.wav"])
         .current_dir(folder)

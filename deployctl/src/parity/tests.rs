@@ -2,6 +2,7 @@
 
 use std::f64::consts::TAU;
 
+use super::compare::count;
 use super::*;
 use crate::model::pipeline::{Source, Spec, StepSpec, WindowShape, join};
 use crate::model::{Graph, Quantization, Read, Refusal, Step, Tensor, TensorId, TensorType, lower};
@@ -42,7 +43,7 @@ fn pipeline() -> (Graph, Vec<Result<Step, Refusal>>, Vec<u8>) {
 fn samples() -> Vec<Vec<i16>> {
     let len = STRIDE * (FRAMES + 1);
     let sample = |vector: usize, at: usize| {
-        let at = at as f64 + 100.0 * vector as f64;
+        let at = count(at) + 100.0 * count(vector);
         (12_000.0 * libm::sin(at * 0.31) + 9_000.0 * libm::cos(at * 0.07 + 1.0)) as i16
     };
     (0..2).map(|vector| (0..len).map(|at| sample(vector, at)).collect()).collect()
@@ -72,7 +73,7 @@ impl Training {
         for vector in samples() {
             for frame in 0..FRAMES {
                 for at in 0..SIZE {
-                    let weight = self.terms.0 - self.terms.1 * libm::cos(TAU * at as f64 / self.period as f64);
+                    let weight = self.terms.0 - self.terms.1 * libm::cos(TAU * count(at) / count(self.period));
                     let sample = vector.get(frame * self.stride + at).copied().unwrap_or(0);
                     windowed.push((f64::from(sample) * self.samples * weight) as f32);
                 }
