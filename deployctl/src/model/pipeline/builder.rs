@@ -270,10 +270,12 @@ impl Builder {
         Ok(Value { id: rows, form })
     }
 
-    /// Refuses a value that is not the model's input but for dimensions of 1.
+    /// Refuses a value that is not the model's input but for dimensions of 1. A model that takes one row takes rows one after
+    /// the other.
     fn fits(&self, form: &Form) -> Result<(), Wrong> {
         let (ours, theirs) = (form.squeezed(), self.port.squeezed());
-        if form.dtype == self.port.dtype && ours == theirs {
+        let flat = theirs.len() <= 1 && form.elements() == self.port.elements();
+        if form.dtype == self.port.dtype && (ours == theirs || flat) {
             return Ok(());
         }
         let reason = format!(
@@ -292,7 +294,7 @@ impl Builder {
         if let Some(way) = image::way(self, form) {
             return way;
         }
-        if self.in_hop && want.is_multiple_of(have) {
+        if self.in_hop && want > have && want.is_multiple_of(have) {
             return format!("add `frames {}`: so many rows of {have} are one input", want / have);
         }
         "change the steps, or export the model with this input".to_owned()

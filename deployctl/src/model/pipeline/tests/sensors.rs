@@ -48,6 +48,8 @@ fn windows_of_two_channels_overlap() {
 fn features_lie_beside_each_other() {
     let statistics = Step::Statistics { wanted: vec![Statistic::Mean, Statistic::Std] };
     let features = spec(2, TensorType::Int16, 0.5, steps(&[WINDOW, Step::Fft { points: None }, statistics]));
+    assert!(join(&features, &model(&form(REAL, &[1, 10], None))).is_ok(), "one row after the other");
+    assert!(join(&features, &model(&form(REAL, &[1, 5, 2], None))).is_err());
     let mut chain = Chain::new(join(&features, &model(&form(REAL, &[1, 2, 5], None))).unwrap());
     chain.hop(&samples(&[2, 100, 4, -100]));
     let written = chain.hop(&samples(&[8, 100, -6, -100]));
