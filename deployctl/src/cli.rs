@@ -50,6 +50,10 @@ pub enum Command {
     Build(Build),
     /// Say which fields of a stage's key changed since it last ran, old and new.
     Why(Why),
+    /// Print a manifest's preprocessing as Python, for the training side to call or to compare itself with.
+    ///
+    /// A function a step, which needs `numpy` alone; run as a program, it writes the file of features that `parity` reads.
+    Features(Features),
     /// Fetch kernel library and firmware crate sources, and record them in `deploy.lock`.
     Fetch(Fetch),
     /// List the boards that manifests here can name, or show everything about one.
@@ -182,6 +186,13 @@ pub struct Why {
     /// Which manifests.
     #[command(flatten)]
     pub manifests: Manifests,
+}
+
+/// `features`.
+#[derive(Debug, Args)]
+pub struct Features {
+    /// The manifest.
+    pub manifest: Utf8PathBuf,
 }
 
 /// `fetch`.

@@ -18,6 +18,7 @@ mod law_7_honest;
 mod law_8_nothing_hidden;
 mod locked;
 mod own;
+mod parity;
 mod rerun;
 mod space;
 mod state;

@@ -11,6 +11,7 @@ mod deliver;
 mod difference;
 mod doctor;
 mod export;
+mod features;
 mod fetch;
 mod fmt;
 mod gather;
@@ -135,6 +136,7 @@ fn dispatch(cli: &Cli, around: &Surroundings) -> Result<Done, Error> {
         Command::Check(args) => check::run(args, around),
         Command::Fmt(args) => fmt::run(args, around),
         Command::Boards(args) => boards::run(args, around),
+        Command::Features(args) => features::run(args, around),
         Command::Plan(args) => plan::run(args, &workshop()?),
         Command::Build(args) => build::run(args, &workshop()?),
         Command::Why(args) => why::run(args, &workshop()?),

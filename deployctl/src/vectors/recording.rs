@@ -252,8 +252,8 @@ pub fn vectors(array: &Array, port: &Port, fit: Fit) -> Result<Vec<Vec<u8>>, Rec
         return Err(RecordingError::Empty);
     }
     let each = |values: &[f64]| {
-        let part = Array { shape: array.shape[1..].to_vec(), values: values.to_vec(), ..array.clone() };
-        fitted(elements(&part, port)?, port, fit)
+        let one = Array { shape: array.shape[1..].to_vec(), values: values.to_vec(), ..array.clone() };
+        fitted(elements(&one, port)?, port, fit)
     };
     array.values.chunks(array.values.len() / count).map(each).collect()
 }
@@ -348,6 +348,9 @@ fn grouped(number: usize) -> String {
     parts.into_iter().map(String::from_utf8_lossy).collect::<Vec<_>>().join(",")
 }
 
+/// The name of a file, and why it is no vector.
+pub type Refused = (String, RecordingError);
+
 /// Recordings as vectors, in the order of their files, and what there is to say about them.
 ///
 /// # Errors
@@ -360,7 +363,7 @@ pub fn gather(
     graph: &Graph,
     medium: Medium,
     fit: Fit,
-) -> Result<(Vec<super::Vector>, Vec<String>), (String, RecordingError)> {
+) -> Result<(Vec<super::Vector>, Vec<String>), Refused> {
     let (raw, remarks) = raw(files, graph, medium, fit)?;
     let known = labels.map(|(file, bytes)| csv::labels(bytes, names).map_err(|error| (file.to_owned(), error)));
     let known = known.transpose()?;
@@ -384,7 +387,7 @@ pub fn raw(
     graph: &Graph,
     medium: Medium,
     fit: Fit,
-) -> Result<(Vec<Vec<u8>>, Vec<String>), (String, RecordingError)> {
+) -> Result<(Vec<Vec<u8>>, Vec<String>), Refused> {
     let (mut raw, mut remarks) = (Vec::with_capacity(files.len()), Vec::new());
     for (name, bytes) in files {
         let at = |error| (name.clone(), error);

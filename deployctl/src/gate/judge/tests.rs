@@ -153,6 +153,7 @@ fn a_target_on_its_margins_passes() {
         names,
         [
             "interface",
+            "parity",
             "operators",
             "arena_headroom",
             "flash",
