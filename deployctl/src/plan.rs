@@ -2,7 +2,8 @@
 //!
 //! What a build does, for one deployment:
 //!
-//! 1. `model` reads the `.tflite` into a graph, constants and kernel calls; `interface` holds it against the manifest;
+//! 1. Where the manifest declares a command, `convert` runs it and makes the `.tflite`, and `committed` holds the project's file
+//!    against it. `model` reads the `.tflite` into a graph, constants and kernel calls; `interface` holds it against the manifest;
 //!    `expect` runs the vectors through the host reference, and through kernels of the deployment's own, which `own` has
 //!    compiled for the host. Where the manifest asks for it, `optimize` rewrites what targets run. These are the same for
 //!    all targets.
@@ -22,20 +23,37 @@ use deployctl_cache::{FileInput, Graph, Input, StageId, TreeInput};
 
 use crate::library::Build;
 use crate::manifest::{Board, Manifest, Vectors};
-use crate::stage::{self, OwnSource, Runtime, VectorSource, Vendored, artifact};
-use crate::tool::{Binutils, Gcc, HostLinker, Qemu, Rustc};
+use crate::stage::{self, ConvertSource, OwnSource, Runtime, VectorSource, Vendored, artifact};
+use crate::tool::{Binutils, Gcc, HostLinker, Program, Qemu, Rustc, Strace};
 
 /// What a deployment is made of besides its manifest: contents of files, identities of tools.
 #[derive(Clone, Debug)]
 pub struct Materials {
-    /// The `.tflite` file.
-    pub model: FileInput,
+    /// The `.tflite` file in the project; absent where it is not there and a command makes it.
+    pub model: Option<FileInput>,
+    /// The command that makes it, where one is declared and may run.
+    pub convert: Option<ConvertMaterials>,
     /// The vectors, where they are a file.
     pub vectors: Option<FileInput>,
     /// Kernels of the deployment's own, where it has any.
     pub own: Option<OwnMaterials>,
     /// For each target, in the manifest's order.
     pub targets: Vec<TargetMaterials>,
+}
+
+/// A command that makes the model, with everything that it reads.
+#[derive(Clone, Debug)]
+pub struct ConvertMaterials {
+    /// Its inputs.
+    pub inputs: Vec<ConvertSource>,
+    /// Whether the command's first word is one of them.
+    pub script: bool,
+    /// What is started.
+    pub program: Program,
+    /// What looks for undeclared reads, where it is installed.
+    pub watcher: Option<Strace>,
+    /// The user's home folder.
+    pub home: Option<Utf8PathBuf>,
 }
 
 /// Kernels of the deployment's own, and what compiles them for the host.
@@ -92,6 +110,8 @@ pub struct Plan {
     pub places: BTreeMap<String, Place>,
     /// The targets, in order.
     pub targets: Vec<Planned>,
+    /// Stages that run commands of manifests, with the manifest's index.
+    pub converts: Vec<(usize, StageId)>,
     /// Stages that no deployment owns, by all that they are made of.
     common: BTreeMap<String, StageId>,
 }
@@ -134,7 +154,7 @@ pub fn scope(manifests: &[Manifest]) -> String {
 pub fn plan(manifests: &[Manifest], materials: &[Materials], runtime: &Runtime) -> Plan {
     let mut plan = Plan::default();
     for (index, (manifest, materials)) in manifests.iter().zip(materials).enumerate() {
-        let shared = plan.deployment(manifest, materials, runtime);
+        let shared = plan.deployment(index, manifest, materials, runtime);
         for (target, found) in manifest.targets.iter().zip(&materials.targets) {
             let site = Site { index, manifest, board: &target.board, materials, found, runtime };
             let planned = plan.target(&site, &shared);
@@ -154,8 +174,26 @@ struct Site<'a> {
     runtime: &'a Runtime,
 }
 
+/// A model that a command makes.
+struct Made {
+    convert: StageId,
+    /// Where the project has a file too.
+    committed: Option<StageId>,
+}
+
+impl Made {
+    fn evidence(&self) -> Vec<Input> {
+        let committed = self.committed.map(|stage| input("committed", stage, artifact::COMMITTED));
+        [Some(input("conversion", self.convert, artifact::CONVERSION)), committed].into_iter().flatten().collect()
+    }
+}
+
 /// Stages that all targets of a deployment share.
 struct Shared {
+    /// The model as it was read.
+    read: StageId,
+    /// Where a command makes it.
+    made: Option<Made>,
     /// The model that targets run: as it was read, or rewritten.
     model: StageId,
     interface: StageId,
@@ -183,9 +221,12 @@ impl Plan {
         self.graph.add(node, Box::new(stage), inputs)
     }
 
-    fn deployment(&mut self, manifest: &Manifest, materials: &Materials, runtime: &Runtime) -> Shared {
+    fn deployment(&mut self, index: usize, manifest: &Manifest, materials: &Materials, runtime: &Runtime) -> Shared {
         let name = Some(manifest.name.value.as_str());
-        let model = self.add(name, None, fields::model(manifest, materials), vec![]);
+        let made = self.conversion(index, manifest, materials, runtime);
+        let tflite = made.as_ref().map(|made| input("tflite", made.convert, artifact::MODEL));
+        let read = self.add(name, None, fields::model(manifest, materials), tflite.into_iter().collect());
+        let model = read;
         let graph = || input("graph", model, artifact::GRAPH);
         let ports = |ports: &[crate::manifest::Spanned<crate::manifest::Port>]| {
             ports.iter().map(|port| port.value.clone()).collect()
@@ -208,7 +249,26 @@ impl Plan {
         let inputs = vec![graph(), input("weights", model, artifact::WEIGHTS)];
         let optimized = manifest.model.optimize.then(|| fields::optimize(manifest, materials));
         let model = optimized.map_or(model, |stage| self.add(name, None, stage, inputs));
-        Shared { model, interface, expect, own }
+        Shared { read, made, model, interface, expect, own }
+    }
+
+    /// The command that makes the model, and the project's file against what it makes.
+    fn conversion(
+        &mut self,
+        index: usize,
+        manifest: &Manifest,
+        materials: &Materials,
+        runtime: &Runtime,
+    ) -> Option<Made> {
+        let name = Some(manifest.name.value.as_str());
+        let convert = fields::convert(manifest, materials, runtime)?;
+        let convert = self.add(name, None, convert, vec![]);
+        let committed = materials.model.as_ref().map(|file| {
+            let stage = stage::Committed { file: file.clone(), written: manifest.model.written.value.clone() };
+            self.add(name, None, stage, vec![input("tflite", convert, artifact::MODEL)])
+        });
+        self.converts.push((index, convert));
+        Some(Made { convert, committed })
     }
 
     fn target(&mut self, site: &Site, shared: &Shared) -> Planned {
@@ -260,12 +320,16 @@ impl Plan {
                 input("measurement", measure, artifact::MEASUREMENT),
             ]
         };
+        let made = || shared.made.iter().flat_map(Made::evidence);
         let mut inputs = evidence();
         inputs.push(input("interface", shared.interface, artifact::INTERFACE));
-        let gate = self.add(name, place, stage::Gate { limits: fields::limits(manifest, board) }, inputs);
+        inputs.extend(made());
+        let gate = self.add(name, place, stage::Gate { limits: fields::limits(manifest, board, shared.made.is_some()) }, inputs);
 
         let mut inputs = evidence();
         inputs.extend([emission(), input("verdict", gate, artifact::VERDICT)]);
+        inputs.push(input("origin", shared.read, artifact::ORIGIN));
+        inputs.extend(made().filter(|input| input.name == "conversion"));
         let subject = fields::subject(manifest, board, materials, found);
         let report = self.add(name, place, fields::report(manifest, subject.clone()), inputs.clone());
         inputs.extend([
@@ -281,7 +345,13 @@ impl Plan {
             deployment: manifest.name.value.clone(),
             board: board.name.clone(),
             out: manifest.root.join("out").join(&manifest.name.value).join(&board.name),
-            results: vec![
+            results: [
+                shared.made.as_ref().map(|made| (made.convert, artifact::MODEL)),
+                shared.made.as_ref().map(|made| (made.convert, artifact::CONVERSION)),
+            ]
+            .into_iter()
+            .flatten()
+            .chain([
                 (shared.interface, artifact::INTERFACE),
                 (audit, artifact::AUDIT),
                 (memory, artifact::MEMORY),
@@ -299,7 +369,8 @@ impl Plan {
                 (report, artifact::REPORT),
                 (report, artifact::REPORT_JSON),
                 (runbook, artifact::RUNBOOK),
-            ],
+            ])
+            .collect(),
             gate,
             report,
         }

@@ -10,7 +10,7 @@ use super::error::{Errors, suggest};
 use super::hardware::Board;
 use super::types::{Gates, Manifest, Runbook, Spanned, Target};
 use super::value::Value;
-use super::{board, header, interface, limits, parse, regression, resolve};
+use super::{board, convert, header, interface, limits, parse, regression, resolve};
 
 const FILE: Grammar = Grammar {
     arguments: 0,
@@ -19,6 +19,7 @@ const FILE: Grammar = Grammar {
         ("manifest", Times::Once),
         ("deployment", Times::Once),
         ("model", Times::Once),
+        ("convert", Times::Once),
         ("target", Times::Often),
         ("runtime", Times::Once),
         ("arena", Times::Once),
@@ -27,7 +28,7 @@ const FILE: Grammar = Grammar {
         ("gates", Times::Once),
         ("runbook", Times::Once),
     ],
-    later: &["convert", "preprocess", "services"],
+    later: &["preprocess", "services"],
 };
 const DEPLOYMENT: Grammar =
     Grammar { arguments: 1, properties: &["version", "owner"], children: &[("summary", Times::Once)], later: &[] };
@@ -74,7 +75,12 @@ impl<'a> File<'a> {
         let deployment = self.need("deployment", &DEPLOYMENT, DEPLOYMENT_EXAMPLE);
         let deployment = deployment.and_then(|node| deployment_of(&node));
         let model = self.need("model", &interface::MODEL, "model \"models/NAME.tflite\" { … }");
-        let model = model.and_then(|node| interface::model(&node, self.path));
+        let convert = self.find("convert", &convert::CONVERT);
+        let model = model.and_then(|node| interface::model(&node, self.path, convert.is_some()));
+        let convert = match convert {
+            Some(node) => convert::convert(&node, self.path, &root).map(Some),
+            None => Some(None),
+        };
         let targets = self.targets();
         let runtime = self.find("runtime", &TEXT).map_or(Some(()), |node| {
             node.need_argument(0, "a name", "runtime \"aot\"")?.choice(&[("aot", ())], &["litert-micro"])
@@ -102,6 +108,7 @@ impl<'a> File<'a> {
             owner,
             summary,
             model: model?,
+            convert: convert?,
             targets: targets?,
             arena: arena?,
             kernels: kernels?,

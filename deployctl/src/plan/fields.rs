@@ -7,14 +7,53 @@ use std::collections::BTreeMap;
 use super::{Materials, OwnMaterials, TargetMaterials};
 use crate::builtin;
 use crate::emit;
-use crate::gate::Limits;
-use crate::manifest::{Board, Manifest, Override, Runner};
+use crate::gate::{Limits, Making};
+use crate::manifest::{Board, Manifest, Override, Runner, plain};
 use crate::model::lower::{Choice, OwnKernel};
 use crate::runner;
 use crate::stage::{self, Deployment, Named, Project, ProjectLibrary, Runtime, Subject, VectorSource, artifact};
 
+/// Most bytes of files that a conversion may write, besides its inputs.
+const MOST_FILES: u64 = 1 << 30;
+/// Most bytes that a conversion may print.
+const MOST_LOG: u64 = 64 << 20;
+
 pub(super) fn model(manifest: &Manifest, materials: &Materials) -> stage::Model {
-    stage::Model { file: materials.model.clone(), reference: builtin::REFERENCE, choices: choices(manifest, materials) }
+    stage::Model {
+        file: materials.model.clone().filter(|_| materials.convert.is_none()),
+        path: manifest.model.path.to_string(),
+        reference: builtin::REFERENCE,
+        choices: choices(manifest, materials),
+    }
+}
+
+pub(super) fn convert(manifest: &Manifest, materials: &Materials, runtime: &Runtime) -> Option<stage::Convert> {
+    let (declared, found) = (manifest.convert.as_ref()?, materials.convert.as_ref()?);
+    let line = manifest.text[..declared.written.span.start.min(manifest.text.len())].matches('\n').count() + 1;
+    let shown = manifest.path.strip_prefix(&manifest.root).unwrap_or(&manifest.path);
+    let folder = shown.parent().map(plain).unwrap_or_default();
+    Some(stage::Convert {
+        command: declared.command.clone(),
+        script: found.script,
+        folder,
+        output: manifest.model.path.file_name().unwrap_or(artifact::MODEL).to_owned(),
+        inputs: found.inputs.clone(),
+        environment: declared.environment.clone(),
+        program: found.program.clone(),
+        reproducible: declared.reproducible,
+        provenance: declared.provenance.clone(),
+        watcher: found.watcher.clone(),
+        surroundings: stage::Surroundings {
+            line: format!("`{shown}` line {line}"),
+            written: declared.written.value.clone(),
+            root: manifest.root.clone(),
+            home: found.home.clone(),
+            time_limit: declared.time_limit,
+            most_files: MOST_FILES,
+            most_log: MOST_LOG,
+            runtime: runtime.clone(),
+        },
+    })
 }
 
 pub(super) fn optimize(manifest: &Manifest, materials: &Materials) -> stage::Optimize {
@@ -169,7 +208,7 @@ pub(super) fn measure(
     }
 }
 
-pub(super) fn limits(manifest: &Manifest, board: &Board) -> Limits {
+pub(super) fn limits(manifest: &Manifest, board: &Board, made: bool) -> Limits {
     let gates = &manifest.gates;
     Limits {
         budget: manifest.arena.budget.value,
@@ -179,11 +218,13 @@ pub(super) fn limits(manifest: &Manifest, board: &Board) -> Limits {
         flash: gates.flash.as_ref().map(|limit| limit.value),
         stack: gates.stack.as_ref().map(|limit| limit.value),
         latency: gates.latency.as_ref().map(|limit| limit.value),
+        conversion: manifest.convert.is_some().then_some(if made { Making::Made } else { Making::Forbidden }),
     }
 }
 
 pub(super) fn subject(manifest: &Manifest, board: &Board, materials: &Materials, found: &TargetMaterials) -> Subject {
     let named = |name: &str, value: &str| Named { name: name.to_owned(), value: value.to_owned() };
+    let taken = materials.model.as_ref().filter(|_| materials.convert.is_none());
     let mut tools = vec![named("rustc", found.rustc.version.lines().next().unwrap_or_default())];
     tools.push(named("firmware crates", &found.crates.digest));
     if let Some(library) = &found.library {
@@ -216,8 +257,9 @@ pub(super) fn subject(manifest: &Manifest, board: &Board, materials: &Materials,
             },
         },
         model: named(
-            &format!("model {}", materials.model.path().file_name().unwrap_or_default()),
-            &materials.model.digest().to_string(),
+            &format!("model {}", manifest.model.path.file_name().unwrap_or_default()),
+            // Of a model that is made, its evidence knows the digest.
+            &taken.map_or_else(String::new, |file| file.digest().to_string()),
         ),
         tools,
         cautions: board.cautions(),
@@ -235,6 +277,7 @@ pub(super) fn report(manifest: &Manifest, subject: Subject) -> stage::Report {
         ("arena.budget".to_owned(), line(manifest.arena.budget.span.start)),
         ("kernels.policy".to_owned(), line(manifest.kernels.library.span.start)),
         ("model".to_owned(), line(manifest.model.written.span.start)),
+        ("convert".to_owned(), line(manifest.convert.as_ref().map_or(0, |convert| convert.written.span.start))),
         ("regression.vectors".to_owned(), line(manifest.regression.vectors.span.start)),
     ]);
     let gates = &manifest.gates;

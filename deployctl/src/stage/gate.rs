@@ -3,7 +3,7 @@
 use deployctl_cache::{BoxError, Fields, Job, Stage};
 use serde::Serialize;
 
-use super::artifact;
+use super::{artifact, optional};
 use super::memory::Planned;
 use crate::gate::{Evidence, Limits, judge};
 
@@ -29,9 +29,12 @@ impl Stage for Gate {
 
     fn run(&self, job: &Job) -> Result<(), BoxError> {
         let memory: Planned = job.read_json("memory")?;
+        let (conversion, committed) = (optional(job, "conversion")?, optional(job, "committed")?);
         let judgement = judge(
             &self.limits,
             Evidence {
+                conversion: conversion.as_ref(),
+                committed: committed.as_ref(),
                 interface: &job.read_json("interface")?,
                 audit: &job.read_json("audit")?,
                 arena_peak: memory.peak(),
