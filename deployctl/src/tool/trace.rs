@@ -5,11 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::identity::first_line;
 use super::{ToolError, Toolbox};
+use crate::manifest::plain;
 
 const CALLS: &str = "trace=open,openat,openat2,creat,execve,execveat,mkdir,mkdirat,rename,renameat,renameat2,unlink,unlinkat,\
                      rmdir,link,linkat,symlink,symlinkat,truncate,connect";
@@ -178,19 +179,6 @@ fn unescaped(text: &str) -> String {
         });
     }
     String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// A path without `.` and `..`.
-fn plain(path: &Utf8Path) -> Utf8PathBuf {
-    let mut plain = Utf8PathBuf::new();
-    for part in path.components() {
-        match part {
-            Utf8Component::ParentDir => drop(plain.pop()),
-            Utf8Component::CurDir => {}
-            part => plain.push(part),
-        }
-    }
-    plain
 }
 
 #[cfg(test)]
