@@ -11,11 +11,12 @@ use std::{env, fs, io};
 const ROOTS: [&str; 4] = ["firmware-template", "manifests/boards", "manifests/kernels", "templates"];
 /// Code whose results are artifacts: the model's reader, its lowering, the reference kernels with what they depend on,
 /// vectors.
-const REFERENCE: [&str; 5] = [
+const REFERENCE: [&str; 6] = [
     "deployctl/src/model",
     "deployctl/src/vectors.rs",
     "deployctl/tflite-flatbuffers/src",
     "firmware-template/kernels",
+    "firmware-template/preprocess",
     "firmware-template/Cargo.lock",
 ];
 

@@ -153,7 +153,9 @@ impl Item {
             Self::Emulator => Remedy::Packages(&["qemu-system-arm"]),
             Self::Pip => Remedy::Packages(&["python3", "python3-pip"]),
             Self::Git => Remedy::Packages(&["git", "ca-certificates"]),
-            Self::Command(program) if matches!(program.as_str(), "python" | "python3") => Remedy::Packages(&["python3"]),
+            Self::Command(program) if matches!(program.as_str(), "python" | "python3") => {
+                Remedy::Packages(&["python3"])
+            }
             Self::Command(_) => Remedy::Person("install what `convert` starts, or build with `--no-commands`"),
             Self::Strace => Remedy::Packages(&["strace"]),
             Self::Sources(_) | Self::FirmwareCrates => Remedy::Fetch,

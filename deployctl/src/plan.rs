@@ -4,7 +4,8 @@
 //!
 //! 1. Where the manifest declares a command, `convert` runs it and makes the `.tflite`, and `committed` holds the project's file
 //!    against it. `model` reads the `.tflite` into a graph, constants and kernel calls; `interface` holds it against the manifest;
-//!    `expect` runs the vectors through the host reference, and through kernels of the deployment's own, which `own` has
+//!    where the manifest declares any, `preprocess` puts steps around the model's operators; `expect` runs the vectors through the
+//!    host reference, and through kernels of the deployment's own, which `own` has
 //!    compiled for the host. Where the manifest asks for it, `optimize` rewrites what targets run. These are the same for
 //!    all targets.
 //! 2. For each target `audit` chooses kernels, `sizes` asks the kernel library for scratch sizes, `memory` places tensors.
@@ -234,6 +235,10 @@ impl Plan {
         let declared =
             stage::Interface { inputs: ports(&manifest.model.inputs), outputs: ports(&manifest.model.outputs) };
         let interface = self.add(name, None, declared, vec![graph()]);
+        let inputs = vec![graph(), input("weights", model, artifact::WEIGHTS)];
+        let around = fields::preprocess(manifest, materials);
+        let model = around.map_or(model, |stage| self.add(name, None, stage, inputs));
+        let graph = || input("graph", model, artifact::GRAPH);
         let vectors = match (&manifest.regression.vectors.value, &materials.vectors) {
             (Vectors::Random { count, seed }, _) => VectorSource::Random { count: *count, seed: *seed },
             (Vectors::File(_), Some(file)) => VectorSource::File { file: file.clone() },
@@ -324,7 +329,12 @@ impl Plan {
         let mut inputs = evidence();
         inputs.push(input("interface", shared.interface, artifact::INTERFACE));
         inputs.extend(made());
-        let gate = self.add(name, place, stage::Gate { limits: fields::limits(manifest, board, shared.made.is_some()) }, inputs);
+        let gate = self.add(
+            name,
+            place,
+            stage::Gate { limits: fields::limits(manifest, board, shared.made.is_some()) },
+            inputs,
+        );
 
         let mut inputs = evidence();
         inputs.extend([emission(), input("verdict", gate, artifact::VERDICT)]);

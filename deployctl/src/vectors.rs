@@ -11,7 +11,7 @@ use crate::model::{self, Graph, TensorId, TensorType};
 /// One vector, tensors in the model's order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vector {
-    /// Bytes of each input tensor.
+    /// Bytes of each input tensor, then of all samples where there is a stream: of [`Graph::feeds`].
     pub inputs: Vec<Vec<u8>>,
     /// Bytes of each output tensor, where recorded.
     pub outputs: Vec<Option<Vec<u8>>>,
@@ -91,48 +91,52 @@ pub enum VectorError {
 /// Most vectors in a file.
 const MOST: usize = 100_000;
 
-/// `count` seeded inputs over the whole range of the input types.
+/// `count` seeded inputs over the whole range of the input types; streams that are loud and soft by turns.
 pub fn random(graph: &Graph, count: u32, seed: u64) -> Vec<Vector> {
-    let tensor = |vector: u64, (index, id): (usize, &TensorId)| {
-        model::vectors::random_tensor(seed, vector, index as u64, graph.tensor(*id))
+    let feed = |vector: u64, (input, (id, _)): (u64, (TensorId, usize))| match graph.hops() {
+        Some(hops) if hops.input == id => {
+            model::vectors::random_stream(seed, vector, input, graph.tensor(id), hops.total())
+        }
+        _ => model::vectors::random_tensor(seed, vector, input, graph.tensor(id)),
     };
     let vector = |index: u64| Vector {
-        inputs: graph.inputs.iter().enumerate().map(|input| tensor(index, input)).collect(),
+        inputs: (0..).zip(graph.feeds()).map(|input| feed(index, input)).collect(),
         outputs: vec![None; graph.outputs.len()],
         label: None,
     };
     (0..u64::from(count)).map(vector).collect()
 }
 
-/// Vectors of an `.npz` file: one array for each model input, named like the tensor, vectors along the first axis; the same
-/// for outputs, and `label`, which may be absent.
+/// Vectors of an `.npz` file: one array for each model input, named like the tensor, vectors along the first axis; `samples`
+/// where there is a stream, as many as one inference needs; the same for outputs, and `label`, which may be absent.
 pub fn read(bytes: &[u8], graph: &Graph) -> Result<Vec<Vector>, VectorError> {
     let mut archive = NpzArchive::new(Cursor::new(bytes)).map_err(VectorError::Archive)?;
     let mut inputs = Vec::new();
-    for id in &graph.inputs {
-        let name = &graph.tensor(*id).name;
+    let feeds = graph.feeds();
+    for &(id, size) in &feeds {
+        let name = &graph.tensor(id).name;
         let present = || archive_names(bytes);
         inputs.push(
-            array(&mut archive, graph, *id)?
+            array(&mut archive, graph, id, size)?
                 .ok_or_else(|| VectorError::Missing { name: name.clone(), present: present() })?,
         );
     }
     let mut outputs = Vec::new();
     for id in &graph.outputs {
-        outputs.push(array(&mut archive, graph, *id)?);
+        outputs.push(array(&mut archive, graph, *id, graph.tensor(*id).bytes())?);
     }
     let count = inputs.first().map_or(0, Vec::len);
     if count == 0 || count > MOST {
         return Err(VectorError::Amount(count));
     }
-    let first = graph.inputs.first().map_or_else(String::new, |id| graph.tensor(*id).name.clone());
+    let first = feeds.first().map_or_else(String::new, |(id, _)| graph.tensor(*id).name.clone());
     let same = |name: &str, found: usize| {
         if found == count {
             return Ok(());
         }
         Err(VectorError::Count { name: name.to_owned(), found, first: first.clone(), wanted: count })
     };
-    for (id, rows) in graph.inputs.iter().zip(&inputs) {
+    for ((id, _), rows) in feeds.iter().zip(&inputs) {
         same(&graph.tensor(*id).name, rows.len())?;
     }
     for (id, rows) in graph.outputs.iter().zip(&outputs) {
@@ -157,23 +161,26 @@ fn archive_names(bytes: &[u8]) -> String {
     if names.is_empty() { "no array".to_owned() } else { names.join(", ") }
 }
 
-/// The rows of a tensor's array: one a vector.
-fn array(archive: &mut Archive, graph: &Graph, id: TensorId) -> Result<Option<Vec<Vec<u8>>>, VectorError> {
+/// The rows of a tensor's array: one a vector, of `size` bytes, which is a multiple of the tensor's for the hops of a stream.
+fn array(archive: &mut Archive, graph: &Graph, id: TensorId, size: usize) -> Result<Option<Vec<Vec<u8>>>, VectorError> {
     let tensor = graph.tensor(id);
+    let times = size / tensor.bytes().max(1);
     let name = || tensor.name.clone();
     let unreadable = |source| VectorError::Array { name: name(), source };
     let Some(file) = archive.by_name(&tensor.name).map_err(unreadable)? else { return Ok(None) };
     if file.order() != npyz::Order::C && file.shape().len() > 1 {
         return Err(VectorError::Order { name: name() });
     }
-    let (shape, elements) = (file.shape().to_vec(), tensor.elements().max(1));
+    let (shape, elements) = (file.shape().to_vec(), (tensor.elements() * times).max(1));
     let total = shape.iter().try_fold(1u64, |product, size| product.checked_mul(*size));
     let count = shape.first().copied().and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
     if count > MOST {
         return Err(VectorError::Amount(count));
     }
     if total != Some((count * elements) as u64) || shape.len() < 2 {
-        return Err(VectorError::Shape { name: name(), found: shape, wanted: tensor.shape.clone() });
+        let mut wanted = tensor.shape.clone();
+        wanted.iter_mut().take(1).for_each(|size| *size *= times);
+        return Err(VectorError::Shape { name: name(), found: shape, wanted });
     }
     let found = file.dtype().descr();
     let flat = match tensor.dtype {
@@ -191,7 +198,7 @@ fn array(archive: &mut Archive, graph: &Graph, id: TensorId) -> Result<Option<Ve
         return Err(VectorError::Type { name: name(), found, wanted: tensor.dtype.name() });
     };
     let flat = flat.map_err(unreadable)?;
-    Ok(Some(flat.chunks_exact(tensor.bytes().max(1)).map(<[u8]>::to_vec).collect()))
+    Ok(Some(flat.chunks_exact(size.max(1)).map(<[u8]>::to_vec).collect()))
 }
 
 /// An array's elements as bytes, least significant first; `None` where they are of another type.
@@ -254,6 +261,7 @@ mod tests {
             operators: vec![],
             inputs: vec![TensorId(0)],
             outputs: vec![TensorId(1)],
+            pipeline: None,
         }
     }
 

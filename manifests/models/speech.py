@@ -5,7 +5,8 @@ draws its own speaker (pitch, vocal tract), tempo, place in the second, loudness
 only similar enough that a small network has something to learn and something to get wrong.
 
 Features follow the usual recipe: 16 kHz, 40 ms Hann windows every 20 ms, 1024-point FFT, 40 mel bands from 20 to
-4,000 Hz, natural logarithm, the first 10 coefficients of an orthonormal DCT-II.
+4,000 Hz, natural logarithm, the first 10 coefficients of an orthonormal DCT-II. `preprocess` in ../kws.kdl says the same;
+the build compares the two, step by step.
 """
 
 import numpy as np
@@ -114,7 +115,12 @@ def shaped_noise(rng, gain):
 
 
 def clip(rng, label):
-    """One second of `label`, 16,000 samples of about ±1."""
+    """One second of `label`: 16,000 samples of int16, as a recorder gives them; the loudest clips are cut off at full scale."""
+    return np.clip(np.round(sound(rng, label) * 2**15), -(2**15), 2**15 - 1).astype(np.int16)
+
+
+def sound(rng, label):
+    """One second of `label`, real numbers, of which 1 is full scale."""
     tilt = rng.uniform(0, 1)
     background = shaped_noise(rng, lambda hertz: (hertz + 50.0) ** -tilt)
     if label == "silence":
@@ -146,19 +152,26 @@ def dct_matrix():
     return np.cos(np.pi * k * (n + 0.5) / 40) * np.where(k == 0, np.sqrt(1 / 40), np.sqrt(2 / 40))
 
 
+def steps(samples):
+    """What each step makes of a clip, 49 windows of it, by the names that the manifest has for the steps."""
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(640) / 640)
+    window = np.lib.stride_tricks.sliding_window_view(samples / 2**15, 640)[::320] * hann
+    power = np.abs(np.fft.rfft(window, 1024)) ** 2
+    mel = power @ MEL
+    log = np.log(mel + 1e-6)
+    return {"window": window, "power": power, "mel": mel, "log": log, "dct": log @ DCT}
+
+
 def features(samples):
     """MFCCs of one clip: 49 windows by 10 coefficients by 1, float32."""
-    windows = np.lib.stride_tricks.sliding_window_view(samples, 640)[::320]
-    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(640) / 640)
-    power = np.abs(np.fft.rfft(windows * hann, 1024)) ** 2
-    return (np.log(power @ MEL + 1e-6) @ DCT).astype(np.float32)[..., None]
+    return steps(samples)["dct"].astype(np.float32)[..., None]
 
 
 MEL, DCT = mel_matrix(), dct_matrix()
 
 
-def dataset(seed, each):
-    """`each` clips of every label, labels taking turns: features (n, 49, 10, 1) and label indices (n)."""
+def clips(seed, each):
+    """`each` clips of every label, labels taking turns: int16 samples (n, 16000) and label indices (n)."""
     rng = np.random.default_rng(seed)
     labels = np.tile(np.arange(len(LABELS)), each)
-    return np.stack([features(clip(rng, LABELS[i])) for i in labels]), labels
+    return np.stack([clip(rng, LABELS[i]) for i in labels]), labels

@@ -130,16 +130,17 @@ def make_model():
     tf.config.experimental.enable_op_determinism()
     tf.config.threading.set_intra_op_parallelism_threads(2)  # sums are split by threads: not left to the machine
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    x, y = speech.dataset(SEED, TRAINING_CLIPS)
+    samples, y = speech.clips(SEED, TRAINING_CLIPS)
+    x = np.stack([speech.features(clip) for clip in samples])
     return quantize(train(x, y), x[:480])
 
 
 def make(folder):
     """All files."""
     flatbuffer = make_model()
-    held_x, held_y = speech.dataset(SEED + 1, HELD_OUT_CLIPS)
     micro = Micro(flatbuffer)
-    inputs = [micro.quantize(clip[None]) for clip in held_x]
+    held, held_y = speech.clips(SEED + 1, HELD_OUT_CLIPS)
+    inputs = [micro.quantize(speech.features(clip)[None]) for clip in held]
     outputs = [micro.invoke(clip) for clip in inputs]
     predicted = np.array([np.argmax(scores) for scores in outputs])
 

@@ -63,7 +63,10 @@ fn a_command_makes_the_model_and_only_what_it_reads_reruns_it() {
     allowed(&space).succeeded();
     let (verdict, detail) = gate(&space);
     assert_eq!(verdict, "pass", "{detail}");
-    assert!(detail.contains("two runs of the command made the same model; `../models/sample.tflite` is the same"), "{detail}");
+    assert!(
+        detail.contains("two runs of the command made the same model; `../models/sample.tflite` is the same"),
+        "{detail}"
+    );
     assert_eq!(space.result("model.tflite"), include_bytes!("../golden/sample.tflite"));
     assert!(space.build_as_foretold().is_empty(), "twice");
     // A comment changes the script, and no byte of the model.
@@ -98,7 +101,9 @@ fn without_commands_the_projects_file_is_taken() {
     // The record of whoever ran the command stays, and is no difference for whoever does not.
     allowed(&space).succeeded();
     let lock = std::fs::read_to_string(space.path("deploy.lock")).unwrap();
-    for entry in ["convert command ", "convert input/train/copy.sh ", "convert input/train/source.bin ", "convert program "] {
+    for entry in
+        ["convert command ", "convert input/train/copy.sh ", "convert input/train/source.bin ", "convert program "]
+    {
         assert!(lock.contains(&format!("sample {entry}")), "{entry}: {lock}");
     }
     space.build("--no-commands --locked").succeeded();
@@ -143,7 +148,8 @@ fn a_clock_is_caught_by_the_second_run() {
     // The model's description, which computes nothing.
     let clock = "at = bytes(model).index(b'sample')\nmodel[at:at + 6] = str(int(time.time()))[-6:].encode()";
     let Some(space) = python(clock, "reproducible #true") else { return };
-    allowed(&space).failed(5, &["two runs of the command gave different models", "description", "they compute the same"]);
+    allowed(&space)
+        .failed(5, &["two runs of the command gave different models", "description", "they compute the same"]);
     // Nobody asked for a second run: it is taken, and is not the project's file.
     space.edit(NAME, "reproducible #true", "");
     assert_eq!(allowed(&space).code, Some(1));
@@ -185,7 +191,10 @@ fn undeclared_reads_and_writes_are_named() {
         &["read what it does not declare", "train/hidden.txt", "input \\\"../train/hidden.txt\\\""],
     );
     refused("open('ROOT/../data/x.npy').read()", &["read what it does not declare", "data/x.npy"]);
-    refused("open('ROOT/train/source.bin').read(0)", &["read what it does not declare", "is declared, but read from its place"]);
+    refused(
+        "open('ROOT/train/source.bin').read(0)",
+        &["read what it does not declare", "is declared, but read from its place"],
+    );
     refused("open('ROOT/left.txt', 'w')", &["wrote outside its folder", "left.txt"]);
     refused("os.mkdir('ROOT/made')", &["wrote outside its folder", "/made"]);
     refused(
@@ -198,7 +207,8 @@ fn undeclared_reads_and_writes_are_named() {
 fn a_file_that_is_not_declared_is_not_there() {
     let Some(space) = python("open('../train/hidden.txt')", "") else { return };
     space.write("train/hidden.txt", "secret");
-    allowed(&space).failed(5, &["ended with exit code 1", "FileNotFoundError", "train/hidden.txt", "an `input` to add"]);
+    allowed(&space)
+        .failed(5, &["ended with exit code 1", "FileNotFoundError", "train/hidden.txt", "an `input` to add"]);
 }
 
 #[test]
@@ -229,7 +239,12 @@ fn commands_that_make_no_model_are_explained() {
         allowed(&space).failed(code, words);
         assert!(!space.path("deploy.lock").exists());
     };
-    refused("no-such-program {output}", "", 5, &["`no-such-program` is not installed", "`manifests/sample.kdl` line", "--no-commands"]);
+    refused(
+        "no-such-program {output}",
+        "",
+        5,
+        &["`no-such-program` is not installed", "`manifests/sample.kdl` line", "--no-commands"],
+    );
     refused("sh -c 'echo a line; echo why >&2; exit 3' {output}", "", 5, &["exit code 3", "    why"]);
     refused("sh -c 'kill -11 $$' {output}", "", 5, &["signal 11"]);
     refused("sh -c 'sleep 60' {output}", "time-limit \"1s\"", 5, &["time limit of 1 s", "time-limit"]);
@@ -283,7 +298,11 @@ fn a_program_that_asks_gets_an_answer_once() {
 #[test]
 fn the_papers_say_where_the_model_comes_from() {
     let Some(space) = copied("host") else { return };
-    space.edit(NAME, "reproducible #true", "reproducible #true; provenance { source \"../train/source.bin\"; quantization \"int8, per tensor\" }");
+    space.edit(
+        NAME,
+        "reproducible #true",
+        "reproducible #true; provenance { source \"../train/source.bin\"; quantization \"int8, per tensor\" }",
+    );
     allowed(&space).succeeded();
     for paper in ["gate-report.md", "runbook.md"] {
         let text = String::from_utf8(space.result(paper)).unwrap();
@@ -292,8 +311,14 @@ fn the_papers_say_where_the_model_comes_from() {
         }
     }
     let lock = std::fs::read_to_string(space.path("deploy.lock")).unwrap();
-    assert!(lock.lines().any(|line| line.contains("input/train/source.bin") && line.ends_with("source model")), "{lock}");
-    assert!(lock.lines().any(|line| line.contains("convert quantization") && line.ends_with("int8, per tensor")), "{lock}");
+    assert!(
+        lock.lines().any(|line| line.contains("input/train/source.bin") && line.ends_with("source model")),
+        "{lock}"
+    );
+    assert!(
+        lock.lines().any(|line| line.contains("convert quantization") && line.ends_with("int8, per tensor")),
+        "{lock}"
+    );
 }
 
 /// `DEPLOYCTL_TENSORFLOW` is the folder of the interpreter in an environment with `manifests/models/requirements.txt`.

@@ -40,6 +40,7 @@ fn graph(name: &str, code: i32, dtype: TensorType, weights: TensorType) -> Graph
         }],
         inputs: vec![TensorId(0)],
         outputs: vec![TensorId(2)],
+        pipeline: None,
     }
 }
 

@@ -104,7 +104,11 @@ pub(super) fn record(group: &mut Group, declared: &Convert, found: &ConvertMater
         group.insert(lockfile::Kind::Convert, name, Pin::new(digest, remark));
     };
     let digest = |text: String| deployctl_cache::Digest::of(text.as_bytes()).to_string();
-    pin("command".into(), digest(format!("{:?} {:?}", declared.command, declared.environment)), &declared.written.value);
+    pin(
+        "command".into(),
+        digest(format!("{:?} {:?}", declared.command, declared.environment)),
+        &declared.written.value,
+    );
     for source in &found.inputs {
         let is = |name: &Option<String>| name.as_deref() == Some(&source.written);
         let remark = match (is(&declared.provenance.source), is(&declared.provenance.calibration)) {

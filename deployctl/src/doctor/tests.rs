@@ -66,6 +66,8 @@ fn manifest(targets: Vec<Target>, policy: Policy) -> Manifest {
             outputs: vec![],
             optimize: false,
         },
+        preprocess: None,
+        postprocess: Vec::new(),
         targets,
         arena: Arena { budget: spanned(Bytes(0)), headroom: ratio, owner: owner.clone() },
         kernels: Kernels {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::source::{Value, comment, item};
-use super::{EmitError, Files, Model, stem};
+use super::{EmitError, Files, Model, called, stem};
 use crate::model::graph::Constant;
 use crate::model::lower::{Step, StepWeights};
 use crate::model::{OperatorId, TensorId};
@@ -94,7 +94,7 @@ impl Data {
     fn table_file(&mut self, model: &Model<'_>, position: usize, table: usize, bytes: &[i8]) {
         let operator = &model.graph.operators[model.steps[position].operator.0].name;
         let bytes = bytes.iter().map(|byte| byte.cast_unsigned()).collect();
-        let about = format!("Table of op:{} {}", model.graph.label(OperatorId(position)), comment(operator));
+        let about = format!("Table of {} {}", called(model, position), comment(operator));
         self.file(&about, &format!("{}_table_{table}", stem(model, position)), bytes);
     }
 
@@ -127,7 +127,7 @@ impl Data {
             ("multipliers", table("MULTIPLIERS", &weights.multipliers)),
             ("shifts", table("SHIFTS", &weights.shifts)),
         ];
-        let _ = write!(self.items, "\n/// op:{} {}.\n", model.graph.label(OperatorId(position)), comment(operator));
+        let _ = write!(self.items, "\n/// {} {}.\n", called(model, position), comment(operator));
         let head = format!("pub(crate) static {prefix}: Weights<'static>");
         self.items += &item(0, &head, &Value::Struct("Weights", fields));
         self.weighted = true;

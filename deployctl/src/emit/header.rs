@@ -11,6 +11,9 @@ use crate::model::{Graph, Tensor, TensorId, TensorType};
 /// The library's functions, each behind the library's name and a `_`. The crate `capi` has the same.
 pub const EXPORTS: [&str; 6] = ["init", "invoke", "input", "output", "current_operator", "build"];
 
+/// The functions that the library of a model with a stream has besides.
+pub const STREAM_EXPORTS: [&str; 2] = ["samples", "hop"];
+
 /// What a header says.
 #[derive(Clone, Copy, Debug)]
 pub struct Header<'a> {
@@ -59,6 +62,7 @@ pub fn header(header: &Header<'_>) -> String {
         header.graph.outputs.len(),
     );
     text += &functions(header, &name);
+    text += &stream(header, &name);
     for (role, ids) in [("input", &header.graph.inputs), ("output", &header.graph.outputs)] {
         for (index, &id) in ids.iter().enumerate() {
             text += &tensor(header, &name, role, index, id);
@@ -85,7 +89,14 @@ fn opening(header: &Header<'_>, name: &str) -> String {
         Some(&id) => format!(" *     const {} *result = {name}_output_0();\n", c_type(header.graph.tensor(id).dtype)),
         None => String::new(),
     };
-    let _ = write!(text, " *     {name}_init();\n{fill} *     {name}_invoke();\n{read} *\n");
+    let wait = match header.graph.hops() {
+        Some(_) => format!(
+            " *     do {{\n *         memcpy({name}_samples(), samples, {upper}_HOP_BYTES); // those that follow the last ones\n \
+             *     }} while (!{name}_hop());\n"
+        ),
+        None => String::new(),
+    };
+    let _ = write!(text, " *     {name}_init();\n{wait}{fill} *     {name}_invoke();\n{read} *\n");
     text += " * Elements lie one after another, those of the last dimension next to each other; every tensor is aligned to 16 bytes.\n \
               * Inputs are overwritten while the model runs: write them before each inference. Outputs hold until the next one.\n \
               * One call at a time: neither from an interrupt while another call runs, nor from two threads. No function waits,\n \
@@ -115,6 +126,31 @@ fn functions(header: &Header<'_>, name: &str) -> String {
          /* Identity of the library's build: compare with {}_BUILD where header and library may have parted. */\n\
          const char *{name}_build(void);\n\n",
         name.to_ascii_uppercase(),
+    )
+}
+
+/// What there is of a stream.
+fn stream(header: &Header<'_>, name: &str) -> String {
+    let Some(hops) = header.graph.hops() else { return String::new() };
+    let tensor = header.graph.tensor(hops.input);
+    let upper = name.to_ascii_uppercase();
+    let (dtype, element) = (tensor.dtype.name(), c_type(tensor.dtype));
+    format!(
+        "/* The stream: {dtype} samples, which come in hops of {} elements. An inference looks at all that has come: before the\n   \
+         first one {} hops are needed. */\n\
+         #define {upper}_HOP_TYPE {}\n#define {upper}_HOP_ELEMENTS {}\n#define {upper}_HOP_BYTES {}\n\
+         #define {upper}_HOPS_TO_FIRST_INFERENCE {}\n\n\
+         /* Where the samples of the next hop go; they are overwritten while it runs. */\n\
+         {element} *{name}_samples(void);\n\n\
+         /* Takes one hop. Not 0 where an inference is due: then inputs, if there are any, and {name}_invoke(), before the next\n   \
+         hop's samples are written. */\n\
+         int {name}_hop(void);\n\n",
+        tensor.elements(),
+        hops.total(),
+        string(dtype),
+        tensor.elements(),
+        tensor.bytes(),
+        hops.total(),
     )
 }
 

@@ -33,6 +33,7 @@ pub(super) fn literal(call: &Call) -> Result<Option<Literal>, String> {
         // What a kernel of the deployment's own is told is in the graph.
         Call::Reshape | Call::If { .. } | Call::While { .. } | Call::Own(_) => return Ok(None),
         Call::Op(op) => Op::parameters(op, &mut writer),
+        Call::Step(op) => preprocess::Op::parameters(op, &mut writer),
     };
     let types = writer.types;
     match value {

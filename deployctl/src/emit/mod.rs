@@ -16,6 +16,7 @@ mod own;
 mod project;
 mod readme;
 mod source;
+mod stream;
 mod told;
 
 use std::collections::BTreeMap;
@@ -30,7 +31,7 @@ use crate::model::lower::Step;
 use crate::model::{Graph, OperatorId, TensorId};
 
 pub use error::EmitError;
-pub use header::{EXPORTS, Header, c_name, header};
+pub use header::{EXPORTS, Header, STREAM_EXPORTS, c_name, header};
 pub use own::{HOST_PROGRAM, OwnCrate, add_crates, host_program, lock};
 
 /// The files of a project by their path in it.
@@ -150,9 +151,16 @@ pub fn project(input: &Input<'_>) -> Result<Files, EmitError> {
     project::project(input)
 }
 
-/// What an operator is called in names of functions and files: `op_3`, `op_3_body_0`.
+/// What an operator is called in names of functions and files: `op_3`, `op_3_body_0`, `hop_2`.
 fn stem(model: &Model<'_>, position: usize) -> String {
-    format!("op_{}", source::identifier(&model.graph.label(OperatorId(position))))
+    let id = OperatorId(position);
+    let label = source::identifier(&model.graph.label(id));
+    if model.graph.is_step(id) { label } else { format!("op_{label}") }
+}
+
+/// What an operator is called in comments: `op:3`, `hop.2`.
+fn called(model: &Model<'_>, position: usize) -> String {
+    model.graph.called(OperatorId(position))
 }
 
 /// The name of an operator's function.

@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::data::{Data, name};
 use super::literal::literal;
 use super::source::{Value, comment, float, item, range, string};
-use super::{EmitError, Model, control, function_name, stem, told};
+use super::{EmitError, Model, called, control, function_name, stem, stream, told};
 use crate::model::lower::{Call, Step};
 use crate::model::{OperatorId, TensorId};
 
@@ -21,9 +21,11 @@ pub(super) fn library(model: &Model<'_>, data: &Data) -> Result<String, EmitErro
     let main: Vec<usize> = model.graph.main().operators().map(|id| id.0).collect();
     let mut text = header(model, data.module(model).is_some(), &functions);
     text += &interface(model)?;
-    text += &operators(model, &main)?;
+    text += &format!("\n/// Operators, in execution order.\n{}", operators(model, "OPERATORS", &main)?);
+    text += &stream::interface(model)?;
     text += &reset(model, data)?;
     text += &invoke(model, &main);
+    text += &stream::hop(model)?;
     for function in &functions {
         text += &function.text;
     }
@@ -56,7 +58,7 @@ fn header(model: &Model<'_>, constants: bool, functions: &[Function]) -> String 
          #![no_std]\n\n\
          {}use core::ops::Range;\n\
          use core::sync::atomic::{{AtomicU32, Ordering}};\n\n\
-         use kernels::model::{{OperatorInfo, TensorInfo}};\n{types}\n",
+         use kernels::model::{{HopInfo, OperatorInfo, TensorInfo}};\n{types}\n",
         comment(model.deployment),
         comment(model.version),
         model.steps.len(),
@@ -120,9 +122,10 @@ fn interface(model: &Model<'_>) -> Result<String, EmitError> {
     Ok(text)
 }
 
-fn operators(model: &Model<'_>, main: &[usize]) -> Result<String, EmitError> {
+/// A table of operators.
+pub(super) fn operators(model: &Model<'_>, name: &str, positions: &[usize]) -> Result<String, EmitError> {
     let mut infos = Vec::new();
-    for &position in main {
+    for &position in positions {
         let step = &model.steps[position];
         let outputs = step.outputs.iter().map(|&id| tensor_info(model, position, id)).collect::<Result<_, _>>()?;
         infos.push(Value::Struct(
@@ -134,8 +137,8 @@ fn operators(model: &Model<'_>, main: &[usize]) -> Result<String, EmitError> {
             ],
         ));
     }
-    let head = format!("pub static OPERATORS: [OperatorInfo<Arena>; {}]", infos.len());
-    Ok(format!("\n/// Operators, in execution order.\n{}", item(0, &head, &Value::Array(infos))))
+    let head = format!("pub static {name}: [OperatorInfo<Arena>; {}]", infos.len());
+    Ok(item(0, &head, &Value::Array(infos)))
 }
 
 /// The function that gives every variable its first value; empty where there is none.
@@ -170,7 +173,7 @@ fn invoke(model: &Model<'_>, main: &[usize]) -> String {
     text + "    CURRENT.store(u32::MAX, Ordering::Relaxed);\n}\n"
 }
 
-fn tensor_info(model: &Model<'_>, operator: usize, id: TensorId) -> Result<Value, EmitError> {
+pub(super) fn tensor_info(model: &Model<'_>, operator: usize, id: TensorId) -> Result<Value, EmitError> {
     let place = place(model, operator, id)?;
     let tensor = model.graph.tensor(id);
     let quantization = tensor.quantization.as_ref();
@@ -245,7 +248,7 @@ fn function(model: &Model<'_>, data: &Data, position: usize) -> Result<Function,
     };
     let mut slices = Slices::default();
     let arguments = match step.call {
-        Call::Op(_) => operands(model, data, position, &mut slices)?,
+        Call::Op(_) | Call::Step(_) => operands(model, data, position, &mut slices)?,
         Call::Own(_) => {
             let operands = operands(model, data, position, &mut slices)?;
             let scratch = model.scratch[position].clone().map(|range| slices.take("scratch", range));
@@ -253,14 +256,18 @@ fn function(model: &Model<'_>, data: &Data, position: usize) -> Result<Function,
         }
         _ => arguments(model, data, position, &mut slices)?,
     };
+    let (types, imports) = match step.call {
+        Call::Step(_) => (BTreeSet::new(), stream::imports(&parameters.types)),
+        _ => (parameters.types, String::new()),
+    };
     let text = format!(
-        "{head}#[inline(never)]\nfn {function}(arena: &mut Arena) {{\n{}{}    {}({});\n}}\n",
+        "{head}#[inline(never)]\nfn {function}(arena: &mut Arena) {{\n{imports}{}{}    {}({});\n}}\n",
         item(4, &format!("const PARAMS: {}", parameters.name), &parameters.value),
         slices.binding(),
         model.kernels[position].function,
         arguments,
     );
-    Ok(Function { text, types: parameters.types })
+    Ok(Function { text, types })
 }
 
 /// Weights, inputs, output and scratch, one after the other.
@@ -333,7 +340,7 @@ fn description(model: &Model<'_>, position: usize) -> String {
         Call::While { .. } => "a block again and again".to_owned(),
         _ => comment(model.kernels[position].symbol),
     };
-    let mut text = format!("\n/// op:{} {}, {by}.\n///\n", model.graph.label(OperatorId(position)), comment(operator));
+    let mut text = format!("\n/// {} {}, {by}.\n///\n", called(model, position), comment(operator));
     let mut line = |role: &str, id: TensorId| {
         let tensor = model.graph.tensor(id);
         let _ = writeln!(text, "/// * {role} {} {:?}", comment(&name(model, id)), tensor.shape);

@@ -28,6 +28,7 @@ pub(super) fn readme(input: &Input<'_>) -> String {
          * `harness/`: a second binary that runs the network step by step for a host that compares and measures.\n\
          * `capi/`: the network as a static library for C and C++; deployctl packs it with its header into `c/`, beside this project.\n\
          * `kernels/`: reference kernels and the types of all parameters.\n\
+         * `preprocess/`: the steps that stand around a network; compiled only if this one has any.\n\
          * `cmsis-nn/`: bindings to CMSIS-NN; compiled only if the network uses it.\n";
     if model.steps.iter().any(|step| matches!(step.call, Call::Own(_))) {
         text += "* `own/`: kernels that the deployment brings along; their `Cargo.toml` is generated.\n";

@@ -20,6 +20,8 @@ pub(super) enum Value {
     Array(Vec<Value>),
     /// `&value`.
     Reference(Box<Value>),
+    /// `Some(value)`.
+    Some(Box<Value>),
 }
 
 impl Value {
@@ -43,6 +45,7 @@ impl Value {
             }
             Self::Array(values) => format!("[{}]", list(values.iter().map(Self::flat).collect())),
             Self::Reference(value) => format!("&{}", value.flat()),
+            Self::Some(value) => format!("Some({})", value.flat()),
         }
     }
 
@@ -78,6 +81,7 @@ impl Value {
                 format!("[\n{}\n{close}]", lines.join("\n"))
             }
             Self::Reference(value) => format!("&{}", value.render(indent, before + 1)),
+            Self::Some(value) => format!("Some({})", value.render(indent, before + 6)),
         }
     }
 }

@@ -91,6 +91,7 @@ impl Sample {
             Call::Softmax(_) => "kernels::softmax",
             Call::Reshape | Call::If { .. } | Call::While { .. } => "",
             Call::Op(_) => "kernels::zeros_like",
+            Call::Step(_) => "preprocess::rows",
             Call::Own(_) => "own::own",
         };
         self.functions.push((function, function.trim_start_matches("kernels::"), false));
@@ -112,6 +113,7 @@ impl Sample {
             operators: self.operators.clone(),
             inputs: vec![input],
             outputs: vec![output],
+            pipeline: None,
         }
     }
 }

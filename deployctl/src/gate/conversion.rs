@@ -8,10 +8,8 @@ const NAME: &str = "conversion";
 
 /// Judges how the model came to be, where the manifest declares it.
 pub(super) fn conversion(making: Making, evidence: Evidence) -> Check {
-    let base = |verdict, detail: String| Check {
-        manifest: Some("convert".to_owned()),
-        ..check(NAME, NAME, verdict, detail)
-    };
+    let base =
+        |verdict, detail: String| Check { manifest: Some("convert".to_owned()), ..check(NAME, NAME, verdict, detail) };
     match (making, evidence.conversion) {
         (Making::Forbidden, _) => {
             let text = "the project's file was taken as it is: `--no-commands` forbids to make it again";

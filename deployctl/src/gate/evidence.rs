@@ -164,6 +164,12 @@ pub struct ExpectedVector {
     pub label: Option<i64>,
     /// FNV-1a 64 of every operator's output tensor, 16 hex digits, in operator order.
     pub operators: Vec<String>,
+    /// The same for every operator of a hop, over all hops.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hops: Vec<String>,
+    /// Hops after which an inference is due, counted from 0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub due: Vec<usize>,
     /// Bytes of the output tensors, as signed numbers (which int8 elements are), in the model's order.
     pub outputs: Vec<Vec<i8>>,
 }
@@ -184,8 +190,14 @@ pub struct Recorded {
 pub struct Difference {
     /// Vector, counted from 0.
     pub vector: usize,
+    /// Hop of a stream, counted from 0 in the vector, where the operator runs for each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hop: Option<usize>,
     /// Operator that wrote the tensor.
     pub operator: Option<OperatorId>,
+    /// What people call it: `op:3`, `hop.3`; empty where it is not known.
+    #[serde(default)]
+    pub called: String,
     /// LiteRT's name of the operator.
     pub operator_name: String,
     /// Name of the tensor.
@@ -260,12 +272,28 @@ pub struct Measurement {
     pub nondeterminism: Option<String>,
     /// Instructions of one undisturbed inference, the largest of all runs; absent where the target cannot count them.
     pub instructions: Option<u64>,
+    /// Instructions of one undisturbed hop, the largest of all runs and the mean; absent without a stream, and where the target
+    /// cannot count them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hop_instructions: Option<HopInstructions>,
     /// Bytes of the arena that were written, the largest of all runs.
     pub arena_bytes: u64,
     /// Stack of one inference in the harness; absent where the target cannot measure it.
     pub stack_invoke_bytes: Option<u64>,
+    /// Stack of one hop in the harness.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack_hop_bytes: Option<u64>,
     /// Stack of the harness as a whole.
     pub stack_harness_bytes: Option<u64>,
     /// Stack of the app as a whole.
     pub stack_app_bytes: Option<u64>,
+}
+
+/// Instructions of the hops of all runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HopInstructions {
+    /// The most that a hop took.
+    pub max: u64,
+    /// What a hop took on the average, rounded down.
+    pub mean: u64,
 }

@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use super::conversion::conversion;
-use super::evidence::{Audit, AuditRow, Committed, Conversion, Difference, Expectation, Footprint, Interface, Measurement};
+use super::evidence::{
+    Audit, AuditRow, Committed, Conversion, Difference, Expectation, Footprint, Interface, Measurement,
+};
 use super::linked::broken_promise;
 use super::{Check, Judgement, Quantity, Unit, Verdict};
 use crate::manifest::{Bytes, Instructions, Limit, Policy, Ratio, grouped};
@@ -363,9 +365,10 @@ fn after(text: String, verdict: Verdict, next: &str) -> String {
 }
 
 fn place(difference: &Difference) -> String {
-    let operator = difference.operator.map_or_else(String::new, |operator| format!("op:{} ", operator.0));
+    let hop = difference.hop.map_or_else(String::new, |hop| format!(", hop {hop}"));
     let (name, tensor) = (&difference.operator_name, short_name(&difference.tensor));
-    let writes = format!("vector {}: {operator}{name} writes `{tensor}`", difference.vector);
+    let operator = format!("{} {name}", difference.called);
+    let writes = format!("vector {}{hop}: {} writes `{tensor}`", difference.vector, operator.trim_start());
     if difference.found == difference.expected {
         return format!(
             "{writes}, whose digest was wrong in one run, while the tensor was right when it was asked for"

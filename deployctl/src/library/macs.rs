@@ -35,6 +35,7 @@ pub fn macs(step: &Step) -> u64 {
         | Call::Softmax(_)
         | Call::Reshape
         | Call::Op(_)
+        | Call::Step(_)
         | Call::If { .. }
         | Call::While { .. } => 0,
     }

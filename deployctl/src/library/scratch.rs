@@ -105,6 +105,6 @@ fn dimensions(call: &Call) -> [usize; 9] {
             [i.n, i.h, i.w, i.c, at.window.h, at.window.w, o.h, o.w, o.c]
         }
         Call::Op(Op::Svdf(Svdf { sizes: p, .. })) => [p.batches, 1, 1, p.depth, p.rank, 1, 1, 1, p.units],
-        Call::Reshape | Call::If { .. } | Call::While { .. } | Call::Op(_) | Call::Own(_) => [1; 9],
+        Call::Reshape | Call::If { .. } | Call::While { .. } | Call::Op(_) | Call::Step(_) | Call::Own(_) => [1; 9],
     }
 }

@@ -39,6 +39,7 @@ pub fn select(step: &Step, features: Features) -> Result<Kernel, Unfit> {
         Call::Reshape | Call::If { .. } | Call::While { .. } => return Ok(no_code()),
         Call::Own(own) => return Ok(own_kernel(own)),
         Call::Op(op) => common_form(op, &step.tables, features)?,
+        Call::Step(op) => return Ok(step_kernel(op)),
     };
     Ok(variant.kernel(features))
 }
@@ -56,11 +57,22 @@ pub fn reference(step: &Step) -> Kernel {
         Call::Reshape | Call::If { .. } | Call::While { .. } => return no_code(),
         Call::Own(own) => return own_kernel(own),
         Call::Op(op) => op.function(),
+        Call::Step(op) => return step_kernel(op),
     };
     Kernel {
         library: "reference".to_owned(),
         symbol: name.to_owned(),
         entry: format!("kernels::{name}"),
+        path: InstructionPath::Scalar,
+    }
+}
+
+fn step_kernel(op: &preprocess::Op) -> Kernel {
+    let name = op.function();
+    Kernel {
+        library: "reference".to_owned(),
+        symbol: name.to_owned(),
+        entry: format!("preprocess::{name}"),
         path: InstructionPath::Scalar,
     }
 }

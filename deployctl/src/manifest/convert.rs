@@ -128,7 +128,8 @@ fn input(value: &Value<'_>, manifest: &Utf8Path, root: &Utf8Path) -> Option<Conv
     }
     let place = path.strip_prefix(plain(root)).ok().filter(|place| !place.as_str().is_empty());
     let Some(place) = place.map(Utf8Path::to_owned) else {
-        let help = "what a model is made from belongs to its project: move it there, or copy it as a first step of its own";
+        let help =
+            "what a model is made from belongs to its project: move it there, or copy it as a first step of its own";
         value.refuse(format!("`{written}` does not lie inside the project"), "outside", help);
         return None;
     };
@@ -177,7 +178,8 @@ fn provenance(node: &Node<'_>, inputs: Option<&[Spanned<ConvertInput>]>) -> Opti
         let value = node.need_argument(0, "an input", "source \"train/kws.keras\"")?;
         let written = value.text()?;
         if inputs.is_some_and(|inputs| !inputs.iter().any(|input| input.value.written == written)) {
-            let help = format!("add `input \"{written}\"` to `convert`, or name one of its inputs as it is written there");
+            let help =
+                format!("add `input \"{written}\"` to `convert`, or name one of its inputs as it is written there");
             value.refuse(format!("`{written}` is no input of the command"), "not declared", help);
             return None;
         }
@@ -186,10 +188,5 @@ fn provenance(node: &Node<'_>, inputs: Option<&[Spanned<ConvertInput>]>) -> Opti
     let (source, calibration) = (declared("source"), declared("calibration"));
     let converter = text("converter", "converter \"tensorflow\"");
     let quantization = text("quantization", "quantization \"int8, per channel\"");
-    Some(Provenance {
-        source: source?,
-        calibration: calibration?,
-        converter: converter?,
-        quantization: quantization?,
-    })
+    Some(Provenance { source: source?, calibration: calibration?, converter: converter?, quantization: quantization? })
 }

@@ -152,6 +152,17 @@ impl<'a> Node<'a> {
         Self::find_all(nodes, name, grammar, self.report)
     }
 
+    /// All children, in order, not yet compared with a grammar.
+    pub(super) fn every_child(&self) -> impl Iterator<Item = Self> + use<'a> {
+        let report = self.report;
+        self.kdl.children().map_or(&[][..], kdl::KdlDocument::nodes).iter().map(move |kdl| Self { kdl, report })
+    }
+
+    /// The node, once what it holds has been compared with its grammar.
+    pub(super) fn with(&self, grammar: &Grammar) -> Self {
+        Self::new(self.kdl, grammar, self.report)
+    }
+
     /// All children of that name, as places to complain at.
     pub(super) fn children_of(&self, name: &str) -> Vec<Self> {
         let nodes = self.kdl.children().map_or(&[][..], kdl::KdlDocument::nodes).iter();

@@ -10,7 +10,7 @@ use super::error::{Errors, suggest};
 use super::hardware::Board;
 use super::types::{Gates, Manifest, Runbook, Spanned, Target};
 use super::value::Value;
-use super::{board, convert, header, interface, limits, parse, regression, resolve};
+use super::{board, convert, header, interface, limits, parse, postprocess, preprocess, regression, resolve};
 
 const FILE: Grammar = Grammar {
     arguments: 0,
@@ -20,6 +20,8 @@ const FILE: Grammar = Grammar {
         ("deployment", Times::Once),
         ("model", Times::Once),
         ("convert", Times::Once),
+        ("preprocess", Times::Once),
+        ("postprocess", Times::Often),
         ("target", Times::Often),
         ("runtime", Times::Once),
         ("arena", Times::Once),
@@ -28,7 +30,7 @@ const FILE: Grammar = Grammar {
         ("gates", Times::Once),
         ("runbook", Times::Once),
     ],
-    later: &["preprocess", "services"],
+    later: &["services"],
 };
 const DEPLOYMENT: Grammar =
     Grammar { arguments: 1, properties: &["version", "owner"], children: &[("summary", Times::Once)], later: &[] };
@@ -81,6 +83,12 @@ impl<'a> File<'a> {
             Some(node) => convert::convert(&node, self.path, &root).map(Some),
             None => Some(None),
         };
+        let preprocess = match self.find("preprocess", preprocess::grammar(self.nodes)) {
+            Some(node) => preprocess::preprocess(&node, model.as_ref()).map(Some),
+            None => Some(None),
+        };
+        let postprocess = Node::find_all(self.nodes, "postprocess", &postprocess::POSTPROCESS, self.report);
+        let postprocess = postprocess::postprocess(&postprocess, model.as_ref());
         let targets = self.targets();
         let runtime = self.find("runtime", &TEXT).map_or(Some(()), |node| {
             node.need_argument(0, "a name", "runtime \"aot\"")?.choice(&[("aot", ())], &["litert-micro"])
@@ -109,6 +117,8 @@ impl<'a> File<'a> {
             summary,
             model: model?,
             convert: convert?,
+            preprocess: preprocess?,
+            postprocess: postprocess?,
             targets: targets?,
             arena: arena?,
             kernels: kernels?,

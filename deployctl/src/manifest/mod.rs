@@ -2,9 +2,11 @@
 //!
 //! Knows KDL and the file system; does not know stages or tools. A file goes through [`guard`] (brackets and nesting),
 //! [`parse`] (KDL), [`decode`] (nodes and values) and the modules that know what stands where: [`deployment`] with
-//! [`interface`], [`convert`], [`limits`] and [`regression`]; [`board`] with [`regions`]; [`library`]; [`known_bad`]. Graphs are known to [`write`](mod@write) alone,
+//! [`interface`], [`convert`], `preprocess`, [`limits`] and [`regression`]; [`board`] with [`regions`]; [`library`]; [`known_bad`].
+//! Graphs are known to [`write`](mod@write) alone,
 //! which makes new manifests.
 
+mod audio;
 mod board;
 mod catalog;
 mod convert;
@@ -16,16 +18,20 @@ mod format;
 mod guard;
 mod hardware;
 mod header;
+mod image;
 mod interface;
 mod known_bad;
 mod library;
 mod limits;
 mod own;
 mod parse;
+mod postprocess;
+mod preprocess;
 mod project;
 mod regions;
 mod regression;
 mod resolve;
+mod sensor;
 mod syntax;
 mod types;
 mod units;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::library::Defect;
 use crate::model::TensorType;
+use crate::model::pipeline::{After, Spec};
 
 use super::hardware::Board;
 
@@ -57,6 +58,10 @@ pub struct Manifest {
     pub model: Model,
     /// `convert` node: how the model is made, where that is declared.
     pub convert: Option<Convert>,
+    /// `preprocess` node.
+    pub preprocess: Option<Preprocess>,
+    /// `postprocess` nodes, in order.
+    pub postprocess: Vec<Postprocess>,
     /// `target` nodes, in order; never empty.
     pub targets: Vec<Target>,
     /// `arena` node.
@@ -153,6 +158,28 @@ pub struct PortQuantization {
     pub scale: f32,
     /// Quantized value that stands for zero.
     pub zero_point: i64,
+}
+
+/// The `preprocess` node: what stands between samples or pixels and a model input. Its steps go together.
+#[derive(Clone, Debug)]
+pub struct Preprocess {
+    /// Source and steps.
+    pub spec: Spec,
+    /// Where the node stands.
+    pub span: std::ops::Range<usize>,
+    /// Where each step stands.
+    pub spans: Vec<std::ops::Range<usize>>,
+}
+
+/// A `postprocess` node: what stands behind a model output. Its steps go together.
+#[derive(Clone, Debug)]
+pub struct Postprocess {
+    /// Output and steps.
+    pub after: After,
+    /// Where the node stands.
+    pub span: std::ops::Range<usize>,
+    /// Where each step stands.
+    pub spans: Vec<std::ops::Range<usize>>,
 }
 
 /// A `target` node with its board.

@@ -20,15 +20,20 @@ pub struct Buffers {
 /// Lists the buffers that `steps` need; `scratch` holds bytes per step, missing ones being zero.
 ///
 /// Time is counted in steps, in the order of [`Graph::order`]: blocks come right behind the operator that runs them, each once.
-/// A model input lives from 0, a model output to the last step, both at least during one step; variables live throughout;
+/// What runs for a hop of a stream comes before the main graph. A hop's samples live from 0, a model input from the main graph's
+/// first step, a model output to the last step, both at least during one step; variables live throughout;
 /// constants live in flash and are not listed. What is there before a loop and is needed in it or behind it lives as long as
 /// the loop, for there may be another round. The output of a RESHAPE is its input's buffer, through chains of them.
 pub fn buffers(graph: &Graph, steps: &[Step], scratch: &[usize]) -> Buffers {
     let end = steps.len().saturating_sub(1);
     let found = Buffers { scratch: vec![None; steps.len()], ..Buffers::default() };
     let mut list = Builder { graph, steps, found, now: 0, times: vec![0; steps.len()] };
+    if let Some(hops) = graph.hops() {
+        list.touch(hops.input, 0);
+        list.block(hops.block);
+    }
     for &input in &graph.inputs {
-        list.touch(input, 0);
+        list.touch(input, list.now);
     }
     list.block(graph.main());
     for &output in &graph.outputs {

@@ -38,9 +38,14 @@ pub(super) fn run(
         .filter(|id| graph.tensor(*id).variable && places(id).is_some())
         .collect();
     let mut intact = Intact::new();
-    for id in kept.iter().chain(&graph.inputs) {
-        walk.write(&mut intact, *id);
+    walk.write_all(&mut intact, &kept);
+    // Two hops: what one leaves must be there for the next, and for the main graph.
+    for hops in graph.hops().into_iter().cycle().take(2) {
+        walk.write(&mut intact, hops.input);
+        kept.iter().try_for_each(|id| walk.read(&intact, *id, None))?;
+        walk.block(&mut intact, hops.block)?;
     }
+    walk.write_all(&mut intact, &graph.inputs);
     kept.iter().chain(&graph.inputs).try_for_each(|id| walk.read(&intact, *id, None))?;
     walk.block(&mut intact, graph.main())?;
     kept.iter().chain(&graph.outputs).try_for_each(|id| walk.read(&intact, *id, None))
@@ -115,6 +120,12 @@ impl Walk<'_> {
     fn lost(&self, id: TensorId, step: Option<&Step>) -> Lost {
         let operator = step.map_or_else(|| "end".to_owned(), |step| self.graph.label(step.operator));
         Lost { operator, tensor: self.graph.tensor(id).name.clone() }
+    }
+
+    fn write_all(&self, intact: &mut Intact, ids: &[TensorId]) {
+        for id in ids {
+            self.write(intact, *id);
+        }
     }
 
     fn write(&self, intact: &mut Intact, id: TensorId) {

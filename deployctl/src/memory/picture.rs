@@ -33,15 +33,15 @@ const THIN: Tenths = 25;
 
 const STYLE: &str = "\
 :root{--paper:#ffffff;--ink:#1d2430;--soft:#667085;--grid:#e6e9ef;--band:#f2f4f8;--edge:#ffffff;\
---input:#12805c;--output:#b4540a;--activation:#2c58c4;--alternate:#4271dc;--scratch:#8a94a6;--peak:#c0263c}\
+--input:#12805c;--output:#b4540a;--activation:#2c58c4;--alternate:#4271dc;--scratch:#8a94a6;--state:#7a3fb0;--peak:#c0263c}\
 @media (prefers-color-scheme:dark){:root{--paper:#12161d;--ink:#e8ecf3;--soft:#98a3b5;--grid:#262d39;--band:#1a202a;--edge:#12161d;\
---input:#22805e;--output:#b8611f;--activation:#3b60bd;--alternate:#4a72d0;--scratch:#7b8698;--peak:#ff6b7d}}\
+--input:#22805e;--output:#b8611f;--activation:#3b60bd;--alternate:#4a72d0;--scratch:#7b8698;--state:#8d5bbd;--peak:#ff6b7d}}\
 text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;fill:var(--ink)}\
 .name{font-size:18px;font-weight:600}.soft,.tick{fill:var(--soft)}.tick{font-size:11px}.end{text-anchor:end}.middle{text-anchor:middle}\
 .grid{stroke:var(--grid)}.band{fill:var(--band)}.axis{stroke:var(--soft)}\
 .peak{stroke:var(--peak);stroke-width:1.5;stroke-dasharray:6 4}.bound{stroke:var(--soft);stroke-dasharray:2 3}text.high{fill:var(--peak);font-weight:600}\
 .box{stroke:var(--edge);stroke-width:1.5}.box:hover{stroke:var(--ink)}.thin{stroke:none}\
-.input{fill:var(--input)}.output{fill:var(--output)}.activation{fill:var(--activation)}.alternate{fill:var(--alternate)}.scratch{fill:url(#hatch)}\
+.input{fill:var(--input)}.output{fill:var(--output)}.activation{fill:var(--activation)}.alternate{fill:var(--alternate)}.scratch{fill:url(#hatch)}.state{fill:var(--state)}\
 .on{fill:#ffffff;font-size:11px;pointer-events:none}";
 
 const HATCH: &str = "<defs><pattern id=\"hatch\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\">\
@@ -120,9 +120,14 @@ impl Canvas<'_> {
         text(svg, "name", (LEFT, 320), title);
         text(svg, "soft", (LEFT, 540), &subtitle);
         let mut x = LEFT;
-        for (class, label) in
-            [("input", "model input"), ("activation", "activation"), ("output", "model output"), ("scratch", "scratch")]
-        {
+        let legend = [
+            ("input", "model input"),
+            ("activation", "activation"),
+            ("output", "model output"),
+            ("scratch", "scratch"),
+        ];
+        let state = plan.buffers.iter().any(|buffer| buffer.kind == Kind::State).then_some(("state", "state"));
+        for (class, label) in legend.into_iter().chain(state) {
             let _ = writeln!(
                 svg,
                 "<rect class=\"{class}\" x=\"{}\" y=\"{}\" width=\"12\" height=\"12\" rx=\"2\"/>",
@@ -181,6 +186,7 @@ impl Canvas<'_> {
             Kind::Input => "input",
             Kind::Output => "output",
             Kind::Scratch => "scratch",
+            Kind::State => "state",
             Kind::Activation if index.is_multiple_of(2) => "activation",
             Kind::Activation => "alternate",
         };

@@ -75,7 +75,7 @@ pub struct Placed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// A model input, whatever else it becomes.
+    /// A model input, whatever else it becomes, or a hop's samples.
     Input,
     /// A model output.
     Output,
@@ -83,6 +83,8 @@ pub enum Kind {
     Activation,
     /// A kernel's scratch memory.
     Scratch,
+    /// What is kept from one inference to the next, or from one hop to the next.
+    State,
 }
 
 /// A share of the peak.
@@ -165,6 +167,14 @@ fn kinds(graph: &Graph, found: &Buffers) -> Vec<Kind> {
     let mut kinds = vec![Kind::Activation; found.buffers.len()];
     for index in found.scratch.iter().flatten() {
         kinds[*index] = Kind::Scratch;
+    }
+    for (id, &index) in &found.tensors {
+        if graph.tensor(*id).variable {
+            kinds[index] = Kind::State;
+        }
+    }
+    if let Some(index) = graph.hops().and_then(|hops| found.tensors.get(&hops.input)) {
+        kinds[*index] = Kind::Input;
     }
     for (ids, kind) in [(&graph.outputs, Kind::Output), (&graph.inputs, Kind::Input)] {
         for index in ids.iter().filter_map(|id| found.tensors.get(id)) {

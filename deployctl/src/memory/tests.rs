@@ -234,6 +234,55 @@ fn contents_that_a_round_overwrites_are_missed() {
     assert_eq!(lost("6.then.2", "6.then.0"), "6.then.3");
 }
 
+/// The sample model behind a stream of samples.
+fn stream() -> (crate::model::Graph, Vec<Step>) {
+    use crate::model::pipeline::{Source, Spec, StepSpec, WindowShape, join};
+    let read = crate::model::read(include_bytes!("../../../tests/golden/sample.tflite")).expect("a model");
+    let window = StepSpec::Window { shape: WindowShape::Hann, symmetric: false, size: 5, stride: 3 };
+    let steps = vec![window, StepSpec::Frames { count: 6, advance: 1 }];
+    let spec = Spec { input: None, source: Source::Audio { rate: 16_000 }, steps };
+    let read = join(&spec, &read).expect("steps that fit");
+    let steps = crate::model::lower(&read.graph, &read.weights).into_iter().map(|step| step.expect("a step")).collect();
+    (read.graph, steps)
+}
+
+#[test]
+fn what_a_hop_works_in_shares_its_place_and_what_it_keeps_does_not() {
+    let (graph, steps) = stream();
+    let plan = plan(&graph, &steps, &[]).expect("a plan");
+    assert_eq!(plan.operators[..5], ["hop.0", "hop.1", "hop.2", "hop.3", "0"]);
+    let find = |name: &str| plan.buffers.iter().find(|buffer| buffer.name == name).expect("a buffer");
+    let last = steps.len() - 1;
+    for kept in ["input", "preprocess/stream", "preprocess/rows"] {
+        let buffer = find(kept);
+        assert_eq!((buffer.first, buffer.last, buffer.kind), (0, last, Kind::State), "{kept}");
+    }
+    assert_eq!((find("samples").kind, find("samples").first), (Kind::Input, 0));
+    // The model's largest operator decides, with the state beside it: the hop's own tensors cost nothing.
+    let state: usize = plan.buffers.iter().filter(|b| b.kind == Kind::State).map(|b| b.size.next_multiple_of(16)).sum();
+    assert_eq!((plan.peak, plan.gap), (720 + state, 0));
+}
+
+#[test]
+fn what_a_hop_overwrites_is_missed() {
+    let (graph, steps) = stream();
+    let found = buffers(&graph, &steps, &[]);
+    let tensor = |name: &str| {
+        let position = graph.tensors.iter().position(|tensor| tensor.name == name).expect("a tensor");
+        crate::model::TensorId(position)
+    };
+    let follow = |from: &str, to: &str| {
+        let places = |id: &crate::model::TensorId| {
+            let id = if *id == tensor(from) { tensor(to) } else { *id };
+            found.tensors.get(&id).map(|&index| (4_096 * index, found.buffers[index].size))
+        };
+        contents::run(&graph, &steps, &places, &|_| None).map_err(|lost| lost.tensor)
+    };
+    assert_eq!(follow("samples", "samples"), Ok(()));
+    assert_eq!(follow("preprocess/window", "preprocess/stream"), Err("preprocess/stream".to_owned()));
+    assert_eq!(follow("conv", "preprocess/rows"), Err("preprocess/rows".to_owned()));
+}
+
 #[test]
 fn a_picture_shows_every_buffer_and_escapes_names() {
     let placed =

@@ -37,6 +37,8 @@ const NAMES: [&str; 210] = [
     "STABLEHLO_CBRT", "STABLEHLO_CASE",
 ];
 
+/// Code of steps around a model, which no file has.
+pub const STEP: i32 = -1;
 /// Code of `ADD`.
 pub const ADD: i32 = 0;
 /// Code of `AVERAGE_POOL_2D`.

@@ -51,7 +51,8 @@ pub fn compare(one: &[u8], two: &[u8]) -> Comparison {
     }
     if all.is_empty() {
         let first = one.iter().zip(two).position(|(a, b)| a != b).unwrap_or_else(|| one.len().min(two.len()));
-        let what = if same_meaning.is_some() { "parts that deployctl does not read, or the order of parts" } else { "bytes" };
+        let what =
+            if same_meaning.is_some() { "parts that deployctl does not read, or the order of parts" } else { "bytes" };
         all.push(format!("{what}: the first other byte is at {first} ({} and {} bytes)", one.len(), two.len()));
     }
     let hidden = all.len().saturating_sub(MOST);

@@ -7,8 +7,13 @@ pub fn digest(bytes: &[u8]) -> u64 {
 
 /// The digest of an operator's output tensors, one behind the other.
 pub fn digest_all(tensors: &[impl AsRef<[u8]>]) -> u64 {
+    extended(0xcbf2_9ce4_8422_2325, tensors)
+}
+
+/// The digest of what `digest` is one of, and of tensors behind that.
+pub(super) fn extended(digest: u64, tensors: &[impl AsRef<[u8]>]) -> u64 {
     let bytes = tensors.iter().flat_map(AsRef::as_ref);
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    bytes.fold(digest, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 #[cfg(test)]

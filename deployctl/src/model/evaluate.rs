@@ -122,6 +122,29 @@ pub fn evaluate_from(
     evaluate_with(&NoOwnKernels, state, graph, steps, weights, inputs)
 }
 
+/// What runs for one hop of a stream, beginning with the state that the last one left. `samples` are the bytes of the hop.
+/// Returns for each of its steps the bytes of its output tensors; of the first one alone, where no frame is complete yet.
+pub fn evaluate_hop(
+    state: &mut State,
+    graph: &Graph,
+    steps: &[Step],
+    weights: &[u8],
+    samples: &[u8],
+) -> Result<Vec<Vec<Vec<u8>>>, EvaluateError> {
+    let Some(hops) = graph.hops() else { return Ok(Vec::new()) };
+    let mut values = admit(&NoOwnKernels, state, graph, steps, weights, &[(hops.input, samples)])?;
+    let mut written = Vec::with_capacity(hops.block.end - hops.block.first);
+    for step in hops.block.operators().map_while(|id| steps.get(id.0)) {
+        values.step(steps, step)?;
+        written.push(values.written(step)?);
+        if written.len() == 1 && !values.holds(step, hops.ready)? {
+            break;
+        }
+    }
+    values.leave(steps, state);
+    Ok(written)
+}
+
 /// [`evaluate_from`], with the deployment's own kernels.
 pub fn evaluate_with(
     own: &dyn OwnKernels,
@@ -131,18 +154,17 @@ pub fn evaluate_with(
     weights: &[u8],
     inputs: &[Vec<u8>],
 ) -> Result<Vec<Vec<Vec<u8>>>, EvaluateError> {
-    let mut values = admit(own, state, graph, steps, weights, inputs)?;
+    if inputs.len() != graph.inputs.len() {
+        return Err(EvaluateError::Inputs { expected: graph.inputs.len(), found: inputs.len() });
+    }
+    let given: Vec<(TensorId, &[u8])> = graph.inputs.iter().copied().zip(inputs.iter().map(Vec::as_slice)).collect();
+    let mut values = admit(own, state, graph, steps, weights, &given)?;
     let mut written = Vec::with_capacity(steps.len());
     for step in graph.main().operators().map_while(|id| steps.get(id.0)) {
         values.step(steps, step)?;
-        let bytes = |id: &TensorId| Ok(unsigned(values.input(step, *id)?));
-        written.push(step.outputs.iter().map(bytes).collect::<Result<_, EvaluateError>>()?);
+        written.push(values.written(step)?);
     }
-    for id in variables(graph, steps) {
-        if let Some(buffer) = values.tensors[id.0].take() {
-            state.0.insert(id, buffer);
-        }
-    }
+    values.leave(steps, state);
     Ok(written)
 }
 
@@ -209,6 +231,20 @@ impl Values<'_> {
         Ok(self.input(step, condition)?.first().is_some_and(|&byte| byte != 0))
     }
 
+    /// What a step has written.
+    fn written(&self, step: &Step) -> Result<Vec<Vec<u8>>, EvaluateError> {
+        step.outputs.iter().map(|&id| Ok(unsigned(self.input(step, id)?))).collect()
+    }
+
+    /// Leaves the variables for the next run.
+    fn leave(mut self, steps: &[Step], state: &mut State) {
+        for id in variables(self.graph, steps) {
+            if let Some(buffer) = self.tensors[id.0].take() {
+                state.0.insert(id, buffer);
+            }
+        }
+    }
+
     fn input(&self, step: &Step, id: TensorId) -> Result<&[i8], EvaluateError> {
         let name = || self.graph.tensor(id).name.clone();
         self.tensors[id.0]
@@ -235,18 +271,15 @@ fn admit<'a>(
     graph: &'a Graph,
     steps: &[Step],
     weights: &'a [u8],
-    inputs: &[Vec<u8>],
+    inputs: &[(TensorId, &[u8])],
 ) -> Result<Values<'a>, EvaluateError> {
-    if inputs.len() != graph.inputs.len() {
-        return Err(EvaluateError::Inputs { expected: graph.inputs.len(), found: inputs.len() });
-    }
     let outputs = steps.iter().flat_map(|step| &step.outputs);
     let total = outputs.map(|&id| graph.tensor(id).bytes()).try_fold(0_usize, usize::checked_add);
     if total.is_none_or(|total| total > MAX_BYTES) {
         return Err(EvaluateError::TooLarge);
     }
     let mut values = Values { graph, weights, own, tensors: vec![None; graph.tensors.len()], rounds: MAX_ROUNDS };
-    for (&id, bytes) in graph.inputs.iter().zip(inputs) {
+    for &(id, bytes) in inputs {
         let tensor = graph.tensor(id);
         if bytes.len() != tensor.bytes() {
             let (expected, found) = (tensor.bytes(), bytes.len());
@@ -289,6 +322,7 @@ fn run(values: &Values, step: &Step) -> Result<Vec<Buffer>, EvaluateError> {
     let constants = step.weights.as_ref().map(|weights| constants(values, weights)).transpose()?.unwrap_or_default();
     match (&step.call, inputs.as_slice(), outputs.as_mut_slice()) {
         (Call::Op(op), inputs, outputs) => op.run(inputs, outputs),
+        (Call::Step(op), inputs, outputs) => op.run(inputs, outputs),
         (Call::Conv2d(p), [input], [output]) => kernels::conv_2d(p, &constants.view(step), input, output),
         (Call::DepthwiseConv2d(p), [input], [output]) => {
             kernels::depthwise_conv_2d(p, &constants.view(step), input, output);

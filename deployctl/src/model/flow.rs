@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::pipeline::Hops;
 use super::{Graph, OperatorId, Options, TensorId};
 
 /// Operators that run one after the other.
@@ -49,13 +50,23 @@ impl Graph {
     /// The operators of the main graph.
     pub fn main(&self) -> Block {
         let blocks = self.operators.iter().flat_map(|operator| operator.options.blocks());
-        let end = blocks.map(|(_, block)| block.first).min().unwrap_or(self.operators.len());
-        Block { first: 0, end }
+        let hops = self.hops().map(|hops| hops.block);
+        let end = blocks.map(|(_, block)| block).chain(hops).map(|block| block.first).min();
+        Block { first: 0, end: end.unwrap_or(self.operators.len()) }
     }
 
-    /// All operators as they stand in time: each one's blocks right behind it, every block once.
+    /// What runs for each hop of a stream, before the main graph runs once.
+    pub fn hops(&self) -> Option<&Hops> {
+        self.pipeline.as_ref()?.hops.as_ref()
+    }
+
+    /// All operators as they stand in time: those of a hop, then the main graph's, each one's blocks right behind it, every
+    /// block once.
     pub fn order(&self) -> Vec<OperatorId> {
         let mut order = Vec::with_capacity(self.operators.len());
+        if let Some(hops) = self.hops() {
+            self.walk(hops.block, &mut |id| order.push(id));
+        }
         self.walk(self.main(), &mut |id| order.push(id));
         order
     }
@@ -69,12 +80,34 @@ impl Graph {
         }
     }
 
-    /// What people call an operator: `3`, or `3.body.0` for the first one in the body of the loop at 3.
+    /// What people call an operator: `3`, or `3.body.0` for the first one in the body of the loop at 3. Steps around the model
+    /// are `hop.0`, which runs for each hop of a stream, `pre.0` and `post.0`.
     pub fn label(&self, id: OperatorId) -> String {
-        match self.within(id) {
-            Some((outer, name, block)) => format!("{}.{name}.{}", self.label(outer), id.0 - block.first),
-            None => id.0.to_string(),
+        if let Some((outer, name, block)) = self.within(id) {
+            return format!("{}.{name}.{}", self.label(outer), id.0 - block.first);
         }
+        let Some(pipeline) = &self.pipeline else { return id.0.to_string() };
+        let behind = self.main().end - pipeline.after;
+        match &pipeline.hops {
+            Some(hops) if hops.block.contains(id) => format!("hop.{}", id.0 - hops.block.first),
+            _ if id.0 < pipeline.before => format!("pre.{}", id.0),
+            _ if id.0 >= behind => format!("post.{}", id.0 - behind),
+            _ => (id.0 - pipeline.before).to_string(),
+        }
+    }
+
+    /// Whether an operator is a step around the model.
+    pub fn is_step(&self, id: OperatorId) -> bool {
+        let Some(pipeline) = &self.pipeline else { return false };
+        let main = self.main();
+        let hop = pipeline.hops.as_ref().is_some_and(|hops| hops.block.contains(id));
+        hop || id.0 < pipeline.before || (main.end - pipeline.after..main.end).contains(&id.0)
+    }
+
+    /// An operator's label as sentences have it: `op:3`, `op:3.body.0`; of steps around the model `hop.0`, `pre.0`, `post.0`.
+    pub fn called(&self, id: OperatorId) -> String {
+        let label = self.label(id);
+        if self.is_step(id) { label } else { format!("op:{label}") }
     }
 
     /// The operator that runs the block in which `id` stands, and that block.
@@ -116,7 +149,7 @@ mod tests {
             outputs: vec![],
             ..operator(Options::If { graphs: [3, 4], then: block(7, 9), otherwise: block(9, 10) })
         };
-        Graph { tensors: vec![], operators, inputs: vec![], outputs: vec![] }
+        Graph { tensors: vec![], operators, inputs: vec![], outputs: vec![], pipeline: None }
     }
 
     #[test]

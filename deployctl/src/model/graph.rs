@@ -8,13 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use super::custom::CustomOptions;
 use super::flow::Block;
+use super::pipeline::{Pipeline, StepOp};
 
 /// Position of a tensor in [`Graph::tensors`], which is its index in the model file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TensorId(pub usize);
 
-/// Position of an operator in [`Graph::operators`]; for those of the main graph also their index in the model file.
+/// Position of an operator in [`Graph::operators`]; for those of the main graph also their index in the model file, unless steps
+/// of a pipeline come before them ([`Graph::label`] is what people call them).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OperatorId(pub usize);
@@ -31,12 +33,21 @@ pub struct Graph {
     pub inputs: Vec<TensorId>,
     /// Model outputs.
     pub outputs: Vec<TensorId>,
+    /// Which operators are steps around the model, where a manifest declares any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<Pipeline>,
 }
 
 impl Graph {
     /// The tensor at `id`.
     pub fn tensor(&self, id: TensorId) -> &Tensor {
         &self.tensors[id.0]
+    }
+
+    /// What one vector brings: each input with its bytes, then the samples of all hops of a stream, where there is one.
+    pub fn feeds(&self) -> Vec<(TensorId, usize)> {
+        let inputs = self.inputs.iter().map(|&id| (id, self.tensor(id).bytes()));
+        inputs.chain(self.hops().map(|hops| (hops.input, self.tensor(hops.input).bytes() * hops.total()))).collect()
     }
 
     /// What `CALL_ONCE` gives the variable `id` as its first value; [`Tensor::initial`] where there is nothing.
@@ -349,6 +360,9 @@ pub enum Options {
     },
     /// Of `COPY`, which no file has: a value enters or leaves a block.
     Copy,
+    /// Of a step around the model, which no file has: what it computes. Its tables are constants among its inputs, its state
+    /// are variables among its outputs.
+    Step(StepOp),
     /// Of custom operators. `None` where the file has something else than a map of numbers, texts and lists of these.
     Custom {
         values: Option<CustomOptions>,

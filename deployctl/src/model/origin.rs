@@ -51,7 +51,8 @@ fn tidy(text: &str) -> String {
 /// How many weights are quantized per channel, and how many per tensor.
 fn weights(graph: &Graph) -> String {
     let of = |per_channel: bool| {
-        let weights = graph.tensors.iter().filter(|tensor| tensor.constant.is_some() && tensor.dtype == TensorType::Int8);
+        let weights =
+            graph.tensors.iter().filter(|tensor| tensor.constant.is_some() && tensor.dtype == TensorType::Int8);
         let scales = weights.filter_map(|tensor| Some(tensor.quantization.as_ref()?.scales.len()));
         scales.filter(|scales| (*scales > 1) == per_channel).count()
     };

@@ -27,6 +27,23 @@ pub fn random_tensor(seed: u64, vector: u64, input: u64, tensor: &Tensor) -> Vec
     bytes
 }
 
+/// The samples of `hops` hops: as [`random_tensor`]; int16 samples are halved from none to eleven times, which changes from hop to
+/// hop, so that what follows loudness is seen over its range.
+pub fn random_stream(seed: u64, vector: u64, input: u64, hop: &Tensor, hops: usize) -> Vec<u8> {
+    let mut shape = hop.shape.clone();
+    shape.insert(0, hops);
+    let mut bytes = random_tensor(seed, vector, input, &Tensor { shape, ..hop.clone() });
+    if hop.dtype == TensorType::Int16 {
+        let loudness = random(seed, vector, !input, hops);
+        for (hop, halved) in bytes.chunks_mut(hop.bytes().max(1)).zip(loudness) {
+            for word in hop.as_chunks_mut().0 {
+                *word = (i16::from_le_bytes(*word) >> (halved % 12)).to_le_bytes();
+            }
+        }
+    }
+    bytes
+}
+
 /// `len` bytes for one input of a model.
 fn random(seed: u64, vector: u64, input: u64, len: usize) -> Vec<u8> {
     let mut state = mix(mix(mix(seed).wrapping_add(vector)).wrapping_add(input));
@@ -79,6 +96,28 @@ mod tests {
     fn mix_is_splitmix64() {
         let outputs: Vec<u64> = (0..3_u64).map(|n| mix(n.wrapping_mul(GAMMA).wrapping_add(1_234_567))).collect();
         assert_eq!(outputs, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
+    }
+
+    #[test]
+    fn streams_are_loud_and_soft() {
+        let hop = Tensor {
+            name: String::new(),
+            dtype: TensorType::Int16,
+            shape: vec![32],
+            signature: vec![],
+            variable: false,
+            unpacked_from: None,
+            quantization: None,
+            constant: None,
+        };
+        let samples = random_stream(1, 0, 0, &hop, 40);
+        let loudest = |hop: &[u8]| {
+            let words = hop.as_chunks().0.iter();
+            words.map(|&word| i16::from_le_bytes(word).unsigned_abs()).max().unwrap()
+        };
+        let loudness: Vec<u16> = samples.chunks(64).map(loudest).collect();
+        assert_eq!(loudness.len(), 40);
+        assert!(loudness.iter().any(|&most| most > 16_000) && loudness.iter().any(|&most| most < 32), "{loudness:?}");
     }
 
     #[test]

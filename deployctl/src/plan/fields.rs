@@ -10,6 +10,7 @@ use crate::emit;
 use crate::gate::{Limits, Making};
 use crate::manifest::{Board, Manifest, Override, Runner, plain};
 use crate::model::lower::{Choice, OwnKernel};
+use crate::model::pipeline::After;
 use crate::runner;
 use crate::stage::{self, Deployment, Named, Project, ProjectLibrary, Runtime, Subject, VectorSource, artifact};
 
@@ -54,6 +55,15 @@ pub(super) fn convert(manifest: &Manifest, materials: &Materials, runtime: &Runt
             runtime: runtime.clone(),
         },
     })
+}
+
+/// Steps around the model, where the manifest declares any.
+pub(super) fn preprocess(manifest: &Manifest, materials: &Materials) -> Option<stage::Preprocess> {
+    let spec = manifest.preprocess.as_ref().map(|found| found.spec.clone());
+    let after: Vec<After> = manifest.postprocess.iter().map(|found| found.after.clone()).collect();
+    let any = spec.is_some() || !after.is_empty();
+    let choices = choices(manifest, materials);
+    any.then_some(stage::Preprocess { spec, after, reference: builtin::REFERENCE, choices })
 }
 
 pub(super) fn optimize(manifest: &Manifest, materials: &Materials) -> stage::Optimize {

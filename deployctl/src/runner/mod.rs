@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::manifest::{self, PerTick};
 
 pub use guide::{GUIDES, Guide, Shows};
-pub use session::Session;
+pub use session::{Session, Stream};
 pub use signature::Signature;
 pub use transcript::Transcript;
 
@@ -116,6 +116,11 @@ impl Measurement {
         self.observations.iter().map(|run| run.arena_high).max().unwrap_or(0)
     }
 
+    /// Every hop of every uninterrupted run.
+    pub fn hops(&self) -> impl Iterator<Item = &Hop> {
+        self.observations.iter().flat_map(|run| &run.hops)
+    }
+
     /// Most bytes of stack below the call of `invoke`, where the target can tell.
     pub fn stack_invoke(&self) -> Option<usize> {
         self.observations.iter().filter_map(|run| run.stack_invoke).max()
@@ -138,6 +143,10 @@ pub struct Observation {
     pub poison: u32,
     /// 64-bit FNV-1a of each operator's output tensor, taken on the target right after it.
     pub operator_digests: Vec<u64>,
+    /// For each operator of a hop, 64-bit FNV-1a of what it has written in all hops.
+    pub hop_digests: Vec<u64>,
+    /// The hops of the uninterrupted run.
+    pub hops: Vec<Hop>,
     /// Bytes of each model output after the last operator.
     pub outputs: Vec<Vec<u8>>,
     /// Bytes of each model output after the uninterrupted run.
@@ -148,6 +157,17 @@ pub struct Observation {
     pub arena_high: usize,
     /// Bytes of stack below the call of `invoke`, where the target can tell.
     pub stack_invoke: Option<usize>,
+}
+
+/// A hop as an app runs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hop {
+    /// Whether an inference was due after it.
+    pub due: bool,
+    /// Instructions, to the counter's resolution, where the target can tell.
+    pub instructions: Option<u64>,
+    /// Bytes of stack below the call of `hop`, where the target can tell.
+    pub stack: Option<usize>,
 }
 
 /// Plays `session` with the target that `command` starts. `instructions_per_tick` is the board's, for targets that count.
@@ -162,17 +182,30 @@ pub fn measure(
     Ok(Transcript::new(&ended).measurement(session, instructions_per_tick)?)
 }
 
-/// Has the target run `vector`, after those before it in its sequence, up to operator `operator`, and gives the bytes of its output tensor.
+/// Has the target run `vector`, after those before it in its sequence, up to operator `operator`, and gives the bytes of its
+/// output tensors. Of an operator of a hop, `hop` says of which; there are none where it did not run then.
 pub fn dump(
     starter: &dyn Start,
     command: &Command,
     session: &Session,
-    vector: usize,
-    operator: usize,
+    (vector, operator, hop): (usize, usize, Option<usize>),
     limit: Duration,
 ) -> Result<Vec<u8>, RunnerError> {
-    let ended = play(starter, command, &session.dump_script(vector, operator), limit)?;
-    Ok(Transcript::new(&ended).dump(session, vector, operator)?)
+    let ended = play(starter, command, &session.dump_script(vector, operator, hop), limit)?;
+    Ok(Transcript::new(&ended).dump(session, vector, operator, hop)?)
+}
+
+/// Has the target run the hops of `vector`, after all vectors before it in its sequence, and gives the digests of a hop's operators
+/// after each of them.
+pub fn trace(
+    starter: &dyn Start,
+    command: &Command,
+    session: &Session,
+    vector: usize,
+    limit: Duration,
+) -> Result<Vec<Vec<u64>>, RunnerError> {
+    let ended = play(starter, command, &session.trace_script(vector), limit)?;
+    Ok(Transcript::new(&ended).trace(session, vector)?)
 }
 
 /// The command line that plays the session file `session` with `harness`, as a person types it in the folder of both. On a

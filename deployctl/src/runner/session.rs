@@ -7,6 +7,8 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
+use crate::model::Graph;
+
 /// Bytes of a tensor in one line, as the harness reads it (`protocol::CHUNK_BYTES`).
 const CHUNK_BYTES: usize = 256;
 
@@ -17,14 +19,42 @@ pub struct Session {
     pub digest: String,
     /// What the harness must say of its clock: another one is another board's firmware.
     pub clock: String,
-    /// For each vector the bytes of each model input.
+    /// For each vector the bytes of each model input, then those of all samples where there is a stream.
     pub vectors: Vec<Vec<Vec<u8>>>,
+    /// The stream, where there is one.
+    pub stream: Option<Stream>,
     /// So many vectors follow each other in time, the state being reset before the first of them; at least 1.
     pub steps: usize,
     /// How often each vector is run.
     pub runs: u32,
     /// Bytes of each model output.
     pub output_bytes: Vec<usize>,
+}
+
+/// What a session knows of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stream {
+    /// Bytes of a hop; not 0.
+    pub hop_bytes: usize,
+    /// Hops of a run.
+    pub hops: usize,
+    /// Position of the first operator of a hop.
+    pub first: usize,
+    /// Operators of a hop.
+    pub operators: usize,
+}
+
+impl Stream {
+    /// The stream of a graph that has one.
+    pub fn of(graph: &Graph) -> Option<Self> {
+        let hops = graph.hops()?;
+        Some(Self {
+            hop_bytes: graph.tensor(hops.input).bytes().max(1),
+            hops: hops.total(),
+            first: hops.block.first,
+            operators: hops.block.end - hops.block.first,
+        })
+    }
 }
 
 /// One place in the order of a session: one run of one sequence of vectors, which mostly is one vector.
@@ -72,13 +102,12 @@ impl Session {
 
     /// The lines that the harness reads.
     pub fn script(&self) -> String {
-        let mut script = Script::new(&self.digest);
+        let mut script = Script::new(self);
         for turn in self.plan() {
             for (seed, verb) in [(turn.poison, "step"), (turn.poison + 1, "invoke")] {
                 for vector in turn.vectors.clone() {
                     script.begin((vector == turn.vectors.start).then_some(seed));
-                    script.inputs(&self.vectors[vector], turn.complement);
-                    script.line(verb);
+                    script.run(vector, turn.complement, verb);
                 }
             }
         }
@@ -87,45 +116,66 @@ impl Session {
 
     /// The lines of a first bring-up: one vector operator by operator, then uninterrupted.
     pub fn bringup_script(&self, vector: usize) -> String {
-        let mut script = Script::new(&self.digest);
+        let mut script = Script::new(self);
         for (seed, verb) in [(1, "step"), (2, "invoke")] {
             script.begin(Some(seed));
-            script.inputs(&self.vectors[vector], false);
-            script.line(verb);
+            script.run(vector, false, verb);
         }
         script.end()
     }
 
     /// The lines that make the harness send the output tensor of `operator` for `vector`, after those before it in its
-    /// sequence.
-    pub fn dump_script(&self, vector: usize, operator: usize) -> String {
-        let mut script = Script::new(&self.digest);
+    /// sequence. Of an operator of a hop, `hop` says of which.
+    pub fn dump_script(&self, vector: usize, operator: usize, hop: Option<usize>) -> String {
+        let mut script = self.up_to(vector);
+        let verb = format!("dump {operator}");
+        match hop {
+            None => script.run(vector, false, &verb),
+            Some(hop) => {
+                script.hops(vector, 0..hop, false, &["hop"]);
+                script.hops(vector, hop..hop + 1, false, &[&verb]);
+            }
+        }
+        script.end()
+    }
+
+    /// The lines that make the harness send the digests of the operators of a hop after each hop of `vector`.
+    pub fn trace_script(&self, vector: usize) -> String {
+        let mut script = self.up_to(vector);
+        let hops = self.stream.map_or(0, |stream| stream.hops);
+        script.hops(vector, 0..hops, false, &["step-hop", "digests"]);
+        script.end()
+    }
+
+    /// Runs of all before `vector` in its sequence, and the beginning of its own.
+    fn up_to(&self, vector: usize) -> Script<'_> {
+        let mut script = Script::new(self);
         let before = self.before(vector);
         for earlier in before.clone() {
             script.begin((earlier == before.start).then_some(1));
-            script.inputs(&self.vectors[earlier], false);
-            script.line("invoke");
+            script.run(earlier, false, "invoke");
         }
         script.begin(before.is_empty().then_some(1));
-        script.inputs(&self.vectors[vector], false);
-        script.line(&format!("dump {operator}"));
-        script.end()
+        script
     }
 }
 
 /// Lines with their check words.
-struct Script(String);
+struct Script<'a> {
+    session: &'a Session,
+    text: String,
+}
 
-impl Script {
-    fn new(digest: &str) -> Self {
-        let mut script = Self(String::new());
-        script.line(&format!("hello {digest}"));
+impl<'a> Script<'a> {
+    fn new(session: &'a Session) -> Self {
+        let mut script = Self { session, text: String::new() };
+        script.line(&format!("hello {}", session.digest));
         script
     }
 
     fn line(&mut self, text: &str) {
         // Writing to a string cannot fail.
-        let _ = writeln!(self.0, "{text} *{:08x}", check_word(text.as_bytes()));
+        let _ = writeln!(self.text, "{text} *{:08x}", check_word(text.as_bytes()));
     }
 
     /// Begins a run: from noise of `seed`, else where the last one ended.
@@ -136,22 +186,43 @@ impl Script {
         }
     }
 
-    fn inputs(&mut self, vector: &[Vec<u8>], complement: bool) {
+    /// All that a vector brings, then `verb`; hops run as the verb asks for.
+    fn run(&mut self, vector: usize, complement: bool, verb: &str) {
+        let hops = self.session.stream.map_or(0, |stream| stream.hops);
+        self.hops(vector, 0..hops, complement, &[if verb == "step" { "step-hop" } else { "hop" }]);
+        let session = self.session;
+        let tensors = &session.vectors[vector];
+        let inputs = tensors.len() - usize::from(session.stream.is_some());
+        for (index, tensor) in tensors[..inputs].iter().enumerate() {
+            self.bytes(&format!("input {index}"), tensor, complement);
+        }
+        self.line(verb);
+    }
+
+    /// Some hops of a vector, each with its samples before `verbs`.
+    fn hops(&mut self, vector: usize, hops: Range<usize>, complement: bool, verbs: &[&str]) {
+        let (Some(stream), Some(samples)) = (self.session.stream, self.session.vectors[vector].last()) else { return };
+        for hop in samples.chunks(stream.hop_bytes).skip(hops.start).take(hops.len()) {
+            self.bytes("samples", hop, complement);
+            verbs.iter().for_each(|verb| self.line(verb));
+        }
+    }
+
+    /// A tensor in lines that begin with `what`.
+    fn bytes(&mut self, what: &str, tensor: &[u8], complement: bool) {
         let flip = if complement { 0xff } else { 0 };
-        for (index, tensor) in vector.iter().enumerate() {
-            for (chunk, bytes) in tensor.chunks(CHUNK_BYTES).enumerate() {
-                let mut text = format!("input {index} {} ", chunk * CHUNK_BYTES);
-                for byte in bytes {
-                    let _ = write!(text, "{:02x}", byte ^ flip);
-                }
-                self.line(&text);
+        for (chunk, bytes) in tensor.chunks(CHUNK_BYTES).enumerate() {
+            let mut text = format!("{what} {} ", chunk * CHUNK_BYTES);
+            for byte in bytes {
+                let _ = write!(text, "{:02x}", byte ^ flip);
             }
+            self.line(&text);
         }
     }
 
     fn end(mut self) -> String {
         self.line("bye");
-        self.0
+        self.text
     }
 }
 
@@ -166,7 +237,15 @@ mod tests {
 
     fn session(vectors: usize, runs: u32) -> Session {
         let vectors = (0..vectors).map(|vector| vec![vec![u8::try_from(vector).unwrap(); 300]]).collect();
-        Session { digest: "00ff".into(), clock: "none".into(), vectors, steps: 1, runs, output_bytes: vec![4] }
+        Session {
+            digest: "00ff".into(),
+            clock: "none".into(),
+            vectors,
+            stream: None,
+            steps: 1,
+            runs,
+            output_bytes: vec![4],
+        }
     }
 
     fn texts(script: &str) -> Vec<&str> {
@@ -204,8 +283,28 @@ mod tests {
         let expected =
             [&["hello 00ff"], &first[..], &second, &["poison 3", "step", "poison 4", "invoke", "bye"]].concat();
         assert_eq!(verbs(&session.script()), expected);
-        assert_eq!(verbs(&session.dump_script(1, 5))[1..], ["poison 1", "invoke", "continue", "dump 5", "bye"]);
-        assert_eq!(verbs(&session.dump_script(2, 5))[1..], ["poison 1", "dump 5", "bye"]);
+        assert_eq!(verbs(&session.dump_script(1, 5, None))[1..], ["poison 1", "invoke", "continue", "dump 5", "bye"]);
+        assert_eq!(verbs(&session.dump_script(2, 5, None))[1..], ["poison 1", "dump 5", "bye"]);
+    }
+
+    #[test]
+    fn hops_come_before_inputs() {
+        let stream = Stream { hop_bytes: 2, hops: 2, first: 3, operators: 4 };
+        let vectors = vec![vec![vec![7], vec![1, 2, 3, 4]]];
+        let session = Session { vectors, stream: Some(stream), ..session(1, 1) };
+        let hops = |verb: &str| format!("samples 0 0102\n{verb}\nsamples 0 0304\n{verb}\n");
+        let run = |seed: u32, verb: &str, hop: &str| format!("poison {seed}\n{}input 0 0 07\n{verb}\n", hops(hop));
+        let joined = |script: &str| texts(script)[1..].iter().map(|line| format!("{line}\n")).collect::<String>();
+        let expected = run(1, "step", "step-hop") + &run(2, "invoke", "hop") + "bye\n";
+        assert_eq!(joined(&session.bringup_script(0)), expected);
+        assert!(
+            joined(&session.script())
+                .contains("poison 3\nsamples 0 fefd\nstep-hop\nsamples 0 fcfb\nstep-hop\ninput 0 0 f8\nstep")
+        );
+        let dump = "poison 1\nsamples 0 0102\nhop\nsamples 0 0304\ndump 4\nbye\n";
+        assert_eq!(joined(&session.dump_script(0, 4, Some(1))), dump);
+        assert_eq!(joined(&session.dump_script(0, 1, None)), run(1, "dump 1", "hop") + "bye\n");
+        assert_eq!(joined(&session.trace_script(0)), format!("poison 1\n{}bye\n", hops("step-hop\ndigests")));
     }
 
     #[test]

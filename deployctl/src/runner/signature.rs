@@ -142,6 +142,11 @@ impl Signature {
         }
     }
 
+    /// What it says, with operators called as `name` calls them.
+    pub fn named<F: Fn(usize) -> String>(&self, name: F) -> Named<'_, F> {
+        Named { signature: self, name }
+    }
+
     /// Whether the machine failed rather than the product.
     pub fn is_infrastructure(&self) -> bool {
         match self {
@@ -181,61 +186,72 @@ impl Signature {
 /// The code, this failure's own facts, and the next step.
 impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.code())?;
-        match self {
-            Self::WrongImage { have, want } => {
+        self.named(|index| format!("op:{index}")).fmt(f)
+    }
+}
+
+/// A failure, with the names that operators have for people.
+pub struct Named<'a, F> {
+    signature: &'a Signature,
+    name: F,
+}
+
+impl<F: Fn(usize) -> String> Named<'_, F> {
+    /// When it happened.
+    fn during(&self) -> String {
+        let during = self.signature.operator().map(&self.name);
+        during.unwrap_or_else(|| "the uninterrupted run or between operators".to_owned())
+    }
+}
+
+impl<F: Fn(usize) -> String> fmt::Display for Named<'_, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (signature, during) = (self.signature, self.during());
+        write!(f, "{}: ", signature.code())?;
+        match signature {
+            Signature::WrongImage { have, want } => {
                 write!(f, "the image carries build `{have}`, the session is for `{want}`")
             }
-            Self::GuardLow { operator } | Self::GuardHigh { operator } => {
-                write!(f, "{} during {}", self.guide().meaning, During(*operator))
+            Signature::GuardLow { .. } | Signature::GuardHigh { .. } => {
+                write!(f, "{} during {}", signature.guide().meaning, during)
             }
-            Self::StackOverflow { operator } => {
-                write!(f, "the stack reached the end of its memory during {}", During(*operator))
+            Signature::StackOverflow { .. } => {
+                write!(f, "the stack reached the end of its memory during {}", during)
             }
-            Self::Fault { operator, pc, lr, cfsr, hfsr, address } => {
-                write!(f, "{} during {}, at pc {pc:#010x}", fault_cause(*cfsr, *hfsr), During(*operator))?;
+            Signature::Fault { pc, lr, cfsr, hfsr, address, .. } => {
+                write!(f, "{} during {}, at pc {pc:#010x}", fault_cause(*cfsr, *hfsr), during)?;
                 if let Some(address) = address {
                     write!(f, ", accessing {address:#010x}")?;
                 }
                 write!(f, " (lr {lr:#010x}, cfsr {cfsr:#010x}, hfsr {hfsr:#010x})")
             }
-            Self::Panic { operator, message } => write!(f, "`{message}` during {}", During(*operator)),
-            Self::Protocol { message } => write!(f, "the harness refused the session: {message}"),
-            Self::Garbage { line, text } => write!(f, "line {line} of the transcript is not the harness's: `{text}`"),
-            Self::OutOfOrder { line, text, expected } => {
+            Signature::Panic { message, .. } => write!(f, "`{message}` during {}", during),
+            Signature::Protocol { message } => write!(f, "the harness refused the session: {message}"),
+            Signature::Garbage { line, text } => {
+                write!(f, "line {line} of the transcript is not the harness's: `{text}`")
+            }
+            Signature::OutOfOrder { line, text, expected } => {
                 write!(f, "line {line} of the transcript is `{text}`, where {expected} belongs")
             }
-            Self::Reset { line, after } => {
+            Signature::Reset { line, after } => {
                 write!(f, "the target restarted at line {line} of the transcript, after `{after}`")
             }
-            Self::Silent { code, diagnostics } => {
+            Signature::Silent { code, diagnostics } => {
                 write!(f, "the target ended without a line, {}{}", Exit(*code), Said(diagnostics))
             }
-            Self::Died { code, after, diagnostics } => {
+            Signature::Died { code, after, diagnostics } => {
                 write!(f, "the transcript ends after `{after}`, {}{}", Exit(*code), Said(diagnostics))
             }
-            Self::TimedOut { after } if after.is_empty() => {
+            Signature::TimedOut { after } if after.is_empty() => {
                 f.write_str("no end within the time limit, and not one line")
             }
-            Self::TimedOut { after } => write!(f, "no end within the time limit; the last line was `{after}`"),
+            Signature::TimedOut { after } => write!(f, "no end within the time limit; the last line was `{after}`"),
         }?;
-        write!(f, "; {}", self.guide().fix)
+        write!(f, "; {}", signature.guide().fix)
     }
 }
 
 impl std::error::Error for Signature {}
-
-/// When it happened.
-struct During(Option<usize>);
-
-impl fmt::Display for During {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(index) => write!(f, "op:{index}"),
-            None => f.write_str("the uninterrupted run or between operators"),
-        }
-    }
-}
 
 /// How the process that ran the target ended.
 struct Exit(Option<i32>);

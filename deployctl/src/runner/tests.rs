@@ -106,7 +106,15 @@ fn board() -> Option<Command> {
 fn session() -> Session {
     let ramp = (0..30).map(|value: u8| value.wrapping_mul(17)).collect();
     let vectors = vec![vec![ramp], vec![vec![0x80; 30]]];
-    Session { digest: "0".repeat(64), clock: "instructions".into(), vectors, steps: 1, runs: 3, output_bytes: vec![3] }
+    Session {
+        digest: "0".repeat(64),
+        clock: "instructions".into(),
+        vectors,
+        stream: None,
+        steps: 1,
+        runs: 3,
+        output_bytes: vec![3],
+    }
 }
 
 /// What the sample model computes, operator by operator.
@@ -143,7 +151,7 @@ fn host_and_emulator_compute_what_the_model_says() {
             assert_eq!((&run.outputs[0], &run.invoke_outputs[0]), (&tensors[7], &tensors[7]));
         }
         for operator in [0, 7] {
-            let tensor = dump(&Plain, &command, &session, 0, operator, LIMIT).unwrap();
+            let tensor = dump(&Plain, &command, &session, (0, operator, None), LIMIT).unwrap();
             assert_eq!(tensor, expected(&session.vectors[0][0])[operator]);
         }
     }

@@ -5,7 +5,7 @@
 use std::str::FromStr;
 
 use super::session::{Session, Turn, check_word};
-use super::{Ended, Measurement, Observation, Signature};
+use super::{Ended, Hop, Measurement, Observation, Signature};
 use crate::manifest::PerTick;
 
 /// The answers of a target to one session.
@@ -22,10 +22,18 @@ pub struct Transcript<'a> {
 
 /// What came of an uninterrupted run.
 struct Invoked {
+    hops: Vec<HopSaid>,
     outputs: Vec<Vec<u8>>,
     ticks: Option<u64>,
     stack: Option<usize>,
     arena_high: usize,
+}
+
+/// What the harness says of a hop.
+struct HopSaid {
+    due: bool,
+    ticks: Option<u64>,
+    stack: Option<usize>,
 }
 
 /// A good line.
@@ -66,11 +74,16 @@ impl<'a> Transcript<'a> {
     }
 
     /// Reads the answers to [`Session::dump_script`].
-    pub fn dump(mut self, session: &Session, vector: usize, operator: usize) -> Result<Vec<u8>, Signature> {
-        self.greeting(session)?;
-        for _ in session.before(vector) {
-            self.invoked(1, session)?;
-        }
+    pub fn dump(
+        mut self,
+        session: &Session,
+        vector: usize,
+        operator: usize,
+        hop: Option<usize>,
+    ) -> Result<Vec<u8>, Signature> {
+        self.up_to(session, vector)?;
+        let hops = session.stream.map_or(0, |stream| hop.unwrap_or(stream.hops));
+        self.hops(hops)?;
         self.expect(&format!("dump {operator}"))?;
         let mut bytes = Vec::new();
         loop {
@@ -86,11 +99,32 @@ impl<'a> Transcript<'a> {
         Ok(bytes)
     }
 
+    /// Reads the answers to [`Session::trace_script`].
+    pub fn trace(mut self, session: &Session, vector: usize) -> Result<Vec<Vec<u64>>, Signature> {
+        self.up_to(session, vector)?;
+        let hops = session.stream.map_or(0, |stream| stream.hops);
+        let mut hop = || {
+            let digests = self.hop_digests(session)?;
+            self.expect("done")?;
+            Ok(digests)
+        };
+        let found = (0..hops).map(|_| hop()).collect::<Result<_, _>>()?;
+        self.optional::<usize>("stack-total")?;
+        self.expect("bye")?;
+        Ok(found)
+    }
+
+    /// The greeting, and the runs of all before `vector` in its sequence.
+    fn up_to(&mut self, session: &Session, vector: usize) -> Result<(), Signature> {
+        self.greeting(session)?;
+        session.before(vector).try_for_each(|_| self.invoked(1, session).map(drop))
+    }
+
     /// `boot` and `ready`: the number of operators and the arena's size. The clock must be the one that was built for.
     fn greeting(&mut self, session: &Session) -> Result<(usize, usize), Signature> {
         let boot = self.next()?;
-        if !boot.text.starts_with("boot 1 ") {
-            return Err(boot.out_of_order("`boot 1 DIGEST`, which a harness says after reset"));
+        if !boot.text.starts_with("boot 2 ") {
+            return Err(boot.out_of_order("`boot 2 DIGEST`, which a harness says after reset"));
         }
         let ready = self.next()?;
         let field = |name: &str| {
@@ -99,9 +133,10 @@ impl<'a> Transcript<'a> {
         };
         let number = |name: &str| field(name)?.parse().ok();
         let sizes = number("operators").zip(number("arena"));
-        sizes
-            .filter(|_| field("clock") == Some(&session.clock))
-            .ok_or_else(|| ready.out_of_order(&format!("`ready operators=N arena=BYTES clock={}`", session.clock)))
+        let hops = session.stream.map_or(0, |stream| stream.hops);
+        sizes.filter(|_| field("clock") == Some(&session.clock) && number("hops") == Some(hops)).ok_or_else(|| {
+            ready.out_of_order(&format!("`ready operators=N hops={hops} arena=BYTES clock={}`", session.clock))
+        })
     }
 
     /// The answers to all `step` and then all `invoke` of one sequence.
@@ -115,6 +150,7 @@ impl<'a> Transcript<'a> {
         let mut found = Vec::new();
         for vector in turn.vectors.clone() {
             self.expect(&format!("step {}", turn.poison))?;
+            let hop_digests = self.hop_digests(session)?;
             let operator_digests = (0..operators).map(|index| self.operator(index)).collect::<Result<_, _>>()?;
             let outputs = self.outputs(&session.output_bytes)?;
             let arena_high = self.required("arena")?;
@@ -124,6 +160,8 @@ impl<'a> Transcript<'a> {
                 run: turn.run,
                 poison: turn.poison,
                 operator_digests,
+                hop_digests,
+                hops: Vec::new(),
                 outputs,
                 invoke_outputs: Vec::new(),
                 instructions: None,
@@ -133,23 +171,53 @@ impl<'a> Transcript<'a> {
         }
         for observation in &mut found {
             let invoked = self.invoked(turn.poison + 1, session)?;
-            let ticks = invoked.ticks.zip(instructions_per_tick);
+            let instructions = |ticks: Option<u64>| Some(instructions_per_tick?.instructions(ticks?));
+            let hop = |said: &HopSaid| Hop { due: said.due, instructions: instructions(said.ticks), stack: said.stack };
+            observation.hops = invoked.hops.iter().map(hop).collect();
             observation.invoke_outputs = invoked.outputs;
-            observation.instructions = ticks.map(|(ticks, each)| each.instructions(ticks));
+            observation.instructions = instructions(invoked.ticks);
             observation.arena_high = observation.arena_high.max(invoked.arena_high);
             observation.stack_invoke = invoked.stack;
         }
         Ok(found)
     }
 
-    /// The answer to `invoke`.
+    /// The answers to the hops of a run, and to `invoke`.
     fn invoked(&mut self, seed: u32, session: &Session) -> Result<Invoked, Signature> {
+        let hops = self.hops(session.stream.map_or(0, |stream| stream.hops))?;
         self.expect(&format!("invoke {seed}"))?;
         let outputs = self.outputs(&session.output_bytes)?;
         let (ticks, stack) = (self.optional("ticks")?, self.optional("stack")?);
         let arena_high = self.required("arena")?;
         self.expect("done")?;
-        Ok(Invoked { outputs, ticks, stack, arena_high })
+        Ok(Invoked { hops, outputs, ticks, stack, arena_high })
+    }
+
+    /// The first hops of a run: `hop NUMBER due=D ticks=T stack=BYTES`.
+    fn hops(&mut self, count: usize) -> Result<Vec<HopSaid>, Signature> {
+        (0..count).map(|number| self.hop(number)).collect()
+    }
+
+    fn hop(&mut self, number: usize) -> Result<HopSaid, Signature> {
+        let line = self.next()?;
+        let words: Vec<&str> = line.text.split(' ').collect();
+        let read = || {
+            let ["hop", index, due, ticks, stack] = words[..] else { return None };
+            let due = match due {
+                "due=0" => false,
+                "due=1" => true,
+                _ => return None,
+            };
+            let (ticks, stack) = (value(ticks.strip_prefix("ticks=")?)?, value(stack.strip_prefix("stack=")?)?);
+            (index.parse() == Ok(number)).then_some(HopSaid { due, ticks, stack })
+        };
+        read().ok_or_else(|| line.out_of_order(&format!("`hop {number} due=D ticks=T stack=BYTES`")))
+    }
+
+    /// One digest for each operator of a hop.
+    fn hop_digests(&mut self, session: &Session) -> Result<Vec<u64>, Signature> {
+        let operators = session.stream.map_or(0..0, |stream| stream.first..stream.first + stream.operators);
+        operators.map(|index| self.operator(index)).collect()
     }
 
     /// `op INDEX DIGEST`.
@@ -180,12 +248,8 @@ impl<'a> Transcript<'a> {
     /// `NAME VALUE`, where the value may be `none`.
     fn optional<T: FromStr>(&mut self, name: &str) -> Result<Option<T>, Signature> {
         let line = self.next()?;
-        let value = match line.text.strip_prefix(name).and_then(|rest| rest.strip_prefix(' ')) {
-            Some("none") => Some(None),
-            Some(value) => value.parse().ok().map(Some),
-            None => None,
-        };
-        value.ok_or_else(|| line.out_of_order(&format!("`{name} NUMBER`")))
+        let found = line.text.strip_prefix(name).and_then(|rest| value(rest.strip_prefix(' ')?));
+        found.ok_or_else(|| line.out_of_order(&format!("`{name} NUMBER`")))
     }
 
     /// `NAME VALUE`, where the value must be there.
@@ -243,6 +307,11 @@ impl Line<'_> {
     }
 }
 
+/// A number, or `none`.
+fn value<T: FromStr>(text: &str) -> Option<Option<T>> {
+    if text == "none" { Some(None) } else { text.parse().ok().map(Some) }
+}
+
 /// The text before ` *CHECKWORD`, if the two agree.
 fn verified(line: &[u8]) -> Option<&str> {
     let (text, check) = line.split_at_checked(line.len().checked_sub(10)?)?;
@@ -276,12 +345,20 @@ mod tests {
 
     fn session() -> Session {
         let vectors = vec![vec![vec![0]], vec![vec![1]]];
-        Session { digest: "00ff".into(), clock: "none".into(), vectors, steps: 1, runs: 1, output_bytes: vec![2] }
+        Session {
+            digest: "00ff".into(),
+            clock: "none".into(),
+            vectors,
+            stream: None,
+            steps: 1,
+            runs: 1,
+            output_bytes: vec![2],
+        }
     }
 
     const GOOD: [&str; 23] = [
-        "boot 1 00ff",
-        "ready inputs=1 outputs=1 operators=1 arena=64 clock=none",
+        "boot 2 00ff",
+        "ready inputs=1 outputs=1 operators=1 hops=0 arena=64 clock=none",
         "step 1",
         "op 0 00000000000000aa",
         "output 0 0 0102",
@@ -335,6 +412,8 @@ mod tests {
                 run: 0,
                 poison: 1,
                 operator_digests: vec![0xaa],
+                hop_digests: vec![],
+                hops: vec![],
                 outputs: vec![vec![1, 2]],
                 invoke_outputs: vec![vec![1, 2]],
                 instructions: Some(4000),
@@ -380,7 +459,7 @@ mod tests {
     #[test]
     fn a_second_boot_is_a_reset() {
         let mut texts = good();
-        texts.insert(4, "boot 1 00ff");
+        texts.insert(4, "boot 2 00ff");
         let reset = Signature::Reset { line: 5, after: "op 0 00000000000000aa".into() };
         assert_eq!(read(lines(&texts)), Err(reset));
     }
@@ -388,7 +467,7 @@ mod tests {
     #[test]
     fn another_clock_is_another_boards_firmware() {
         let other = GOOD[1].replace("clock=none", "clock=16000000");
-        let texts = ["boot 1 00ff", &other];
+        let texts = ["boot 2 00ff", &other];
         let Err(Signature::OutOfOrder { line: 2, expected, .. }) = read(lines(&texts)) else { panic!("it was taken") };
         assert!(expected.contains("clock=none"), "{expected}");
     }
@@ -403,7 +482,7 @@ mod tests {
 
     #[test]
     fn error_lines_become_their_signatures() {
-        let signature = |text: &str| read(lines(&["boot 1 00ff", &format!("error {text}")])).unwrap_err();
+        let signature = |text: &str| read(lines(&["boot 2 00ff", &format!("error {text}")])).unwrap_err();
         let cases = [
             ("wrong-image have=00 want=01", "wrong-image", None),
             ("guard-low operator=3", "guard-low", Some(3)),
@@ -427,10 +506,13 @@ mod tests {
 
     #[test]
     fn a_dump_is_one_tensor() {
-        let greeting = ["boot 1 00ff", "ready inputs=1 outputs=1 operators=5 arena=64 clock=none"];
+        let greeting = ["boot 2 00ff", "ready inputs=1 outputs=1 operators=5 hops=0 arena=64 clock=none"];
         let answers = ["dump 3", "tensor 0 0102", "tensor 2 ff", "done", "stack-total none", "bye"];
         let ended = Ended { stdout: lines(&[&greeting[..], &answers[..]].concat()), ..Ended::default() };
-        assert_eq!(Transcript::new(&ended).dump(&session(), 1, 3), Ok(vec![1, 2, 0xff]));
-        assert!(matches!(Transcript::new(&ended).dump(&session(), 1, 2), Err(Signature::OutOfOrder { line: 3, .. })));
+        assert_eq!(Transcript::new(&ended).dump(&session(), 1, 3, None), Ok(vec![1, 2, 0xff]));
+        assert!(matches!(
+            Transcript::new(&ended).dump(&session(), 1, 2, None),
+            Err(Signature::OutOfOrder { line: 3, .. })
+        ));
     }
 }

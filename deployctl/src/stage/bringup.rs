@@ -217,7 +217,7 @@ mod tests {
             variable: false,
             unpacked_from: None,
         };
-        Graph { tensors: vec![tensor], operators: vec![], inputs: vec![], outputs: vec![TensorId(0)] }
+        Graph { tensors: vec![tensor], operators: vec![], inputs: vec![], outputs: vec![TensorId(0)], pipeline: None }
     }
 
     fn expectation(outputs: Vec<i8>, label: Option<i64>) -> Expectation {
@@ -226,7 +226,13 @@ mod tests {
             source: "1 vector".into(),
             seeded: false,
             steps: 1,
-            vectors: vec![ExpectedVector { label, operators: vec![], outputs: vec![outputs] }],
+            vectors: vec![ExpectedVector {
+                label,
+                operators: vec![],
+                hops: vec![],
+                due: vec![],
+                outputs: vec![outputs],
+            }],
             recorded: None,
             distinct_outputs: 1,
         }

@@ -7,7 +7,7 @@
 use camino::Utf8Path;
 
 use super::Runtime;
-use crate::emit::EXPORTS;
+use crate::emit::{EXPORTS, STREAM_EXPORTS};
 use crate::error::{Error, Kind};
 use crate::tool::{Binutils, Invocation};
 
@@ -21,6 +21,8 @@ const WITHOUT: [&str; 4] = [".llvmbc", ".llvmcmd", ".comment", ".ARM.exidx*"];
 pub(super) struct Packing<'a> {
     /// What header, library and symbols are called.
     pub(super) name: &'a str,
+    /// Whether the model has a stream.
+    pub(super) stream: bool,
     pub(super) binutils: &'a Binutils,
     pub(super) runtime: &'a Runtime,
     /// The stage's own folder.
@@ -37,7 +39,8 @@ impl Packing<'_> {
             })?;
         }
         let (whole, object) = ("linked.o".to_owned(), format!("{}.o", self.name));
-        let symbols: Vec<String> = EXPORTS.iter().map(|export| format!("{}_{export}", self.name)).collect();
+        let more: &[&str] = if self.stream { &STREAM_EXPORTS } else { &[] };
+        let symbols: Vec<String> = EXPORTS.iter().chain(more).map(|export| format!("{}_{export}", self.name)).collect();
         let run = |program: &Utf8Path, args: Vec<String>| {
             let tool = Invocation::new(program.to_owned()).args(args).env("LC_ALL", "C").cwd(folder.clone());
             self.runtime.run(&tool, "are linker, `objcopy` and `ar` those of one version of binutils?").map(drop)

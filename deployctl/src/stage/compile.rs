@@ -106,8 +106,14 @@ impl Stage for Compile {
         job.write_json(artifact::FOOTPRINT, &footprint)?;
         let missing = || fail(Kind::Internal, "Cargo made no library for C", "please report this");
         let library = built.libraries.get(c_library::CRATE).ok_or_else(missing)?;
-        c_library::Packing { name: &self.c_name, binutils: &self.binutils, runtime: &self.runtime, work }
-            .pack(library, &job.out_dir().join(artifact::C))?;
+        c_library::Packing {
+            name: &self.c_name,
+            stream: emission.stream,
+            binutils: &self.binutils,
+            runtime: &self.runtime,
+            work,
+        }
+        .pack(library, &job.out_dir().join(artifact::C))?;
         // Copied, not written: a host's firmware is a program and keeps its executable bit.
         std::fs::copy(app, job.out_dir().join(artifact::APP))?;
         std::fs::copy(harness, job.out_dir().join(artifact::HARNESS))?;
@@ -169,11 +175,17 @@ fn is_of_library(symbol: &str) -> bool {
 }
 
 /// What people call the operator that a function of the model crate runs: of `model::op_3_conv_2d` 3, of
-/// `model::op_3_body_0_add` 3.body.0.
+/// `model::op_3_body_0_add` 3.body.0, of `model::hop_2_mel` hop.2.
 fn operator_of(symbol: &str) -> Option<String> {
-    let mut words = symbol.strip_prefix("model::op_")?.split('_');
+    let (kind, rest) = symbol.strip_prefix("model::")?.split_once('_')?;
+    let mut words = rest.split('_');
     let is_index = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
-    let mut label = words.next().filter(|word| is_index(word))?.to_owned();
+    let index = words.next().filter(|word| is_index(word))?;
+    let mut label = match kind {
+        "op" => index.to_owned(),
+        "hop" | "pre" | "post" => return Some(format!("{kind}.{index}")),
+        _ => return None,
+    };
     while let (Some(block), Some(index)) = (words.next(), words.next()) {
         if !BLOCKS.contains(&block) || !is_index(index) {
             break;
@@ -193,6 +205,8 @@ mod tests {
         assert_eq!(of("model::op_12_softmax"), "12");
         assert_eq!(of("model::op_12_conv_2d"), "12");
         assert_eq!(of("model::op_12_body_3_then_0_copy"), "12.body.3.then.0");
-        assert_eq!(operator_of("model::invoke"), None);
+        assert_eq!(of("model::hop_3_mel"), "hop.3");
+        assert_eq!(of("model::post_0_body_1_x"), "post.0");
+        assert_eq!(["model::invoke", "model::hop", "model::pre_x"].map(operator_of), [None, None, None]);
     }
 }

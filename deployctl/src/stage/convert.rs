@@ -218,7 +218,8 @@ impl Convert {
 
     fn refuse_difference(&self, first: &Made, second: &Made) -> BoxError {
         let found = model::compare(&first.model, &second.model);
-        let message = format!("{}: two runs of the command gave different models:{}", self.surroundings.line, found.text());
+        let message =
+            format!("{}: two runs of the command gave different models:{}", self.surroundings.line, found.text());
         let help = "the second run had another folder, time, time zone, `PYTHONHASHSEED` and order of files: take what depends \
                     on them out of the script, or fix a variable with `environment`";
         fail(Kind::Tool, message, help)
@@ -227,6 +228,10 @@ impl Convert {
     fn no_model(&self, error: &dyn std::error::Error) -> BoxError {
         let message =
             format!("{}: what the command wrote is not a model that can be deployed: {error}", self.surroundings.line);
-        fail(Kind::Model, message, "does it write what the converter returned, whole and in binary mode, to `{output}`?")
+        fail(
+            Kind::Model,
+            message,
+            "does it write what the converter returned, whole and in binary mode, to `{output}`?",
+        )
     }
 }

@@ -30,11 +30,15 @@ pub(super) fn difference_at(
 ) -> Difference {
     // What a block writes is the main graph's operator's.
     let main = steps.get(..graph.main().end).unwrap_or(steps);
-    let writer = main.iter().rfind(|step| step.outputs.contains(&tensor)).map(|step| step.operator);
+    let hop = graph.hops().and_then(|hops| steps.get(hops.block.first..hops.block.end)).unwrap_or_default();
+    let wrote = |step: &&Step| step.outputs.contains(&tensor);
+    let writer = main.iter().rfind(wrote).or_else(|| hop.iter().rfind(wrote)).map(|step| step.operator);
     let dtype = graph.tensor(tensor).dtype;
     Difference {
         vector,
+        hop: None,
         operator: writer,
+        called: writer.map(|id| graph.called(id)).unwrap_or_default(),
         operator_name: writer.map_or_else(|| "the model".to_owned(), |id| graph.operators[id.0].name.clone()),
         tensor: graph.tensor(tensor).name.clone(),
         coordinate: coordinate(&graph.tensor(tensor).shape, element),

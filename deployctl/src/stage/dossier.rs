@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::emit::Emission;
 use super::memory::Planned;
 use crate::advice::Finding as Advice;
-use crate::gate::evidence::{self, Audit, Conversion, Expectation, ExpectedVector, FirmwareCrate, Footprint, Measurement};
+use crate::gate::evidence::{
+    self, Audit, Conversion, Expectation, ExpectedVector, FirmwareCrate, Footprint, Measurement,
+};
 use crate::gate::{Check, Judgement, Quantity, Unit, Verdict};
 use crate::memory::MemoryPlan;
 

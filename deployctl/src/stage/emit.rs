@@ -112,6 +112,9 @@ pub(super) struct Emission {
     pub digest: String,
     /// Number of operators.
     pub operators: usize,
+    /// Whether the model has a stream.
+    #[serde(default)]
+    pub stream: bool,
 }
 
 impl Stage for Emit {
@@ -131,7 +134,8 @@ impl Stage for Emit {
         let graph: Graph = job.read_json("graph")?;
         let lowered: Vec<Result<Step, Refusal>> = job.read_json("steps")?;
         let planned: Planned = job.read_json("memory")?;
-        let blocked = |reason: String| Emission { blocked: Some(reason), digest: String::new(), operators: 0 };
+        let blocked =
+            |reason: String| Emission { blocked: Some(reason), digest: String::new(), operators: 0, stream: false };
         let (steps, plan) = match (expect::steps(&lowered), planned.plan) {
             (Ok(steps), Some(plan)) => (steps, plan),
             (Err(reason), _) => return Ok(job.write_json(artifact::EMISSION, &blocked(reason))?),
@@ -163,7 +167,8 @@ impl Stage for Emit {
         for (path, bytes) in self.files(Model { digest: &identity, ..model })? {
             job.write(&format!("{}{path}", artifact::PROJECT), &bytes)?;
         }
-        job.write_json(artifact::EMISSION, &Emission { blocked: None, digest: identity, operators: graph.main().end })?;
+        let (operators, stream) = (graph.main().end, graph.hops().is_some());
+        job.write_json(artifact::EMISSION, &Emission { blocked: None, digest: identity, operators, stream })?;
         Ok(())
     }
 }

@@ -157,10 +157,11 @@ fn compute(
         if job.cancelled() {
             return Err(fail(Kind::Tool, "stopped before all vectors were evaluated", "build again"));
         }
-        let tensors = model::evaluate_with(own, &mut state, graph, steps, weights, &vector.inputs)
+        let played = model::play(own, &mut state, graph, steps, weights, &vector.inputs)
             .map_err(|error| refused(&error, index))?;
+        let tensors = &played.main;
         let output = |id: &TensorId| -> Vec<i8> {
-            let written = steps.iter().zip(&tensors).rev().find_map(|(step, written)| {
+            let written = steps.iter().zip(tensors).rev().find_map(|(step, written)| {
                 let position = step.outputs.iter().position(|output| output == id)?;
                 Some(written[position].iter().map(|byte| byte.cast_signed()).collect())
             });
@@ -176,7 +177,11 @@ fn compute(
             }
         }
         let operators = tensors.iter().map(|outputs| format!("{:016x}", model::digest_all(outputs))).collect();
-        expectation.vectors.push(ExpectedVector { label: vector.label, operators, outputs });
+        let of_hop = graph.hops().map_or(0, |hops| hops.block.operators().count());
+        let hops = played.traced(of_hop).pop().unwrap_or_default();
+        let hops = hops.iter().map(|digest| format!("{digest:016x}")).collect();
+        let due = played.due(graph, steps);
+        expectation.vectors.push(ExpectedVector { label: vector.label, operators, hops, due, outputs });
     }
     let distinct: std::collections::BTreeSet<_> = expectation.vectors.iter().map(|vector| &vector.outputs).collect();
     expectation.distinct_outputs = distinct.len();

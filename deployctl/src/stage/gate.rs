@@ -3,8 +3,8 @@
 use deployctl_cache::{BoxError, Fields, Job, Stage};
 use serde::Serialize;
 
-use super::{artifact, optional};
 use super::memory::Planned;
+use super::{artifact, optional};
 use crate::gate::{Evidence, Limits, judge};
 
 /// What is allowed.

@@ -103,7 +103,13 @@ mod tests {
             variable: false,
             unpacked_from: None,
         };
-        Graph { tensors: vec![tensor], operators: vec![], inputs: vec![TensorId(0)], outputs: vec![TensorId(0)] }
+        Graph {
+            tensors: vec![tensor],
+            operators: vec![],
+            inputs: vec![TensorId(0)],
+            outputs: vec![TensorId(0)],
+            pipeline: None,
+        }
     }
 
     fn port(scale: f32) -> Port {

@@ -7,16 +7,15 @@ use camino::Utf8PathBuf;
 use deployctl_cache::{BoxError, Fields, Job, Stage};
 use serde::Serialize;
 
-use super::difference::{difference_at, first_difference};
 use super::emit::Emission;
 use super::expect;
 use super::{Runtime, artifact};
 use crate::error::{Error, Kind};
-use crate::gate::evidence::{Difference, Expectation, Footprint, Measurement};
+use crate::gate::evidence::{Expectation, Footprint, HopInstructions, Measurement};
 use crate::manifest;
 use crate::model::lower::{Refusal, Step};
-use crate::model::{self, Graph, TensorId};
-use crate::runner::{self, Command, Observation, RunnerError, Session, app, host, qemu};
+use crate::model::{Graph, OperatorId};
+use crate::runner::{self, Command, RunnerError, Session, Stream, app, host, qemu};
 use crate::tool::Qemu;
 
 /// How the target is run.
@@ -69,7 +68,7 @@ impl Stage for Measure {
                 Ok(()) => transcript = bench.play(&session_text)?,
                 Err(error) if error.is_infrastructure() => return Err(Box::new(failed(&error))),
                 Err(error) => {
-                    result.blocked = Some(error.to_string());
+                    result.blocked = Some(bench.told(&error));
                     result.target_failed = true;
                 }
             }
@@ -108,15 +107,15 @@ impl Measure {
 }
 
 /// Firmware and vectors, laid out to be run.
-struct Bench<'a> {
-    graph: Graph,
-    steps: Vec<Step>,
-    weights: Vec<u8>,
-    expectation: Expectation,
-    session: Session,
-    harness: Command,
+pub(super) struct Bench<'a> {
+    pub(super) graph: Graph,
+    pub(super) steps: Vec<Step>,
+    pub(super) weights: Vec<u8>,
+    pub(super) expectation: Expectation,
+    pub(super) session: Session,
+    pub(super) harness: Command,
     app: Utf8PathBuf,
-    runtime: &'a Runtime,
+    pub(super) runtime: &'a Runtime,
     work: Utf8PathBuf,
 }
 
@@ -142,6 +141,7 @@ impl<'a> Bench<'a> {
             digest: digest.to_owned(),
             clock: stage.clock.clone(),
             vectors,
+            stream: Stream::of(&graph),
             steps: expectation.steps,
             runs: stage.runs,
             output_bytes: graph.outputs.iter().map(|id| graph.tensor(*id).bytes()).collect(),
@@ -168,10 +168,13 @@ impl<'a> Bench<'a> {
             self.runtime.target_limit,
         )?;
         result.vectors = self.session.vectors.len();
-        result.tensors_compared = (measured.observations.len() * measured.operators) as u64;
+        let tensors = measured.observations.iter().map(|run| run.operator_digests.len() + run.hop_digests.len());
+        result.tensors_compared = tensors.sum::<usize>() as u64;
         result.first_difference = self.first_difference(&measured.observations)?;
         result.nondeterminism = self.nondeterminism(&measured.observations);
         result.instructions = measured.instructions();
+        result.hop_instructions = hop_instructions(measured.hops().map(|hop| hop.instructions));
+        result.stack_hop_bytes = measured.hops().filter_map(|hop| hop.stack).max().map(|bytes| bytes as u64);
         result.arena_bytes = measured.arena_high() as u64;
         result.stack_invoke_bytes = measured.stack_invoke().map(|bytes| bytes as u64);
         result.stack_harness_bytes = measured.stack_total.map(|bytes| bytes as u64);
@@ -189,103 +192,36 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
+    /// What a breakdown was, with the operator under the name that people have for it.
+    fn told(&self, error: &RunnerError) -> String {
+        match error {
+            RunnerError::Target(signature) => signature.named(|index| self.graph.called(OperatorId(index))).to_string(),
+            other => other.to_string(),
+        }
+    }
+
     /// Plays a script and gives the transcript as it is.
     fn play(&self, script: &str) -> Result<Vec<u8>, BoxError> {
         let limit = self.runtime.target_limit;
         Ok(runner::transcript(self.runtime, &self.harness, script, limit).map_err(|error| failed(&error))?)
     }
-
-    /// The first operator of the first run whose tensor is not the host reference's, with the coordinate.
-    fn first_difference(&self, observations: &[Observation]) -> Result<Option<Difference>, RunnerError> {
-        for seen in observations {
-            let expected = &self.expectation.vectors[seen.vector];
-            let wrong = seen
-                .operator_digests
-                .iter()
-                .zip(&expected.operators)
-                .position(|(seen, expected)| format!("{seen:016x}") != *expected);
-            if let Some(operator) = wrong {
-                return self.locate(seen.vector, operator).map(Some);
-            }
-            for (index, bytes) in seen.outputs.iter().chain(&seen.invoke_outputs).enumerate() {
-                let output = index % expected.outputs.len().max(1);
-                let found: Vec<i8> = bytes.iter().map(|byte| byte.cast_signed()).collect();
-                let (tensor, wanted) = (self.graph.outputs[output], &expected.outputs[output]);
-                let difference = first_difference(&self.graph, &self.steps, seen.vector, tensor, wanted, &found);
-                if difference.is_some() {
-                    return Ok(difference);
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    /// Has the target send the operator's output tensors, and finds the element.
-    fn locate(&self, vector: usize, operator: usize) -> Result<Difference, RunnerError> {
-        let found =
-            runner::dump(self.runtime, &self.harness, &self.session, vector, operator, self.runtime.target_limit)?;
-        let mut state = model::State::default();
-        let mut evaluate = |vector: usize| {
-            let inputs = &self.session.vectors[vector];
-            model::evaluate_from(&mut state, &self.graph, &self.steps, &self.weights, inputs).unwrap_or_default()
-        };
-        self.session.before(vector).for_each(|earlier| drop(evaluate(earlier)));
-        let expected = evaluate(vector).into_iter().nth(operator).unwrap_or_default();
-        let signed = |bytes: &[u8]| bytes.iter().map(|byte| byte.cast_signed()).collect::<Vec<i8>>();
-        let step = &self.steps[operator];
-        let mut rest = signed(&found);
-        let mut first = None;
-        // Tensors that agree when they are asked for again are nondeterminism; element 0 then stands for the whole.
-        let whole = step.outputs.first().or(self.graph.outputs.first()).copied().unwrap_or(TensorId(0));
-        let nothing = difference_at(&self.graph, &self.steps, vector, whole, 0, &[], &[]);
-        for (&tensor, expected) in step.outputs.iter().zip(&expected) {
-            let tail = rest.split_off(rest.len().min(expected.len()));
-            let expected = signed(expected);
-            first = first.or_else(|| first_difference(&self.graph, &self.steps, vector, tensor, &expected, &rest));
-            rest = tail;
-        }
-        Ok(Difference { operator: Some(step.operator), ..first.unwrap_or(nothing) })
-    }
-
-    /// The first vector whose runs differ among themselves.
-    fn nondeterminism(&self, observations: &[Observation]) -> Option<String> {
-        for vector in 0..self.session.vectors.len() {
-            let mut runs = observations.iter().filter(|seen| seen.vector == vector);
-            let first = runs.next()?;
-            for other in runs {
-                let differs = first.operator_digests.iter().zip(&other.operator_digests).position(|(a, b)| a != b);
-                if let Some(operator) = differs {
-                    let name = &self.graph.operators[operator].name;
-                    return Some(format!(
-                        "vector {vector}: op:{operator} {name} gives another tensor in run {} than in run {}",
-                        other.run, first.run
-                    ));
-                }
-                if first.invoke_outputs != other.invoke_outputs {
-                    return Some(format!("vector {vector}: outputs of run {} and run {} differ", first.run, other.run));
-                }
-            }
-        }
-        None
-    }
 }
 
-/// The inputs blob as vectors of tensors.
+/// What hops took, where the target counts instructions and there are any.
+fn hop_instructions(hops: impl Iterator<Item = Option<u64>>) -> Option<HopInstructions> {
+    let counted: Vec<u64> = hops.flatten().collect();
+    let total = counted.iter().fold(0_u128, |sum, &hop| sum + u128::from(hop));
+    let mean = u64::try_from(total.checked_div(counted.len() as u128)?).ok()?;
+    Some(HopInstructions { max: counted.into_iter().max()?, mean })
+}
+
+/// The inputs blob as vectors of what each brings.
 fn split(bytes: &[u8], graph: &Graph) -> Vec<Vec<Vec<u8>>> {
-    let sizes: Vec<usize> = graph.inputs.iter().map(|id| graph.tensor(*id).bytes()).collect();
+    let sizes: Vec<usize> = graph.feeds().into_iter().map(|(_, bytes)| bytes).collect();
     let vector_bytes: usize = sizes.iter().sum();
-    bytes
-        .chunks_exact(vector_bytes.max(1))
-        .map(|vector| {
-            let mut rest = vector;
-            sizes
-                .iter()
-                .map(|size| {
-                    let (tensor, tail) = rest.split_at(*size);
-                    rest = tail;
-                    tensor.to_vec()
-                })
-                .collect()
-        })
-        .collect()
+    let feeds = |mut vector: &[u8]| {
+        let mut feed = |size: &usize| vector.split_off(..*size).unwrap_or_default().to_vec();
+        sizes.iter().map(&mut feed).collect()
+    };
+    bytes.chunks_exact(vector_bytes.max(1)).map(feeds).collect()
 }

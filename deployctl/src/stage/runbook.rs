@@ -361,7 +361,9 @@ mod tests {
         let mut papers = sample::papers("x");
         papers.measurement.first_difference = Some(crate::gate::evidence::Difference {
             vector: 0,
+            hop: None,
             operator: None,
+            called: String::new(),
             operator_name: String::new(),
             tensor: "x".into(),
             coordinate: vec![],

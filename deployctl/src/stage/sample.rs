@@ -71,6 +71,7 @@ pub(super) fn graph(output: &str) -> Graph {
         operators: vec![],
         inputs: vec![TensorId(0)],
         outputs: vec![TensorId(1)],
+        pipeline: None,
     }
 }
 
@@ -124,6 +125,8 @@ pub(super) fn papers(output: &str) -> Papers {
             steps: 1,
             vectors: vec![
                 ExpectedVector {
+                    hops: vec![],
+                    due: vec![],
                     label: Some(0),
                     operators: vec!["00000000000000aa".into(), "00000000000000bb".into()],
                     outputs: vec![vec![102, -3]],
@@ -160,7 +163,7 @@ pub(super) fn papers(output: &str) -> Papers {
             stack_app_bytes: Some(300),
             ..Measurement::default()
         },
-        emission: Emission { blocked: None, digest: "d1ce".into(), operators: 2 },
+        emission: Emission { blocked: None, digest: "d1ce".into(), operators: 2, stream: false },
         origin: vec![("file's description".into(), "MLIR Converted.".into())],
         conversion: None,
     }
@@ -206,7 +209,7 @@ pub(super) fn blocked() -> Papers {
     papers.expectation.vectors.clear();
     papers.footprint = Footprint { blocked: reason.clone(), ..Footprint::default() };
     papers.measurement = Measurement { blocked: reason.clone(), ..Measurement::default() };
-    papers.emission = Emission { blocked: reason, digest: String::new(), operators: 0 };
+    papers.emission = Emission { blocked: reason, digest: String::new(), operators: 0, stream: false };
     papers
 }
 

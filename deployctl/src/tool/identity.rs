@@ -216,7 +216,12 @@ impl Toolbox<'_> {
         self.memo.answer(&question, &[program], |_| true, ask)
     }
 
-    pub(super) fn invoke(&self, program: &Utf8Path, args: &[&str], env: &BTreeMap<String, String>) -> Result<String, ToolError> {
+    pub(super) fn invoke(
+        &self,
+        program: &Utf8Path,
+        args: &[&str],
+        env: &BTreeMap<String, String>,
+    ) -> Result<String, ToolError> {
         let question = Invocation::new(program).args(args.iter().copied()).envs(env);
         let question = question.env("PATH", self.path.as_str()).env("LC_ALL", "C");
         let output = question.time_limit(Duration::from_mins(1)).run(self.supervisor)?;

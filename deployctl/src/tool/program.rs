@@ -87,7 +87,8 @@ impl Program {
 
     /// What people call it: an interpreter by its version, else the program by its file's name.
     pub fn title(&self) -> String {
-        let name = || self.start.first().and_then(|path| Utf8Path::new(path).file_name()).unwrap_or_default().to_owned();
+        let name =
+            || self.start.first().and_then(|path| Utf8Path::new(path).file_name()).unwrap_or_default().to_owned();
         self.python.as_ref().map_or_else(name, |python| format!("Python {}", python.version))
     }
 }

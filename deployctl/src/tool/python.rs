@@ -76,7 +76,10 @@ pub(super) fn of(tools: &Toolbox<'_>, program: &Utf8Path) -> Result<Option<Pytho
     let settings = std::fs::read_to_string(prefix.join("pyvenv.cfg")).ok();
     let setting = |key: &str| {
         let lines = settings.as_deref().unwrap_or_default().lines();
-        lines.filter_map(|line| line.split_once('=')).find(|(name, _)| name.trim() == key).map(|(_, value)| value.trim())
+        lines
+            .filter_map(|line| line.split_once('='))
+            .find(|(name, _)| name.trim() == key)
+            .map(|(_, value)| value.trim())
     };
     let base = setting("home").and_then(|home| Some(Utf8Path::new(home).parent()?.to_owned()));
     let base = base.or_else(|| of_bin(&real)).unwrap_or_default();
@@ -150,8 +153,7 @@ fn add_packages(
 }
 
 fn digest_of_record(program: &Utf8Path, record: &Utf8Path) -> Result<String, ToolError> {
-    let unreadable =
-        |source| ToolError::Unreadable { tool: program.to_string(), path: record.to_owned(), source };
+    let unreadable = |source| ToolError::Unreadable { tool: program.to_string(), path: record.to_owned(), source };
     let text = std::fs::read_to_string(record).map_err(unreadable)?;
     let mut lines: Vec<&str> = text.lines().filter(|line| is_packaged(line)).collect();
     lines.sort_unstable();

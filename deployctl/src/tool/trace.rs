@@ -43,7 +43,8 @@ impl Strace {
 
     /// Its arguments before the command, for one file a thread beginning with `prefix`.
     pub fn arguments(prefix: &Utf8Path) -> Vec<String> {
-        let words = ["-f", "-ff", "-qq", "-y", "--seccomp-bpf", "-e", CALLS, "-e", "signal=none", "-o", prefix.as_str(), "--"];
+        let words =
+            ["-f", "-ff", "-qq", "-y", "--seccomp-bpf", "-e", CALLS, "-e", "signal=none", "-o", prefix.as_str(), "--"];
         words.map(str::to_owned).to_vec()
     }
 }
@@ -75,7 +76,9 @@ impl Seen {
         let mut cwd = cwd.to_owned();
         for line in text.lines() {
             let Some((call, rest)) = line.split_once('(') else { continue };
-            let Some((arguments, result)) = rest.rsplit_once(" = ").or_else(|| rest.rsplit_once(") = ")) else { continue };
+            let Some((arguments, result)) = rest.rsplit_once(" = ").or_else(|| rest.rsplit_once(") = ")) else {
+                continue;
+            };
             if let Some(named) = rest.strip_prefix("AT_FDCWD<").and_then(|rest| Some(rest.split_once('>')?.0)) {
                 cwd = Utf8PathBuf::from(unescaped(named));
             }
@@ -235,7 +238,9 @@ mod tests {
 
     #[test]
     fn no_line_stops_the_reader() {
-        for line in ["", "(", "open(", "openat(AT_FDCWD<", "open(\"", "x = ", "open(\"\\", "open(\"a\\", "exit_group(0) = ?"] {
+        for line in
+            ["", "(", "open(", "openat(AT_FDCWD<", "open(\"", "x = ", "open(\"\\", "open(\"a\\", "exit_group(0) = ?"]
+        {
             seen(line);
             seen(&format!("{line} = 0"));
             seen(&format!("open({line}) = 3<"));

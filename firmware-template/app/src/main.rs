@@ -12,7 +12,7 @@ use core::ops::Range;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use kernels::model::TensorInfo;
-use model::{ARENA_BYTES, Arena, INPUTS, OUTPUTS};
+use model::{ARENA_BYTES, Arena, HOP, INPUTS, OUTPUTS};
 
 use sink::Sink;
 use source::Source;
@@ -36,11 +36,31 @@ const fn fit(tensors: &[TensorInfo]) -> bool {
     index == tensors.len()
 }
 
-// With this, no place below can be missing: the code for an index out of bounds, two kilobytes of formatting, stays out.
-const _: () = assert!(fit(&INPUTS) && fit(&OUTPUTS));
+/// Whether a hop's samples lie in the arena, where there is a stream.
+const fn hop_fits() -> bool {
+    match HOP {
+        Some(hop) => place(&hop.input).end <= ARENA_BYTES,
+        None => true,
+    }
+}
 
-/// One inference: inputs from the source, through the model, outputs to the sink.
+// With this, no place below can be missing: the code for an index out of bounds, two kilobytes of formatting, stays out.
+const _: () = assert!(fit(&INPUTS) && fit(&OUTPUTS) && hop_fits());
+
+/// Takes hops of the stream until an inference is due; nothing where the model has no stream.
+fn listen(source: &mut Source, arena: &mut Arena) {
+    let Some(hop) = HOP else { return };
+    loop {
+        source.read_hop(arena.0.get_mut(place(&hop.input)).unwrap_or_default());
+        if model::hop(arena) {
+            return;
+        }
+    }
+}
+
+/// One inference: hops and inputs from the source, through the model, outputs to the sink.
 fn infer(source: &mut Source, arena: &mut Arena, sink: &mut Sink) {
+    listen(source, arena);
     for (index, tensor) in INPUTS.iter().enumerate() {
         source.read(index, arena.0.get_mut(place(tensor)).unwrap_or_default());
     }

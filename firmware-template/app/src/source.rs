@@ -1,4 +1,4 @@
-//! Where inputs come from. Replace the pattern with your sensor and its preprocessing.
+//! Where inputs come from. Replace the pattern with your sensor.
 
 /// Delivers one input after another.
 pub(crate) struct Source {
@@ -17,5 +17,11 @@ impl Source {
             *value = self.next;
             self.next = self.next.wrapping_add(37);
         }
+    }
+
+    /// Fills a hop of the stream with the samples that follow the last ones, least significant byte first (see `model::HOP`);
+    /// waits until they are there. Where the model has a stream, an inference comes when enough hops have.
+    pub(crate) fn read_hop(&mut self, samples: &mut [i8]) {
+        self.read(0, samples);
     }
 }

@@ -50,6 +50,21 @@ pub extern "C" fn invoke() {
     model::invoke(unsafe { &mut *ARENA.0.get() });
 }
 
+stream! {
+    /// Where the samples of the next hop go.
+    #[unsafe(export_name = symbol!("samples"))]
+    pub extern "C" fn samples() -> *mut c_void {
+        place(model::HOP.as_ref().map(|hop| &hop.input))
+    }
+
+    /// One hop of the stream; 1 where an inference is due, else 0.
+    #[unsafe(export_name = symbol!("hop"))]
+    pub extern "C" fn hop() -> core::ffi::c_int {
+        // SAFETY: by the header's terms nothing else uses the arena now.
+        core::ffi::c_int::from(model::hop(unsafe { &mut *ARENA.0.get() }))
+    }
+}
+
 /// Where an input's elements go; null where there is no such input.
 #[unsafe(export_name = symbol!("input"))]
 pub extern "C" fn input(index: usize) -> *mut c_void {

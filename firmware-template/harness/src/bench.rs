@@ -4,12 +4,13 @@
 
 use core::sync::atomic::Ordering;
 
-use kernels::model::TensorInfo;
-use model::{CURRENT, INPUTS, OPERATORS, OUTPUTS};
+use kernels::model::{OperatorInfo, TensorInfo};
+use model::{Arena, CURRENT, HOP, INPUTS, OPERATORS, OUTPUTS};
 
 use crate::arena::GuardedArena;
 use crate::digest;
 use crate::protocol::{CHUNK_BYTES, Failure, Hex, OrNone, decode};
+use crate::stream::{Hops, How};
 use crate::transport::{Port, Replies};
 
 /// What a piece of work cost; `None` where the platform cannot tell.
@@ -37,13 +38,35 @@ pub trait Platform {
     fn provoke(&mut self, kind: &str) -> bool;
 }
 
+/// What is answered to commands that need a run.
+const WITHOUT_RUN: Failure<'static> = Failure::Protocol("a run begins with `poison`");
+
 /// A run whose inputs are arriving.
 struct Run {
     seed: u32,
+    hops: Hops,
     /// The input that is being filled; all inputs are complete when it is past the last.
     input: usize,
     /// Bytes of that input that are in place.
     filled: usize,
+}
+
+impl Run {
+    fn new(seed: u32) -> Self {
+        Self { seed, hops: Hops::new(), input: 0, filled: 0 }
+    }
+}
+
+/// Index of the operator that is running, where one is.
+pub fn current() -> Option<usize> {
+    let index = usize::try_from(CURRENT.load(Ordering::Relaxed)).ok()?;
+    operator(index).map(|_| index)
+}
+
+/// The operator with this index, which may be one of a hop's.
+fn operator(index: usize) -> Option<&'static OperatorInfo<Arena>> {
+    let of_hop = || HOP.and_then(|hop| hop.operators.get(index.checked_sub(hop.first)?));
+    OPERATORS.get(index).or_else(of_hop)
 }
 
 /// The model, its arena and the machine.
@@ -65,14 +88,55 @@ impl<'a, L: Platform> Bench<'a, L> {
     pub fn poison(&mut self, seed: u32) {
         self.arena.poison(seed);
         model::reset(self.arena.arena());
-        self.run = Some(Run { seed, input: 0, filled: 0 });
+        self.run = Some(Run::new(seed));
         self.sequence = None;
     }
 
     /// Begins a run that follows the last one in time: the arena stays as that one left it, and with it the state.
     pub fn proceed(&mut self) -> Result<(), Failure<'static>> {
         let seed = self.sequence.take().ok_or(Failure::Protocol("`continue` without a whole run before it"))?;
-        self.run = Some(Run { seed, input: 0, filled: 0 });
+        self.run = Some(Run::new(seed));
+        Ok(())
+    }
+
+    /// Places a part of the samples of the next hop.
+    pub fn samples(&mut self, offset: usize, hex: &[u8]) -> Result<(), Failure<'static>> {
+        let run = self.run.as_mut().ok_or(Failure::Protocol("`samples` before `poison`"))?;
+        run.hops.place(self.arena, offset, hex)
+    }
+
+    /// Runs a hop operator by operator, and digests what each writes.
+    pub fn step_hop(&mut self) -> Result<(), Failure<'static>> {
+        let mut run = self.run.take().ok_or(WITHOUT_RUN)?;
+        let (_, hop) = run.hops.begin(How::Stepped)?;
+        for index in 0..hop.operators.len() {
+            let outputs = self.run_operator(hop.first + index)?;
+            run.hops.wrote(index, outputs.iter().map(|output| self.arena.bytes(output.offset, output.len)));
+            if index == 0 && !self.holds(hop.ready) {
+                break;
+            }
+        }
+        self.run = Some(run);
+        Ok(())
+    }
+
+    /// Runs a hop as an app does, and measures that.
+    pub fn hop(&mut self, replies: &mut Replies<'_, impl Port>) -> Result<(), Failure<'static>> {
+        let run = self.run.as_mut().ok_or(WITHOUT_RUN)?;
+        let (number, _) = run.hops.begin(How::Whole)?;
+        let (arena, mut due) = (self.arena.arena(), false);
+        let cost = self.platform.measure(&mut || due = model::hop(arena));
+        self.check(None)?;
+        let (due, ticks, stack) = (u8::from(due), OrNone(cost.ticks), OrNone(cost.stack));
+        replies.send(format_args!("hop {number} due={due} ticks={ticks} stack={stack}"));
+        Ok(())
+    }
+
+    /// Sends what the operators of hops have written so far.
+    pub fn digests(&mut self, replies: &mut Replies<'_, impl Port>) -> Result<(), Failure<'static>> {
+        let run = self.run.as_ref().ok_or(WITHOUT_RUN)?;
+        report_digests(run, replies);
+        replies.send(format_args!("done"));
         Ok(())
     }
 
@@ -80,6 +144,9 @@ impl<'a, L: Platform> Bench<'a, L> {
     pub fn place(&mut self, index: usize, offset: usize, hex: &[u8]) -> Result<(), Failure<'static>> {
         let run = self.run.as_mut().ok_or(Failure::Protocol("`input` before `poison`"))?;
         let tensor = INPUTS.get(index).ok_or(Failure::Protocol("the model has no such input"))?;
+        if !run.hops.complete() {
+            return Err(Failure::Protocol("inputs come behind all hops of the run"));
+        }
         if (index, offset) != (run.input, run.filled) {
             return Err(Failure::Protocol("inputs must come in order and without gaps"));
         }
@@ -97,21 +164,22 @@ impl<'a, L: Platform> Bench<'a, L> {
 
     /// Runs operator by operator and digests its output tensors before the next operator can reuse their memory.
     pub fn step(&mut self, replies: &mut Replies<'_, impl Port>) -> Result<(), Failure<'static>> {
-        let seed = self.complete()?;
-        replies.send(format_args!("step {seed}"));
+        let run = self.complete(How::Stepped)?;
+        replies.send(format_args!("step {}", run.seed));
+        report_digests(&run, replies);
         for index in 0..OPERATORS.len() {
             let outputs = self.run_operator(index)?;
             let digest = digest::tensors(outputs.iter().map(|output| self.arena.bytes(output.offset, output.len)));
             replies.send(format_args!("op {index} {digest:016x}"));
         }
         self.report_outputs(replies);
-        self.report_end(seed, replies);
+        self.report_end(run.seed, replies);
         Ok(())
     }
 
     /// Runs the model as an app does, and measures that.
     pub fn invoke(&mut self, replies: &mut Replies<'_, impl Port>) -> Result<(), Failure<'static>> {
-        let seed = self.complete()?;
+        let seed = self.complete(How::Whole)?.seed;
         replies.send(format_args!("invoke {seed}"));
         let arena = self.arena.arena();
         let cost = self.platform.measure(&mut || model::invoke(arena));
@@ -123,17 +191,29 @@ impl<'a, L: Platform> Bench<'a, L> {
         Ok(())
     }
 
-    /// Runs up to and including `operator` and sends its output tensors, one behind the other.
-    pub fn dump(&mut self, operator: usize, replies: &mut Replies<'_, impl Port>) -> Result<(), Failure<'static>> {
-        let tensors = OPERATORS.get(operator).ok_or(Failure::Protocol("the model has no such operator"))?.outputs;
-        self.complete()?;
-        replies.send(format_args!("dump {operator}"));
-        for index in 0..=operator {
-            self.run_operator(index)?;
-        }
+    /// Runs up to and including operator `index` and sends its output tensors, one behind the other. Of a hop, what runs is the
+    /// hop whose samples are there.
+    pub fn dump(&mut self, index: usize, replies: &mut Replies<'_, impl Port>) -> Result<(), Failure<'static>> {
+        let tensors = operator(index).ok_or(Failure::Protocol("the model has no such operator"))?.outputs;
+        let ran = match HOP.filter(|hop| index >= hop.first) {
+            Some(hop) => {
+                self.run.take().ok_or(WITHOUT_RUN)?.hops.dumped()?;
+                self.run_operator(hop.first)?;
+                let ready = self.holds(hop.ready);
+                let rest = if ready { hop.first + 1..index + 1 } else { 0..0 };
+                rest.map(|index| self.run_operator(index).map(drop)).collect::<Result<(), _>>()?;
+                ready || index == hop.first
+            }
+            None => {
+                self.complete(How::Whole)?;
+                (0..=index).map(|index| self.run_operator(index).map(drop)).collect::<Result<(), _>>()?;
+                true
+            }
+        };
         self.sequence = None;
+        replies.send(format_args!("dump {index}"));
         let mut before = 0;
-        for tensor in tensors {
+        for tensor in tensors.iter().filter(|_| ran) {
             for (offset, bytes) in self.chunks(tensor) {
                 replies.send(format_args!("tensor {} {}", before + offset, Hex(bytes)));
             }
@@ -164,24 +244,31 @@ impl<'a, L: Platform> Bench<'a, L> {
         Ok(())
     }
 
-    /// Ends the run's preparation: all inputs must be in place. Gives its seed.
-    fn complete(&mut self) -> Result<u32, Failure<'static>> {
-        match self.run.take() {
-            Some(run) if run.input == INPUTS.len() => {
-                self.sequence = Some(run.seed);
-                Ok(run.seed)
-            }
-            Some(_) => Err(Failure::Protocol("the inputs are not complete")),
-            None => Err(Failure::Protocol("a run begins with `poison`")),
+    /// Ends the run's preparation: all inputs must be in place, and hops have run in this way.
+    fn complete(&mut self, how: How) -> Result<Run, Failure<'static>> {
+        let run = self.run.take().ok_or(WITHOUT_RUN)?;
+        if run.input != INPUTS.len() || !run.hops.complete() {
+            return Err(Failure::Protocol("the inputs are not complete"));
         }
+        if !run.hops.ran(how) {
+            return Err(Failure::Protocol("`step` follows stepped hops, `invoke` and `dump` others"));
+        }
+        self.sequence = Some(run.seed);
+        Ok(run)
     }
 
     fn run_operator(&mut self, index: usize) -> Result<&'static [TensorInfo], Failure<'static>> {
+        let operator = operator(index).ok_or(Failure::Protocol("the model has no such operator"))?;
         CURRENT.store(u32::try_from(index).unwrap_or(u32::MAX), Ordering::Relaxed);
-        (OPERATORS[index].run)(self.arena.arena());
+        (operator.run)(self.arena.arena());
         CURRENT.store(u32::MAX, Ordering::Relaxed);
         self.check(Some(index))?;
-        Ok(OPERATORS[index].outputs)
+        Ok(operator.outputs)
+    }
+
+    /// Whether the byte at `offset` says yes.
+    fn holds(&self, offset: usize) -> bool {
+        self.arena.bytes(offset, 1)[0] != 0
     }
 
     /// Looks for damage that `operator` may have done.
@@ -210,4 +297,9 @@ impl<'a, L: Platform> Bench<'a, L> {
         let bytes = self.arena.bytes(tensor.offset, tensor.len);
         bytes.chunks(CHUNK_BYTES).enumerate().map(|(index, chunk)| (index * CHUNK_BYTES, chunk))
     }
+}
+
+/// What the operators of hops have written in a run.
+fn report_digests(run: &Run, replies: &mut Replies<'_, impl Port>) {
+    run.hops.digests().for_each(|(index, digest)| replies.send(format_args!("op {index} {digest:016x}")));
 }

@@ -5,8 +5,8 @@
 use std::io::{self, Read, Write};
 use std::panic;
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
 
+use harness::bench::current;
 use harness::protocol::OrNone;
 use harness::transport::LineBuffer;
 use harness::{Buffers, Cost, GuardedArena, Platform, Port, serve};
@@ -59,8 +59,7 @@ impl Platform for Process {
 /// Plays a session.
 pub(crate) fn run() -> ExitCode {
     panic::set_hook(Box::new(|panic| {
-        let operator = Some(model::CURRENT.load(Ordering::Relaxed)).filter(|&operator| operator != u32::MAX);
-        LineBuffer::new().send(&mut Stdio, format_args!("error panic operator={} {panic}", OrNone(operator)));
+        LineBuffer::new().send(&mut Stdio, format_args!("error panic operator={} {panic}", OrNone(current())));
     }));
     let code = serve(&mut Stdio, &mut Process, &mut Buffers::new(), &mut GuardedArena::new());
     if code == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -11,6 +11,7 @@ pub mod board;
 pub mod digest;
 pub mod protocol;
 pub mod session;
+mod stream;
 pub mod ticks;
 pub mod transport;
 

@@ -1,4 +1,4 @@
-//! The line protocol between a host and the harness, version 1.
+//! The line protocol between a host and the harness, version 2.
 //!
 //! A session is a text that a host writes in one go and a transcript that comes back; nothing waits for an answer, so a
 //! session is played with `qemu-system-arm … < session.txt`. Both are lines of printable ASCII, each ended by ` *` and eight
@@ -6,20 +6,32 @@
 //!
 //! | the host says | the harness answers |
 //! |---|---|
-//! | (after each reset) | `boot 1 DIGEST`: protocol version and the image's build digest |
-//! | `hello DIGEST` | `ready inputs=N outputs=N operators=N arena=BYTES clock=CLOCK`, or `error wrong-image …` |
+//! | (after each reset) | `boot 2 DIGEST`: protocol version and the image's build digest |
+//! | `hello DIGEST` | `ready inputs=N outputs=N operators=N hops=N arena=BYTES clock=CLOCK`, or `error wrong-image …` |
 //! | `poison SEED` | nothing: fills the arena with the noise of the 32-bit number SEED, resets the model's state and renews the guards |
 //! | `continue` | nothing: the next run follows the last one, with the state that it left |
+//! | `samples OFFSET HEX` | nothing: places bytes of the next hop of a stream; offsets in order, without gaps |
+//! | `step-hop` | nothing: runs the hop operator by operator, and adds what each has written to its digest |
+//! | `hop` | `hop H due=D ticks=T stack=BYTES`: runs the hop, which is the run's H-th from 0; D is 1 where an inference is due, else 0 |
+//! | `digests` | for each operator of a hop `op I DIGEST` of what it has written in the run's hops so far, `done` |
 //! | `input N OFFSET HEX` | nothing: places bytes of input N; inputs and offsets in order, without gaps |
-//! | `step` | `step SEED`, after each operator `op I DIGEST` (64-bit FNV-1a of its output tensor), `output N OFFSET HEX` …, `arena BYTES`, `done` |
+//! | `step` | `step SEED`, for each operator of a hop, then after each other operator `op I DIGEST` (64-bit FNV-1a of its output tensors), `output N OFFSET HEX` …, `arena BYTES`, `done` |
 //! | `invoke` | `invoke SEED`, `output N OFFSET HEX` …, `ticks T`, `stack BYTES`, `arena BYTES`, `done` |
 //! | `dump I` | `dump I`, `tensor OFFSET HEX` … of the output of operator I, taken right after it, `done` |
 //! | `bye` | `stack-total BYTES`, `bye`; the harness ends with exit code 0 |
 //!
-//! `hello` comes first. A run is `poison` or `continue`, every `input` in full, then one of `step`, `invoke`, `dump`;
+//! `hello` comes first. A run is `poison` or `continue`, where there is a stream as many hops as `ready` says, every `input` in
+//! full, then one of `step`, `invoke`, `dump`;
 //! operators reuse the inputs' memory, so inputs are sent again for each run. `continue` follows a `step` or `invoke`, and
 //! SEED stays that of the last `poison`; in a model without state the two give the same outputs. `invoke` runs the model uninterrupted, as an app does, and counts
-//! its ticks and its own stack. `arena` is the end of the highest byte touched. A value that a platform cannot measure is
+//! its ticks and its own stack.
+//!
+//! A hop is its `samples` in full, then `step-hop` or `hop`, which does for it what `invoke` does for an inference. Before `step`
+//! all hops of the run are stepped, before `invoke` none is. Where the first operator of a hop has no frame, the others do not
+//! run. Operators of a hop have the indices behind all others; `dump` of one of them comes right after the samples of the hop
+//! that is asked for, and answers with no `tensor` where it did not run.
+//!
+//! `arena` is the end of the highest byte touched. A value that a platform cannot measure is
 //! `none`. `CLOCK` is what a tick is: the core clock in Hz or a range of it, `instructions` on an emulator that counts
 //! those, `none` where there are no ticks, `unknown`. It is the board file's: nothing in the image sets up another clock.
 //!
@@ -39,7 +51,7 @@ use core::fmt::{self, Write};
 use crate::arena::Damage;
 
 /// Version of the protocol, which `boot` names.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Bytes of a tensor in one line, at most.
 pub const CHUNK_BYTES: usize = 256;
@@ -59,6 +71,19 @@ pub enum Command<'l> {
     },
     /// Begin a run with the state that the last one left.
     Continue,
+    /// Place a part of a hop.
+    Samples {
+        /// First byte, counted from the hop's start.
+        offset: usize,
+        /// The bytes, two digits each.
+        hex: &'l [u8],
+    },
+    /// Run a hop operator by operator.
+    StepHop,
+    /// Run a hop uninterrupted.
+    Hop,
+    /// Send the digests of a hop's operators.
+    Digests,
     /// Place a part of an input.
     Input {
         /// Which input.
@@ -95,11 +120,13 @@ impl<'l> Command<'l> {
             Some("hello") => Self::Hello { digest: words.next().ok_or(Failure::Protocol("`hello` without digest"))? },
             Some("poison") => Self::Poison { seed: number(words.next())? },
             Some("continue") => Self::Continue,
-            Some("input") => Self::Input {
-                index: number(words.next())?,
-                offset: number(words.next())?,
-                hex: words.next().ok_or(Failure::Protocol("`input` without bytes"))?.as_bytes(),
-            },
+            Some("samples") => Self::Samples { offset: number(words.next())?, hex: bytes(words.next())? },
+            Some("step-hop") => Self::StepHop,
+            Some("hop") => Self::Hop,
+            Some("digests") => Self::Digests,
+            Some("input") => {
+                Self::Input { index: number(words.next())?, offset: number(words.next())?, hex: bytes(words.next())? }
+            }
             Some("step") => Self::Step,
             Some("invoke") => Self::Invoke,
             Some("dump") => Self::Dump { operator: number(words.next())? },
@@ -118,6 +145,11 @@ impl<'l> Command<'l> {
 /// A decimal number.
 fn number<'l, T: core::str::FromStr>(word: Option<&str>) -> Result<T, Failure<'l>> {
     word.and_then(|word| word.parse().ok()).ok_or(Failure::Protocol("a number was expected"))
+}
+
+/// Hexadecimal digits.
+fn bytes<'l>(word: Option<&'l str>) -> Result<&'l [u8], Failure<'l>> {
+    word.map(str::as_bytes).ok_or(Failure::Protocol("bytes were expected"))
 }
 
 /// Why a session ended early; its `Display` is what follows `error `.
@@ -210,12 +242,26 @@ mod tests {
         assert_eq!(Command::parse("poison 4294967295"), Ok(Command::Poison { seed: u32::MAX }));
         assert_eq!(Command::parse("continue"), Ok(Command::Continue));
         assert_eq!(Command::parse("input 0 256 7f80"), Ok(Command::Input { index: 0, offset: 256, hex: b"7f80" }));
+        assert_eq!(Command::parse("samples 2 7f80"), Ok(Command::Samples { offset: 2, hex: b"7f80" }));
+        assert_eq!(["step-hop", "hop"].map(Command::parse), [Ok(Command::StepHop), Ok(Command::Hop)]);
         assert_eq!(Command::parse("dump 3"), Ok(Command::Dump { operator: 3 }));
     }
 
     #[test]
     fn what_is_no_command_is_refused() {
-        for text in ["", "hullo", "hello", "poison", "poison -1", "input 0 0", "step now", "dump x"] {
+        for text in [
+            "",
+            "hullo",
+            "hello",
+            "poison",
+            "poison -1",
+            "input 0 0",
+            "samples 0",
+            "samples x 00",
+            "hop 1",
+            "step now",
+            "dump x",
+        ] {
             assert!(matches!(Command::parse(text), Err(Failure::Protocol(_))), "`{text}`");
         }
     }

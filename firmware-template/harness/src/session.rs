@@ -1,6 +1,6 @@
 //! A session from `boot` to `bye`: reads commands and has the bench carry them out.
 
-use model::{ARENA_BYTES, DIGEST, INPUTS, OPERATORS, OUTPUTS};
+use model::{ARENA_BYTES, DIGEST, HOP, INPUTS, OPERATORS, OUTPUTS};
 
 use crate::arena::GuardedArena;
 use crate::bench::{Bench, Platform};
@@ -60,14 +60,19 @@ fn answer<'l, L: Platform>(
         Command::Hello { digest } if digest == DIGEST => {
             *greeted = true;
             let (inputs, outputs, operators) = (INPUTS.len(), OUTPUTS.len(), OPERATORS.len());
+            let hops = HOP.map_or(0, |hop| hop.total);
             replies.send(format_args!(
-                "ready inputs={inputs} outputs={outputs} operators={operators} arena={ARENA_BYTES} clock={CLOCK}"
+                "ready inputs={inputs} outputs={outputs} operators={operators} hops={hops} arena={ARENA_BYTES} clock={CLOCK}"
             ));
         }
         Command::Hello { digest } => return Err(Failure::WrongImage { want: digest }),
         _ if !*greeted => return Err(Failure::Protocol("a session begins with `hello`")),
         Command::Poison { seed } => bench.poison(seed),
         Command::Continue => bench.proceed()?,
+        Command::Samples { offset, hex } => bench.samples(offset, hex)?,
+        Command::StepHop => bench.step_hop()?,
+        Command::Hop => bench.hop(replies)?,
+        Command::Digests => bench.digests(replies)?,
         Command::Input { index, offset, hex } => bench.place(index, offset, hex)?,
         Command::Step => bench.step(replies)?,
         Command::Invoke => bench.invoke(replies)?,
@@ -253,6 +258,15 @@ mod tests {
             (session(&[twice]), "protocol a run begins with `poison`"),
             (session(&[no_poison]), "protocol `input` before `poison`"),
             (session(&[run("dump 99999", 1, 0)]), "protocol the model has no such operator"),
+            (
+                session(&[Vec::from(["poison 1".to_string(), "samples 0 00".to_string()])]),
+                "protocol the model has no stream",
+            ),
+            (
+                session(&[Vec::from(["poison 1".to_string(), "step-hop".to_string()])]),
+                "protocol the model has no stream",
+            ),
+            (session(&[Vec::from(["poison 1".to_string(), "hop".to_string()])]), "protocol the model has no stream"),
             (complete, "protocol a session begins with `hello`"),
             (Vec::from([hello()]), "protocol the session ended without `bye`"),
             (Vec::from(["hello 00".to_string()]), &format!("wrong-image have={DIGEST} want=00")),

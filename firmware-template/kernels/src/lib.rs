@@ -73,6 +73,7 @@ pub use op::*;
 pub use params::*;
 pub use pool::{PoolFunction, Pooling, average_pool_2d, max_pool_2d};
 pub use reduce::{Along, Fold, SumScale};
+pub use resize::Between;
 pub use scaled::{Combination, Side};
 pub use scan::Axis;
 pub use signal::Smoothing;

@@ -25,3 +25,20 @@ pub struct OperatorInfo<A: 'static> {
     /// Runs this operator on the arena, all operators before it having run.
     pub run: fn(&mut A),
 }
+
+/// What a model with a stream runs for each hop: the samples that arrive at once. `A` is the model's arena type.
+#[derive(Clone, Copy, Debug)]
+pub struct HopInfo<A: 'static> {
+    /// Where a hop's samples go.
+    pub input: TensorInfo,
+    /// The operators, in execution order. The first one cuts a frame; where none is complete then, the others do not run.
+    pub operators: &'static [OperatorInfo<A>],
+    /// Index of the first of them, as `CURRENT` has it; those of the others follow.
+    pub first: usize,
+    /// Offset in the arena of one byte that the first operator writes: not 0 where a frame is complete.
+    pub ready: usize,
+    /// Offset in the arena of one byte that the last operator writes: not 0 where an inference is due.
+    pub due: usize,
+    /// Hops from the beginning to the first inference.
+    pub total: usize,
+}

@@ -4,7 +4,9 @@
 //! name; the host keeps parameters of any of them as an [`Op`] and calls them through it. One line of the list below is all
 //! that an operator needs here.
 
-/// Lists the operators: `Parameters => function`.
+/// Lists the operators: `Parameters => function`, of a module `list` that is beside it. It makes the enum `Op` of them where
+/// the crate has a feature `serde`.
+#[macro_export]
 macro_rules! operators {
     ($($name:ident => $function:ident,)*) => {
         $(pub use list::{$function, $name};)*

@@ -69,55 +69,98 @@ pub struct ResizeBilinearF32 {
     pub half_pixel: bool,
 }
 
-/// Every output pixel is the input pixel that is nearest, as `GetNearestNeighbor` finds it.
+impl ResizeNearest {
+    /// The input row that is nearest to an output row.
+    #[inline]
+    pub fn row(&self, at: usize) -> usize {
+        self.nearest(at, self.rows, self.input.h)
+    }
+
+    /// The input column that is nearest to an output column.
+    #[inline]
+    pub fn column(&self, at: usize) -> usize {
+        self.nearest(at, self.columns, self.input.w)
+    }
+
+    /// As `GetNearestNeighbor` finds it.
+    #[inline]
+    fn nearest(&self, at: usize, scale: f32, size: usize) -> usize {
+        let position = (at as f32 + self.offset) * scale;
+        let below = position as usize;
+        let up = self.round && position - below as f32 >= 0.5;
+        (below + usize::from(up)).min(size - 1)
+    }
+}
+
+/// Every output pixel is the input pixel that is nearest.
 #[inline]
 pub fn resize_nearest(p: &ResizeNearest, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
     let ([input], [output]) = (inputs, outputs) else { wrong_operands() };
-    let nearest = |at: usize, scale: f32, size: usize| {
-        let position = (at as f32 + p.offset) * scale;
-        let below = position as usize;
-        let up = p.round && position - below as f32 >= 0.5;
-        (below + usize::from(up)).min(size - 1)
-    };
     let image = p.input.h * p.input.w * p.pixel;
     let mut places = output[..p.batches * p.output.h * p.output.w * p.pixel].chunks_exact_mut(p.pixel);
     for image in input[..p.batches * image].chunks_exact(image) {
         for y in 0..p.output.h {
-            let row = &image[nearest(y, p.rows, p.input.h) * p.input.w * p.pixel..];
+            let row = &image[p.row(y) * p.input.w * p.pixel..];
             for (x, place) in (0..p.output.w).zip(&mut places) {
-                place.copy_from_slice(&row[nearest(x, p.columns, p.input.w) * p.pixel..][..p.pixel]);
+                place.copy_from_slice(&row[p.column(x) * p.pixel..][..p.pixel]);
             }
         }
     }
 }
 
 /// Where an output position lies between two input positions.
-struct Between<T> {
-    low: usize,
-    high: usize,
+#[derive(Clone, Copy, Debug)]
+pub struct Between<T> {
+    /// The lower one.
+    pub low: usize,
+    /// The higher one; the same where there is none.
+    pub high: usize,
     /// Weights of the two.
-    weights: [T; 2],
+    pub weights: [T; 2],
+}
+
+impl ResizeBilinear {
+    /// The input rows around an output row; weights have 10 bits.
+    #[inline]
+    pub fn row(&self, at: usize) -> Between<i32> {
+        self.between(at, self.rows, self.input.h)
+    }
+
+    /// The input columns around an output column; weights have 10 bits.
+    #[inline]
+    pub fn column(&self, at: usize) -> Between<i32> {
+        self.between(at, self.columns, self.input.w)
+    }
+
+    /// A sum of values with weights of a row and a column, rounded half away from zero.
+    #[inline]
+    pub fn rounded(sum: i32) -> i32 {
+        let half = if sum > 0 { 1 << 19 } else { -(1 << 19) };
+        (sum + half) / (1 << 20)
+    }
+
+    #[inline]
+    fn between(&self, at: usize, scale: i32, size: usize) -> Between<i32> {
+        let shift = if self.half_pixel { scale / 2 - 512 } else { 0 };
+        let position = at as i32 * scale + shift;
+        let low = (position / 1024).max(0);
+        let high = ((position + 1023) / 1024).min(size as i32 - 1);
+        let behind = position - low * 1024;
+        Between { low: low as usize, high: high as usize, weights: [1024 - behind, behind] }
+    }
 }
 
 /// `ResizeBilinearInteger`: weights with 10 bits, the sum rounded half away from zero.
 #[inline]
 pub fn resize_bilinear(p: &ResizeBilinear, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
     let ([input], [output]) = (inputs, outputs) else { wrong_operands() };
-    let between = |at: usize, scale: i32, size: usize| {
-        let shift = if p.half_pixel { scale / 2 - 512 } else { 0 };
-        let position = at as i32 * scale + shift;
-        let low = (position / 1024).max(0);
-        let high = ((position + 1023) / 1024).min(size as i32 - 1);
-        let behind = position - low * 1024;
-        Between { low: low as usize, high: high as usize, weights: [1024 - behind, behind] }
-    };
     let mut places = output[..p.batches * p.output.h * p.output.w * p.channels].chunks_exact_mut(p.channels);
     let image = p.input.h * p.input.w * p.channels;
     for image in input[..p.batches * image].chunks_exact(image) {
         for y in 0..p.output.h {
-            let rows = between(y, p.rows, p.input.h);
+            let rows = p.row(y);
             for (x, place) in (0..p.output.w).zip(&mut places) {
-                let columns = between(x, p.columns, p.input.w);
+                let columns = p.column(x);
                 let pixel = |y: usize, x: usize| &image[(y * p.input.w + x) * p.channels..][..p.channels];
                 let corners = [
                     (pixel(rows.low, columns.low), rows.weights[0] * columns.weights[0]),
@@ -127,8 +170,7 @@ pub fn resize_bilinear(p: &ResizeBilinear, inputs: &[&[i8]], outputs: &mut [&mut
                 ];
                 for (channel, place) in place.iter_mut().enumerate() {
                     let sum: i32 = corners.iter().map(|(pixel, weight)| i32::from(pixel[channel]) * weight).sum();
-                    let half = if sum > 0 { 1 << 19 } else { -(1 << 19) };
-                    *place = ((sum + half) / (1 << 20)) as i8;
+                    *place = ResizeBilinear::rounded(sum) as i8;
                 }
             }
         }

@@ -10,7 +10,7 @@ mod parameters;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use kernels::model::{OperatorInfo, TensorInfo};
+use kernels::model::{HopInfo, OperatorInfo, TensorInfo};
 use kernels::{
     Activation, Add, AddOperand, Conv2d, DepthwiseConv2d, Dims, Extent, FullyConnected, Pool2d, Requant, Softmax,
 };
@@ -91,6 +91,9 @@ pub static OPERATORS: [OperatorInfo<Arena>; 8] = [
     },
 ];
 
+/// What runs for each hop of a stream. This model has none.
+pub const HOP: Option<HopInfo<Arena>> = None;
+
 /// Puts the state that is kept between inferences to its beginning: before the first one, and whenever a new sequence
 /// begins. This model has no state.
 pub fn reset(_arena: &mut Arena) {}
@@ -114,6 +117,11 @@ pub fn invoke(arena: &mut Arena) {
     CURRENT.store(7, Ordering::Relaxed);
     op_7_softmax(arena);
     CURRENT.store(u32::MAX, Ordering::Relaxed);
+}
+
+/// Takes one hop of a stream. This model has none: an inference is due whenever inputs are there.
+pub fn hop(_arena: &mut Arena) -> bool {
+    true
 }
 
 /// op:0 `CONV_2D`, `conv_2d`.

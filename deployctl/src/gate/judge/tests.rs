@@ -42,7 +42,9 @@ fn row(operator: usize, library: &str, macs: u64) -> AuditRow {
 fn difference() -> Difference {
     Difference {
         vector: 2,
+        hop: None,
         operator: Some(OperatorId(3)),
+        called: "op:3".into(),
         operator_name: "CONV_2D".into(),
         tensor: "model/act/Relu;model/conv".into(),
         coordinate: vec![0, 1],
@@ -325,7 +327,11 @@ fn a_model_is_what_its_command_makes() {
         file: "models/x.tflite".into(),
         digest: "50b2".into(),
         same,
-        differences: if same { vec![] } else { vec!["tensor 3 `w`: constant".into(), "they do not compute the same".into()] },
+        differences: if same {
+            vec![]
+        } else {
+            vec!["tensor 3 `w`: constant".into(), "they do not compute the same".into()]
+        },
     };
     let case = |conversion: &Conversion, file: Option<Committed>| {
         let spoil = |case: &mut Case| {

@@ -75,7 +75,7 @@ proptest! {
             tensors: vec![input, output],
             operators: vec![],
             inputs: vec![TensorId(0)],
-            outputs: vec![TensorId(1)],
+            outputs: vec![TensorId(1)], pipeline: None,
         };
         let options = Init {
             name: "kws",
@@ -135,6 +135,7 @@ fn a_new_manifest_reads_well() {
         operators: vec![],
         inputs: vec![TensorId(0)],
         outputs: vec![TensorId(1)],
+        pipeline: None,
     };
     let options = Init {
         name: "kws",

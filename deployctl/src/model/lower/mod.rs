@@ -10,9 +10,12 @@ use kernels::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::pipeline::StepOp;
 use super::{Block, Graph, Operator, OperatorId, Options, TensorId, builtin};
 use site::Site;
 use weighted::Convolution;
+
+pub(in crate::model) use resize::Positions;
 
 pub use own::{Choice, Own, OwnKernel, element, give, own_kernel, selects, suggested_use};
 
@@ -89,6 +92,8 @@ pub enum Call {
     Reshape,
     /// An operator of the common form.
     Op(Op),
+    /// A step around the model, of the same form.
+    Step(preprocess::Op),
     /// One block or the other, by the input, which is one bool.
     If {
         then: Block,
@@ -268,8 +273,18 @@ fn dispatch(site: &Site) -> Result<Lowered, Fault> {
         Options::If { .. } => control::branch(site),
         Options::While { .. } => control::rounds(site),
         Options::Copy => control::copy(site),
+        Options::Step(ref op) => Ok(step(site, op)),
         _ => by_code(site),
     }
+}
+
+/// A step around the model, which was checked when it was built.
+fn step(site: &Site, op: &StepOp) -> Lowered {
+    let call = match op {
+        StepOp::Step(op) => Call::Step(op.clone()),
+        StepOp::Kernel(op) => Call::Op(op.clone()),
+    };
+    Lowered::plain(call, site.operator.inputs.iter().copied().flatten().collect(), site.operator.outputs.clone())
 }
 
 /// Operators of the common form.

@@ -68,7 +68,7 @@ pub fn read(bytes: &[u8]) -> Result<Read, ReadError> {
     let first = once::assignments(&file, &unfolded)?;
     let kept: Vec<TensorId> = outputs.iter().copied().chain(unfolded.operators.iter().filter_map(proceeds)).collect();
     let (tensors, mut weights) = weights::collect(&file, &unfolded, &kept)?;
-    let mut graph = Graph { tensors, operators: unfolded.operators, inputs, outputs };
+    let mut graph = Graph { tensors, operators: unfolded.operators, inputs, outputs, pipeline: None };
     variable::resolve(&mut graph, &unfolded.handles, &first, &mut Blob::new(&mut weights, bytes));
     hidden::declare(&mut graph, &weights);
     Ok(Read { graph, weights })

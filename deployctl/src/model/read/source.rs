@@ -42,7 +42,7 @@ impl<'a> Source<'a> {
         let inputs = indices(table.inputs(), "model.subgraphs[0].inputs", tensors.len())?;
         let outputs = indices(table.outputs(), "model.subgraphs[0].outputs", tensors.len())?;
         let data = weights::data(file, table)?;
-        let graph = Graph { tensors, operators, inputs, outputs };
+        let graph = Graph { tensors, operators, inputs, outputs, pipeline: None };
         order::check(&graph, &data.iter().map(Option::is_some).collect::<Vec<_>>())?;
         Ok(Self { subgraph, graph, data })
     }

@@ -31,12 +31,8 @@ impl Variation {
     /// The run whose model is taken.
     pub(super) const FIRST: Self = Self { folder: "a", hash_seed: "0", zone: "UTC0", reversed: false };
     /// The run that it is compared with. Its local date is another one at every time of the day but the last minute.
-    pub(super) const SECOND: Self = Self {
-        folder: "the-second-run-has-a-longer-path",
-        hash_seed: "1234567",
-        zone: "LATER-23:59",
-        reversed: true,
-    };
+    pub(super) const SECOND: Self =
+        Self { folder: "the-second-run-has-a-longer-path", hash_seed: "1234567", zone: "LATER-23:59", reversed: true };
 }
 
 /// What a run gave.
@@ -65,18 +61,14 @@ pub(super) fn run(stage: &Convert, work: &Utf8Path, variation: &Variation) -> Re
     let around = &stage.surroundings;
     let words = words(stage, &folder, &model);
     let words: Vec<String> = match &stage.watcher {
-        Some(watcher) => {
-            [vec![watcher.program.to_string()], Strace::arguments(&traces.join("thread")), words].concat()
-        }
+        Some(watcher) => [vec![watcher.program.to_string()], Strace::arguments(&traces.join("thread")), words].concat(),
         None => words,
     };
     let Some((program, arguments)) = words.split_first() else {
         return Err(fail(Kind::Internal, "a command without a program", "please report this"));
     };
-    let bounds = Bounds {
-        log: Some(around.most_log),
-        folder: Some((folder.clone(), around.most_files.saturating_add(copied))),
-    };
+    let bounds =
+        Bounds { log: Some(around.most_log), folder: Some((folder.clone(), around.most_files.saturating_add(copied))) };
     let invocation = Invocation::new(program.as_str()).args(arguments).cwd(&cwd).time_limit(around.time_limit);
     let invocation = environment(stage, invocation, &folder, variation).bounds(bounds);
     let output = invocation.run(&around.runtime.supervisor).map_err(|error| refusal(stage, &error, &folder))?;
@@ -166,7 +158,8 @@ fn read_model(stage: &Convert, folder: &Utf8Path, path: &Utf8Path) -> Result<Vec
             written.sort();
             written.truncate(NAMED);
             let others = if written.is_empty() { "nothing".to_owned() } else { format!("`{}`", written.join("`, `")) };
-            let message = format!("{line}: the command ended well and did not write `{{output}}`; what it wrote: {others}");
+            let message =
+                format!("{line}: the command ended well and did not write `{{output}}`; what it wrote: {others}");
             Err(fail(Kind::Tool, message, "does the script use the path that `{output}` stands for?"))
         }
     }
@@ -190,7 +183,8 @@ fn refusal(stage: &Convert, error: &ToolError, folder: &Utf8Path) -> BoxError {
     let (what, help, output) = match error {
         ToolError::Failed { code, output, .. } => (
             format!("ended with exit code {code}"),
-            "it runs in an empty folder with the declared inputs alone: a file that it misses is an `input` to add".to_owned(),
+            "it runs in an empty folder with the declared inputs alone: a file that it misses is an `input` to add"
+                .to_owned(),
             output,
         ),
         ToolError::Signalled { signal, output, .. } => (

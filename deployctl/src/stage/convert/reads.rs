@@ -12,8 +12,8 @@ use crate::tool::Seen;
 
 /// Installed by the system's administrator: taken as part of the machine.
 const SYSTEM: [&str; 15] = [
-    "/bin", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/nix", "/opt", "/proc", "/run", "/sbin", "/sys", "/usr",
-    "/var/lib",
+    "/bin", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/nix", "/opt", "/proc", "/run", "/sbin", "/sys",
+    "/usr", "/var/lib",
 ];
 /// Written to without leaving a file.
 const DEVICES: [&str; 2] = ["/dev", "/proc"];
@@ -64,7 +64,8 @@ struct World {
 impl World {
     fn of(stage: &Convert, run: &Utf8Path) -> Self {
         let real = |path: &Utf8Path| path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
-        let mut installed: Vec<Utf8PathBuf> = stage.program.start.iter().map(|word| real(Utf8Path::new(word))).collect();
+        let mut installed: Vec<Utf8PathBuf> =
+            stage.program.start.iter().map(|word| real(Utf8Path::new(word))).collect();
         for folder in stage.program.folders() {
             installed.extend([folder.to_owned(), real(folder)]);
         }
@@ -146,7 +147,9 @@ mod tests {
         ] {
             assert!(world.may_read(Utf8Path::new(path)), "{path}");
         }
-        for path in ["/home/u/project/train/x.npy", "/home/u/.netrc", "/data/x.npy", "/tmp/x", "/home/u/.pyenv/versions/3.12/x"] {
+        for path in
+            ["/home/u/project/train/x.npy", "/home/u/.netrc", "/data/x.npy", "/tmp/x", "/home/u/.pyenv/versions/3.12/x"]
+        {
             assert!(!world.may_read(Utf8Path::new(path)), "{path}");
         }
         assert!(world.may_write(Utf8Path::new("/dev/null")) && !world.may_write(Utf8Path::new("/tmp/x")));

@@ -1,20 +1,14 @@
 //! Last words: a processor fault or a panic becomes an `error` line, then the harness ends.
 
 use core::panic::PanicInfo;
-use core::sync::atomic::Ordering;
 
 use cortex_m_rt::{ExceptionFrame, exception};
+use harness::bench::current;
 use harness::protocol::{Failure, OrNone};
 use harness::transport::LineBuffer;
-use model::CURRENT;
 
 use super::port::Semihosting;
 use super::stack;
-
-/// The operator that was running.
-fn operator() -> Option<usize> {
-    usize::try_from(CURRENT.load(Ordering::Relaxed)).ok().filter(|&index| index < model::OPERATORS.len())
-}
 
 /// Sends `error` with the text and ends.
 fn end(text: core::fmt::Arguments<'_>) -> ! {
@@ -48,12 +42,12 @@ fn status() -> (u32, u32, Option<u32>) {
 #[exception]
 unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
     if stack::overflowed() {
-        end(format_args!("error {}", Failure::StackOverflow { operator: operator() }));
+        end(format_args!("error {}", Failure::StackOverflow { operator: current() }));
     }
     let (cfsr, hfsr, address) = status();
     end(format_args!(
         "error fault operator={} pc={:08x} lr={:08x} cfsr={cfsr:08x} hfsr={hfsr:08x} address={}",
-        OrNone(operator()),
+        OrNone(current()),
         frame.pc(),
         frame.lr(),
         OrNone(address.map(Address)),
@@ -71,5 +65,5 @@ impl core::fmt::Display for Address {
 
 #[panic_handler]
 fn panicked(panic: &PanicInfo<'_>) -> ! {
-    end(format_args!("error panic operator={} {panic}", OrNone(operator())))
+    end(format_args!("error panic operator={} {panic}", OrNone(current())))
 }

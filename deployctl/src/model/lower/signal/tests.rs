@@ -26,7 +26,8 @@ impl Model {
             outputs: (inputs.len()..tensors.len()).map(TensorId).collect(),
             options: Options::Other,
         };
-        let graph = Graph { tensors, operators: vec![operator], inputs: vec![TensorId(0)], outputs: vec![] };
+        let graph =
+            Graph { tensors, operators: vec![operator], inputs: vec![TensorId(0)], outputs: vec![], pipeline: None };
         let options = options.iter().map(|&(name, value)| (name.to_owned(), CustomValue::Int(value))).collect();
         Self { graph, weights: Vec::new(), options }
     }
