@@ -15,6 +15,7 @@
 //!
 //! Every edge below is a field of the later stage's key, by the content of the artifact that it names.
 
+mod conversion;
 mod fields;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::Utf8PathBuf;
 use deployctl_cache::{FileInput, Graph, Input, StageId, TreeInput};
 
+use self::conversion::Made;
 use crate::library::Build;
 use crate::manifest::{Board, Manifest, Vectors};
 use crate::stage::{self, ConvertSource, OwnSource, Runtime, VectorSource, Vendored, artifact};
@@ -175,20 +177,6 @@ struct Site<'a> {
     runtime: &'a Runtime,
 }
 
-/// A model that a command makes.
-struct Made {
-    convert: StageId,
-    /// Where the project has a file too.
-    committed: Option<StageId>,
-}
-
-impl Made {
-    fn evidence(&self) -> Vec<Input> {
-        let committed = self.committed.map(|stage| input("committed", stage, artifact::COMMITTED));
-        [Some(input("conversion", self.convert, artifact::CONVERSION)), committed].into_iter().flatten().collect()
-    }
-}
-
 /// Stages that all targets of a deployment share.
 struct Shared {
     /// The model as it was read.
@@ -257,25 +245,6 @@ impl Plan {
         Shared { read, made, model, interface, expect, own }
     }
 
-    /// The command that makes the model, and the project's file against what it makes.
-    fn conversion(
-        &mut self,
-        index: usize,
-        manifest: &Manifest,
-        materials: &Materials,
-        runtime: &Runtime,
-    ) -> Option<Made> {
-        let name = Some(manifest.name.value.as_str());
-        let convert = fields::convert(manifest, materials, runtime)?;
-        let convert = self.add(name, None, convert, vec![]);
-        let committed = materials.model.as_ref().map(|file| {
-            let stage = stage::Committed { file: file.clone(), written: manifest.model.written.value.clone() };
-            self.add(name, None, stage, vec![input("tflite", convert, artifact::MODEL)])
-        });
-        self.converts.push((index, convert));
-        Some(Made { convert, committed })
-    }
-
     fn target(&mut self, site: &Site, shared: &Shared) -> Planned {
         let Site { index, manifest, board, materials, found, runtime } = *site;
         let (name, place) = (Some(manifest.name.value.as_str()), Some(board.name.as_str()));
@@ -329,16 +298,12 @@ impl Plan {
         let mut inputs = evidence();
         inputs.push(input("interface", shared.interface, artifact::INTERFACE));
         inputs.extend(made());
-        let gate = self.add(
-            name,
-            place,
-            stage::Gate { limits: fields::limits(manifest, board, shared.made.is_some()) },
-            inputs,
-        );
+        let limits = fields::limits(manifest, board, shared.made.is_some());
+        let gate = self.add(name, place, stage::Gate { limits }, inputs);
 
         let mut inputs = evidence();
-        inputs.extend([emission(), input("verdict", gate, artifact::VERDICT)]);
-        inputs.push(input("origin", shared.read, artifact::ORIGIN));
+        let origin = input("origin", shared.read, artifact::ORIGIN);
+        inputs.extend([emission(), input("verdict", gate, artifact::VERDICT), origin]);
         inputs.extend(made().filter(|input| input.name == "conversion"));
         let subject = fields::subject(manifest, board, materials, found);
         let report = self.add(name, place, fields::report(manifest, subject.clone()), inputs.clone());
@@ -355,32 +320,30 @@ impl Plan {
             deployment: manifest.name.value.clone(),
             board: board.name.clone(),
             out: manifest.root.join("out").join(&manifest.name.value).join(&board.name),
-            results: [
-                shared.made.as_ref().map(|made| (made.convert, artifact::MODEL)),
-                shared.made.as_ref().map(|made| (made.convert, artifact::CONVERSION)),
-            ]
-            .into_iter()
-            .flatten()
-            .chain([
-                (shared.interface, artifact::INTERFACE),
-                (audit, artifact::AUDIT),
-                (memory, artifact::MEMORY),
-                (memory, artifact::PICTURE),
-                (shared.expect, artifact::EXPECTATION),
-                (emit, artifact::PROJECT),
-                (compile, artifact::APP),
-                (compile, artifact::HARNESS),
-                (compile, artifact::FOOTPRINT),
-                (compile, artifact::C),
-                (header, artifact::C),
-                (measure, artifact::SESSION),
-                (measure, artifact::TRANSCRIPT),
-                (measure, artifact::MEASUREMENT),
-                (report, artifact::REPORT),
-                (report, artifact::REPORT_JSON),
-                (runbook, artifact::RUNBOOK),
-            ])
-            .collect(),
+            results: shared
+                .made
+                .iter()
+                .flat_map(Made::results)
+                .chain([
+                    (shared.interface, artifact::INTERFACE),
+                    (audit, artifact::AUDIT),
+                    (memory, artifact::MEMORY),
+                    (memory, artifact::PICTURE),
+                    (shared.expect, artifact::EXPECTATION),
+                    (emit, artifact::PROJECT),
+                    (compile, artifact::APP),
+                    (compile, artifact::HARNESS),
+                    (compile, artifact::FOOTPRINT),
+                    (compile, artifact::C),
+                    (header, artifact::C),
+                    (measure, artifact::SESSION),
+                    (measure, artifact::TRANSCRIPT),
+                    (measure, artifact::MEASUREMENT),
+                    (report, artifact::REPORT),
+                    (report, artifact::REPORT_JSON),
+                    (runbook, artifact::RUNBOOK),
+                ])
+                .collect(),
             gate,
             report,
         }

@@ -18,7 +18,9 @@ pub(super) fn run(args: &cli::Export, workshop: &Workshop) -> Result<Done, Error
     let named = cli::Manifests { manifests: vec![args.manifest.clone()] };
     let mut manifests = workshop.around.manifests(&named)?;
     // What is exported was built: nothing of it is made here.
-    manifests.iter_mut().for_each(|manifest| manifest.convert = None);
+    for manifest in &mut manifests {
+        manifest.convert = None;
+    }
     let Some(manifest) = manifests.first() else { return Ok(Done::Ok) };
     let boards: Vec<&str> = manifest.targets.iter().map(|target| target.board.name.as_str()).collect();
     let index = match &args.board {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use tflite_flatbuffers as format;
 
 use super::origin::buffer;
-use super::{Graph, Operator, Read, Tensor, read, short_name};
+use super::{Read, Tensor, read, short_name};
 
 /// Most differences that are listed.
 const MOST: usize = 12;
@@ -26,7 +26,7 @@ pub struct Comparison {
 impl Comparison {
     /// The differences and what they mean, for a message.
     pub fn text(&self) -> String {
-        let list: String = self.differences.iter().map(|difference| format!("\n  {difference}")).collect();
+        let list = self.differences.iter().fold(String::new(), |list, difference| list + "\n  " + difference);
         let meaning = match self.same_meaning {
             Some(true) => "they compute the same: no operator, constant or quantization differs",
             Some(false) => "they do not compute the same",
@@ -81,20 +81,17 @@ fn compare_graphs(one: &Read, two: &Read, all: &mut Vec<String>) -> bool {
     same &= (&a.inputs, &a.outputs) == (&b.inputs, &b.outputs);
     for (index, (x, y)) in a.operators.iter().zip(&b.operators).enumerate() {
         if x != y {
-            let name = |operator: &Operator, graph: &Graph| {
-                let output = operator.outputs.first().map(|id| short_name(&graph.tensor(*id).name).to_owned());
-                output.unwrap_or_default()
-            };
-            all.push(format!("operator {index} (makes `{}`): its kind, options, inputs or outputs", name(x, a)));
+            let made = x.outputs.first().map(|id| short_name(&a.tensor(*id).name)).unwrap_or_default();
+            all.push(format!("operator {index} (makes `{made}`): its kind, options, inputs or outputs"));
             same = false;
         }
     }
-    let ports: BTreeSet<usize> = a.inputs.iter().chain(&a.outputs).map(|id| id.0).collect();
+    let outer: BTreeSet<usize> = a.inputs.iter().chain(&a.outputs).map(|id| id.0).collect();
     for (index, (x, y)) in a.tensors.iter().zip(&b.tensors).enumerate() {
         let (name, mut parts) = (short_name(&x.name), Vec::new());
         if x.name != y.name {
             parts.push(format!("name, `{}` in the other", short_name(&y.name)));
-            same &= !ports.contains(&index);
+            same &= !outer.contains(&index);
         }
         let meaning = differing_parts((x, one), (y, two));
         same &= meaning.is_empty();

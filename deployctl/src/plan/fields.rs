@@ -8,16 +8,11 @@ use super::{Materials, OwnMaterials, TargetMaterials};
 use crate::builtin;
 use crate::emit;
 use crate::gate::{Limits, Making};
-use crate::manifest::{Board, Manifest, Override, Runner, plain};
+use crate::manifest::{Board, Manifest, Override, Runner};
 use crate::model::lower::{Choice, OwnKernel};
 use crate::model::pipeline::After;
 use crate::runner;
 use crate::stage::{self, Deployment, Named, Project, ProjectLibrary, Runtime, Subject, VectorSource, artifact};
-
-/// Most bytes of files that a conversion may write, besides its inputs.
-const MOST_FILES: u64 = 1 << 30;
-/// Most bytes that a conversion may print.
-const MOST_LOG: u64 = 64 << 20;
 
 pub(super) fn model(manifest: &Manifest, materials: &Materials) -> stage::Model {
     stage::Model {
@@ -26,35 +21,6 @@ pub(super) fn model(manifest: &Manifest, materials: &Materials) -> stage::Model 
         reference: builtin::REFERENCE,
         choices: choices(manifest, materials),
     }
-}
-
-pub(super) fn convert(manifest: &Manifest, materials: &Materials, runtime: &Runtime) -> Option<stage::Convert> {
-    let (declared, found) = (manifest.convert.as_ref()?, materials.convert.as_ref()?);
-    let line = manifest.text[..declared.written.span.start.min(manifest.text.len())].matches('\n').count() + 1;
-    let shown = manifest.path.strip_prefix(&manifest.root).unwrap_or(&manifest.path);
-    let folder = shown.parent().map(plain).unwrap_or_default();
-    Some(stage::Convert {
-        command: declared.command.clone(),
-        script: found.script,
-        folder,
-        output: manifest.model.path.file_name().unwrap_or(artifact::MODEL).to_owned(),
-        inputs: found.inputs.clone(),
-        environment: declared.environment.clone(),
-        program: found.program.clone(),
-        reproducible: declared.reproducible,
-        provenance: declared.provenance.clone(),
-        watcher: found.watcher.clone(),
-        surroundings: stage::Surroundings {
-            line: format!("`{shown}` line {line}"),
-            written: declared.written.value.clone(),
-            root: manifest.root.clone(),
-            home: found.home.clone(),
-            time_limit: declared.time_limit,
-            most_files: MOST_FILES,
-            most_log: MOST_LOG,
-            runtime: runtime.clone(),
-        },
-    })
 }
 
 /// Steps around the model, where the manifest declares any.

@@ -162,9 +162,11 @@ fn digest_of_record(program: &Utf8Path, record: &Utf8Path) -> Result<String, Too
 
 /// Whether a line of a record is about a file of the wheel: not what the installer wrote, which differs by folder and machine.
 fn is_packaged(line: &str) -> bool {
-    const INSTALLER: [&str; 5] = ["/INSTALLER,", "/REQUESTED,", "/direct_url.json,", "/RECORD,", "/uv_cache.json,"];
+    const INSTALLER: [&str; 5] = ["INSTALLER", "REQUESTED", "direct_url.json", "RECORD", "uv_cache.json"];
+    let file = Utf8Path::new(line.split(',').next().unwrap_or_default());
+    let installer = file.file_name().is_some_and(|name| INSTALLER.contains(&name));
     let of_wheel = line.contains('=') && !line.starts_with("../") && !line.starts_with('/');
-    of_wheel && !line.contains("__pycache__/") && !INSTALLER.iter().any(|name| line.contains(name))
+    of_wheel && !line.contains("__pycache__/") && !installer
 }
 
 /// A package's name as PyPI compares it.

@@ -45,11 +45,11 @@ pub(super) fn refuse_undeclared(stage: &Convert, seen: &Seen, run: &Utf8Path) ->
 }
 
 fn named(paths: &[&Utf8PathBuf]) -> String {
-    let mut text: String = paths.iter().take(NAMED).map(|path| format!("\n  {path}")).collect();
-    if paths.len() > NAMED {
-        text += &format!("\n  and {} more", paths.len() - NAMED);
+    let text = paths.iter().take(NAMED).fold(String::new(), |text, path| text + "\n  " + path.as_str());
+    match paths.len().saturating_sub(NAMED) {
+        0 => text,
+        more => format!("{text}\n  and {more} more"),
     }
-    text
 }
 
 /// Folders and what may be done with them.
@@ -91,8 +91,9 @@ impl World {
 
     /// The lines to add, where lines would do.
     fn advice(&self, stage: &Convert, read: &[&Utf8PathBuf]) -> String {
-        let real = |path: &Utf8Path| path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
-        let declared = |path: &&&Utf8PathBuf| stage.inputs.iter().any(|one| path.starts_with(real(one.content.path())));
+        let place_of = |path: &Utf8Path| path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
+        let declared =
+            |path: &&&Utf8PathBuf| stage.inputs.iter().any(|one| path.starts_with(place_of(one.content.path())));
         if let Some(path) = read.iter().find(declared) {
             return format!(
                 "`{path}` is declared, but read from its place in the project: use its path relative to the manifest's folder"
