@@ -169,7 +169,7 @@ fn is_packaged(line: &str) -> bool {
     of_wheel && !line.contains("__pycache__/") && !installer
 }
 
-/// A package's name as PyPI compares it.
+/// The name of a package as the index compares it.
 fn spelled(name: &str) -> String {
     name.to_lowercase().replace(['_', '.'], "-")
 }
