@@ -26,7 +26,7 @@ use deployctl_cache::{FileInput, Graph, Input, StageId, TreeInput};
 use self::conversion::Made;
 use crate::library::Build;
 use crate::manifest::{Board, Manifest, Vectors};
-use crate::stage::{self, ConvertSource, OwnSource, Runtime, VectorSource, Vendored, artifact};
+use crate::stage::{self, ConvertSource, LibraryFile, OwnSource, Runtime, VectorSource, Vendored, artifact};
 use crate::tool::{Binutils, Gcc, HostLinker, Program, Qemu, Rustc, Strace};
 
 /// What a deployment is made of besides its manifest: contents of files, identities of tools.
@@ -92,6 +92,8 @@ pub struct TargetMaterials {
 /// A kernel library and its compilers.
 #[derive(Clone, Debug)]
 pub struct LibraryMaterials {
+    /// The file that says which they are.
+    pub file: LibraryFile,
     /// The library's sources: compiled files and headers.
     pub sources: TreeInput,
     /// Digest of the whole source, as `deploy.lock` records it.
@@ -357,8 +359,13 @@ impl Plan {
 
     /// The static library, once for each library, core and compiler.
     fn kernels(&mut self, library: &str, board: &Board, found: &LibraryMaterials, runtime: &Runtime) -> StageId {
-        let stage =
-            stage::Kernels::new(found.sources.clone(), found.build.clone(), found.cross.clone(), runtime.clone());
+        let stage = stage::Kernels::new(
+            found.sources.clone(),
+            found.build.clone(),
+            found.cross.clone(),
+            found.file.clone(),
+            runtime.clone(),
+        );
         let name = format!("{library}/{}", board.core);
         // Boards with the same core may have other flags, such as another floating-point unit.
         let taken = self.graph.find(&format!("{name}/{}", deployctl_cache::Stage::name(&stage))).is_some();

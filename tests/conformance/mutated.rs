@@ -19,6 +19,15 @@ pub(crate) struct Counts {
     pub(crate) panicked: Vec<String>,
 }
 
+impl Counts {
+    fn with(mut self, other: Self) -> Self {
+        self.refused += other.refused;
+        self.ran += other.ran;
+        self.panicked.extend(other.panicked);
+        self
+    }
+}
+
 /// xorshift64*.
 struct Random(u64);
 
@@ -39,10 +48,22 @@ impl Random {
     }
 }
 
-/// Mutates every case so many times.
+/// Mutates every case so many times, on all processors.
 pub(crate) fn mutate(cases: &[Case], times: usize) -> Counts {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        // Neighbours are alike, loops among them: every thread takes one of each kind.
+        let parts = (0..threads).map(|first| (1..).zip(cases).skip(first).step_by(threads));
+        let running: Vec<_> = parts.map(|part| scope.spawn(move || mutate_part(part, times))).collect();
+        let counts = running.into_iter().map(|thread| thread.join().unwrap());
+        counts.reduce(Counts::with).unwrap_or_default()
+    })
+}
+
+/// Mutates cases, each with its own seed.
+fn mutate_part<'c>(cases: impl Iterator<Item = (u64, &'c Case)>, times: usize) -> Counts {
     let mut counts = Counts::default();
-    for (seed, case) in (1..).zip(cases) {
+    for (seed, case) in cases {
         let Ok(model) = read(&case.model) else { continue };
         // A loop that no longer ends takes its time until it is given up.
         let loops = model.graph.operators.iter().any(|operator| operator.name == "WHILE");

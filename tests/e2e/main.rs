@@ -22,5 +22,6 @@ mod own;
 mod rerun;
 mod space;
 mod state;
+mod stream;
 mod wide;
 mod wrong_kernel;

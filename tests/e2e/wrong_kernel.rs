@@ -1,4 +1,5 @@
-//! A kernel library with a mistake in it: the build is complete, the verdict says where the first wrong value is.
+//! A kernel library with a mistake in it: the build is complete, the verdict says where the first wrong value is. And a
+//! library file that selects too little: no build, and the file is named.
 
 use crate::space::Space;
 
@@ -22,4 +23,27 @@ fn a_wrong_kernel_is_named_with_operator_tensor_and_coordinate() {
     for word in ["op:3", "MAX_POOL_2D", "`max`", "[0, 2, 0, 5]", "vector 0", "`mismatch`"] {
         assert!(detail.contains(word), "no `{word}` in: {detail}");
     }
+}
+
+/// A file from an older version: the library's own functions are there, and this version calls more of them.
+#[test]
+fn a_library_file_that_selects_too_little_is_named_with_what_it_lacks() {
+    let Some(space) = Space::built("mps2-an386") else { return };
+    space.own_kernel_library();
+    let file = "manifests/kernels/cmsis-nn.kdl";
+    let sizes = r#"include "Source/{Convolution,FullyConnected,Pooling}Functions/arm_*_get_buffer_sizes_s16.c""#;
+    space.settle().edit(file, sizes, "");
+    space.build("").failed(
+        3,
+        &[
+            "`arm_avgpool_s16_get_buffer_size`",
+            "no C file that `manifests/kernels/cmsis-nn.kdl` selects",
+            "buffer_sizes_s16.c",
+        ],
+    );
+    space.undo();
+    space.edit(file, "exclude ", "exclude \"**/arm_softmax_s8.c\" ");
+    space
+        .build("")
+        .failed(3, &["the firmware calls `arm_softmax_s8`", "no `exclude", "remove it to use the built-in one"]);
 }

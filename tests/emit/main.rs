@@ -110,37 +110,38 @@ fn run_on_host(planned: &Planned, library: Option<Library<'_>>, vectors: &[Vec<V
     cargo(folder, &["test", "--locked", "--release", "-p", "model"]);
 }
 
+/// The crates that are the same for all models are compiled once: one folder for all of them.
 #[test]
 fn every_operator_of_every_model_computes_the_reference_on_the_host() {
     let folder = tempfile::tempdir().expect("a folder");
+    loops_and_branches_compute_the_reference(folder.path());
     for name in MODELS {
         let Some(bytes) = model(name) else { return };
         let planned = Planned::new(&bytes, SCALAR, reference);
         run_on_host(&planned, None, &planned.seeded(2), folder.path());
-        let sources = ["model/src/lib.rs", "model/src/parameters.rs"].map(|path| folder.path().join(path));
-        let formatted = Command::new("rustfmt").args(["--edition", "2024", "--check"]).args(sources).output();
-        let formatted = formatted.expect("rustfmt starts");
-        assert!(formatted.status.success(), "{name}: {}", String::from_utf8_lossy(&formatted.stdout));
+        is_formatted(name, folder.path());
     }
 }
 
 /// A loop with a branch in it, and a branch with state in it.
-#[test]
-fn loops_and_branches_compute_the_reference_on_the_host() {
-    let folder = tempfile::tempdir().expect("a folder");
+fn loops_and_branches_compute_the_reference(folder: &Path) {
     let planned = Planned::new(include_bytes!("../golden/control.tflite"), SCALAR, reference);
-    run_on_host(&planned, None, &planned.seeded(8), folder.path());
-    let text = fs::read_to_string(folder.path().join("model/src/lib.rs")).expect("text");
+    run_on_host(&planned, None, &planned.seeded(8), folder);
+    let text = fs::read_to_string(folder.join("model/src/lib.rs")).expect("text");
     for lines in [
         "(arena);\n    loop {\n        op_3_cond_0_less(arena);\n",
         "    } else {\n        op_3_body_3_else_0_maximum(arena);\n",
     ] {
         assert!(text.contains(lines), "{text}");
     }
-    let sources = ["model/src/lib.rs", "model/src/parameters.rs"].map(|path| folder.path().join(path));
+    is_formatted("control", folder);
+}
+
+fn is_formatted(name: &str, folder: &Path) {
+    let sources = ["model/src/lib.rs", "model/src/parameters.rs"].map(|path| folder.join(path));
     let formatted = Command::new("rustfmt").args(["--edition", "2024", "--check"]).args(sources).output();
     let formatted = formatted.expect("rustfmt starts");
-    assert!(formatted.status.success(), "{}", String::from_utf8_lossy(&formatted.stdout));
+    assert!(formatted.status.success(), "{name}: {}", String::from_utf8_lossy(&formatted.stdout));
 }
 
 #[test]

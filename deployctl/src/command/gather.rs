@@ -16,7 +16,7 @@ use crate::library::{Build, revision};
 use crate::lockfile::{self, Group, Lockfile};
 use crate::manifest::{Board, Library, Manifest, Runner, Target, Vectors};
 use crate::plan::{LibraryMaterials, Materials, OwnMaterials, TargetMaterials};
-use crate::stage::{OwnSource, Place, Vendored};
+use crate::stage::{LibraryFile, OwnSource, Place, Vendored};
 use crate::tool::{Binutils, Gcc, HostLinker, Qemu, Rustc, ToolError, Toolbox};
 
 /// Name of the firmware crates in `deploy.lock`.
@@ -210,6 +210,7 @@ impl Gathering<'_> {
             libc: library.libc.clone(),
         };
         Ok(LibraryMaterials {
+            file: LibraryFile::of(library),
             cross: self.gcc("arm-none-eabi-", &board.c_flags)?,
             host: self.gcc("", &[])?,
             sources: found.tree,

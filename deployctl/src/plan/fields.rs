@@ -100,6 +100,7 @@ pub(super) fn sizes(board: &Board, found: &TargetMaterials, runtime: &Runtime) -
         include: library.build.include.clone(),
         define: library.build.define.clone(),
         compiler: library.host.clone(),
+        file: library.file.clone(),
         runtime: runtime.clone(),
     });
     stage::Sizes { features: board.features, tool }
@@ -150,6 +151,7 @@ pub(super) fn compile(
         crates: found.crates.clone(),
         links_library: found.library.is_some(),
         regions: board.memory.iter().filter(|region| region.used).cloned().collect(),
+        file: found.library.as_ref().map(|library| library.file.clone()),
         runtime: runtime.clone(),
     }
 }

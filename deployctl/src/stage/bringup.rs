@@ -33,6 +33,7 @@ impl File {
 pub(super) struct Lines {
     pub interface: Vec<String>,
     pub operators: Vec<String>,
+    pub hops: Vec<String>,
     pub memory: Vec<String>,
     pub outputs: Vec<String>,
 }
@@ -46,6 +47,7 @@ impl Lines {
         Self {
             interface: starting(&["boot", "ready"]),
             operators: starting(&["op"]),
+            hops: starting(&["hop"]),
             memory: starting(&["arena", "stack", "stack-total"]),
             outputs: starting(&["output", "ticks"]),
         }
@@ -295,9 +297,10 @@ mod tests {
 
     #[test]
     fn lines_come_by_step() {
-        let lines =
-            Lines::of("boot 1 x *0\nready a *0\nop 0 y *0\noutput 0 0 ff *0\narena 3 *0\nstack 1 *0\nticks 4 *0\n");
-        assert_eq!((lines.interface.len(), lines.operators.len()), (2, 1));
+        let lines = Lines::of(
+            "boot 2 x *0\nready a *0\nhop 0 due=1 *0\nop 0 y *0\noutput 0 0 ff *0\narena 3 *0\nstack 1 *0\nticks 4 *0\n",
+        );
+        assert_eq!((lines.interface.len(), lines.operators.len(), lines.hops.len()), (2, 1, 1));
         assert_eq!((lines.memory.len(), lines.outputs.len()), (2, 2));
     }
 }

@@ -9,7 +9,7 @@ use super::c_library;
 use super::cargo::{Cargo, Vendored};
 use super::emit::Emission;
 use super::overflow::overflow;
-use super::{Runtime, artifact, crates, fail};
+use super::{LibraryFile, Runtime, artifact, crates, fail};
 use crate::elf;
 use crate::error::{Error, Kind};
 use crate::gate::evidence::{FirmwareCrate, Footprint};
@@ -39,6 +39,9 @@ pub struct Compile {
     pub links_library: bool,
     /// The memory that firmware lies in.
     pub regions: Vec<Region>,
+    /// The file that selects what is in the kernel library, for messages; absent where none is an input.
+    #[serde(skip)]
+    pub file: Option<LibraryFile>,
     /// Starts tools.
     #[serde(skip)]
     pub runtime: Runtime,
@@ -87,7 +90,11 @@ impl Stage for Compile {
         let built = match cargo.build(&["-p", "app", "-p", "harness", "-p", c_library::CRATE], &variables) {
             Ok(built) => built,
             Err(error) => {
-                let reason = overflow(&error.to_string(), &self.regions).ok_or(error)?;
+                let words = error.to_string();
+                if let Some(lacking) = self.file.as_ref().and_then(|file| file.lacking("the firmware", &words)) {
+                    return Err(lacking.into());
+                }
+                let reason = overflow(&words, &self.regions).ok_or(error)?;
                 let too_large = Footprint { blocked: Some(reason), does_not_fit: true, ..Footprint::default() };
                 job.write_json(artifact::FOOTPRINT, &too_large)?;
                 return Ok(());

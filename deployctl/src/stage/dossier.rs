@@ -9,7 +9,7 @@ use super::emit::Emission;
 use super::memory::Planned;
 use crate::advice::Finding as Advice;
 use crate::gate::evidence::{
-    self, Audit, Conversion, Expectation, ExpectedVector, FirmwareCrate, Footprint, Measurement,
+    self, Audit, AuditRow, Conversion, Expectation, ExpectedVector, FirmwareCrate, Footprint, Measurement,
 };
 use crate::gate::{Check, Judgement, Quantity, Unit, Verdict};
 use crate::memory::MemoryPlan;
@@ -97,6 +97,9 @@ pub(super) struct OperatorRow {
     pub code_bytes: Option<u64>,
     /// Digest of the output tensor for vector 0.
     pub digest: Option<String>,
+    /// The index that a transcript has for it, where that is not its label.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
 }
 
 /// The operator table.
@@ -236,6 +239,7 @@ impl Dossier {
 fn metrics(plan: Option<&MemoryPlan>, footprint: &Footprint, measurement: &Measurement, audit: &Audit) -> Vec<Metric> {
     let measured = measurement.blocked.is_none();
     let built = footprint.blocked.is_none();
+    let hops = measurement.hop_instructions;
     let rows = [
         ("arena_bytes", "arena, planned peak", plan.map(|plan| plan.peak as u64), Unit::Bytes),
         (
@@ -254,7 +258,10 @@ fn metrics(plan: Option<&MemoryPlan>, footprint: &Footprint, measurement: &Measu
             Unit::Bytes,
         ),
         ("stack_invoke_bytes", "stack of one inference", measurement.stack_invoke_bytes, Unit::Bytes),
+        ("stack_hop_bytes", "stack of one hop", measurement.stack_hop_bytes, Unit::Bytes),
         ("instructions", "instructions an inference", measurement.instructions, Unit::Instructions),
+        ("hop_instructions", "instructions a hop, at most", hops.map(|hops| hops.max), Unit::Instructions),
+        ("hop_instructions_mean", "instructions a hop, on the average", hops.map(|hops| hops.mean), Unit::Instructions),
         ("macs", "multiply-accumulates an inference", Some(audit.macs()), Unit::Count),
     ];
     let metric = |(name, title, value, unit): (&str, &str, Option<u64>, Unit)| {
@@ -267,7 +274,10 @@ fn metrics(plan: Option<&MemoryPlan>, footprint: &Footprint, measurement: &Measu
 
 fn operators(audit: &Audit, footprint: &Footprint, vector: Option<&ExpectedVector>) -> Operators {
     let macs = audit.macs();
-    let digest = |operator: usize| vector.and_then(|vector| vector.operators.get(operator)).cloned();
+    let digest = |row: &AuditRow| match row.label.strip_prefix("hop.").map(str::parse::<usize>) {
+        Some(step) => vector?.hops.get(step.ok()?).cloned(),
+        None => vector?.operators.get(row.operator.0).cloned(),
+    };
     let rows = audit.rows.iter().map(|row| OperatorRow {
         index: row.operator.0,
         label: row.label.clone(),
@@ -283,9 +293,16 @@ fn operators(audit: &Audit, footprint: &Footprint, vector: Option<&ExpectedVecto
         advice: row.advice.clone(),
         finding: row.finding.clone(),
         code_bytes: footprint.operator_code.get(&row.label).copied(),
-        digest: digest(row.operator.0),
+        digest: digest(row),
+        line: line(row),
     });
     Operators { library: audit.library.clone(), macs, off_library: audit.share_off_library(), rows: rows.collect() }
+}
+
+/// The index that a transcript has for an operator, where that is not what people call it. Those of blocks have no line.
+fn line(row: &AuditRow) -> Option<usize> {
+    let has_line = !row.label.contains('.') || ["hop.", "pre.", "post."].iter().any(|step| row.label.starts_with(step));
+    (has_line && row.label != row.operator.0.to_string()).then_some(row.operator.0)
 }
 
 fn code(footprint: &Footprint) -> Code {

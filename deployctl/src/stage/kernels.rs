@@ -9,7 +9,7 @@ use camino::Utf8PathBuf;
 use deployctl_cache::{BoxError, Fields, Job, Stage, TreeInput};
 use serde::Serialize;
 
-use super::{Runtime, artifact};
+use super::{LibraryFile, Runtime, artifact};
 use crate::library::Build;
 use crate::tool::{Gcc, Invocation};
 
@@ -29,6 +29,9 @@ pub struct Kernels {
     pub build: Build,
     /// The cross compiler.
     pub compiler: Gcc,
+    /// The file that selects these sources, for messages.
+    #[serde(skip)]
+    pub file: LibraryFile,
     /// Starts it.
     #[serde(skip)]
     pub runtime: Runtime,
@@ -36,11 +39,11 @@ pub struct Kernels {
 
 impl Kernels {
     /// With the shim that is packed into the binary.
-    pub fn new(sources: TreeInput, build: Build, compiler: Gcc, runtime: Runtime) -> Self {
+    pub fn new(sources: TreeInput, build: Build, compiler: Gcc, file: LibraryFile, runtime: Runtime) -> Self {
         let shim = crate::builtin::under(SHIM_FOLDER)
             .map(|file| (file.path[SHIM_FOLDER.len()..].to_owned(), String::from_utf8_lossy(file.bytes).into_owned()));
         let shim = shim.filter(|(name, _)| name.starts_with("shim.")).collect();
-        Self { sources, shim, build, compiler, runtime }
+        Self { sources, shim, build, compiler, file, runtime }
     }
 }
 
@@ -75,10 +78,8 @@ impl Stage for Kernels {
             .env("PATH", self.runtime.path.as_str())
             .env("LC_ALL", "C")
             .cwd(objects.clone());
-        self.runtime.run(
-            &compile,
-            "the library's file in `manifests/kernels` says which C files are compiled, and with which flags",
-        )?;
+        let help = "the library's file in `manifests/kernels` says which C files are compiled, and with which flags";
+        self.file.run(&self.runtime, &compile, "the kernel library", help)?;
         for function in &self.build.libc {
             let take = Invocation::new(self.compiler.driver.clone())
                 .args(self.build.libc_arguments(function))

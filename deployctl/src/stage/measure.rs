@@ -3,6 +3,8 @@
 //! Knows what to run and what to compare; starting targets and reading their lines is the runner's business. A target that
 //! breaks down is a result, for the gate; a target that could not be run is a failure, and not recorded.
 
+use std::time::Duration;
+
 use camino::Utf8PathBuf;
 use deployctl_cache::{BoxError, Fields, Job, Stage};
 use serde::Serialize;
@@ -15,7 +17,7 @@ use crate::gate::evidence::{Expectation, Footprint, HopInstructions, Measurement
 use crate::manifest;
 use crate::model::lower::{Refusal, Step};
 use crate::model::{Graph, OperatorId};
-use crate::runner::{self, Command, RunnerError, Session, Stream, app, host, qemu};
+use crate::runner::{self, Command, RunnerError, Session, Start, Stream, app, host, qemu};
 use crate::tool::Qemu;
 
 /// How the target is run.
@@ -114,9 +116,11 @@ pub(super) struct Bench<'a> {
     pub(super) expectation: Expectation,
     pub(super) session: Session,
     pub(super) harness: Command,
-    app: Utf8PathBuf,
-    pub(super) runtime: &'a Runtime,
-    work: Utf8PathBuf,
+    pub(super) app: Utf8PathBuf,
+    pub(super) starter: &'a dyn Start,
+    /// Longest that a target may take.
+    pub(super) limit: Duration,
+    pub(super) work: Utf8PathBuf,
 }
 
 impl<'a> Bench<'a> {
@@ -154,19 +158,15 @@ impl<'a> Bench<'a> {
             session,
             harness,
             app: work.join(artifact::APP),
-            runtime: &stage.runtime,
+            starter: &stage.runtime,
+            limit: stage.runtime.target_limit,
             work,
         })
     }
 
     fn measure(&self, stage: &Measure, result: &mut Measurement) -> Result<(), RunnerError> {
-        let measured = runner::measure(
-            self.runtime,
-            &self.harness,
-            &self.session,
-            stage.instructions_per_tick(),
-            self.runtime.target_limit,
-        )?;
+        let measured =
+            runner::measure(self.starter, &self.harness, &self.session, stage.instructions_per_tick(), self.limit)?;
         result.vectors = self.session.vectors.len();
         let tensors = measured.observations.iter().map(|run| run.operator_digests.len() + run.hop_digests.len());
         result.tensors_compared = tensors.sum::<usize>() as u64;
@@ -185,9 +185,9 @@ impl<'a> Bench<'a> {
                 image: &self.app,
                 scratch: &self.work,
                 inferences: 2,
-                limit: self.runtime.target_limit,
+                limit: self.limit,
             };
-            result.stack_app_bytes = Some(app::stack_used(self.runtime, &app)? as u64);
+            result.stack_app_bytes = Some(app::stack_used(self.starter, &app)? as u64);
         }
         Ok(())
     }
@@ -202,8 +202,7 @@ impl<'a> Bench<'a> {
 
     /// Plays a script and gives the transcript as it is.
     fn play(&self, script: &str) -> Result<Vec<u8>, BoxError> {
-        let limit = self.runtime.target_limit;
-        Ok(runner::transcript(self.runtime, &self.harness, script, limit).map_err(|error| failed(&error))?)
+        Ok(runner::transcript(self.starter, &self.harness, script, self.limit).map_err(|error| failed(&error))?)
     }
 }
 

@@ -188,6 +188,7 @@ impl Runbook {
             ("arena, planned", None, bytes("arena_bytes"), arena),
             ("arena, touched on the target", Some("arena"), bytes("arena_touched_bytes"), arena),
             ("stack of one inference", Some("stack"), measured.stack_invoke_bytes, stack),
+            ("stack of one hop", Some("hop"), measured.stack_hop_bytes, stack),
             ("stack of the harness", Some("stack-total"), measured.stack_harness_bytes, stack),
             ("stack of the app", None, measured.stack_app_bytes, stack),
             ("static RAM of the app, arena included", None, bytes("ram_bytes"), None),
@@ -338,7 +339,7 @@ mod tests {
         for words in [
             "**Evidence from the target is missing.**",
             "$ probe-rs run --chip STM32F446RETx harness.elf | tee my.transcript\n",
-            "boot 1 d1ce *…",
+            "boot 2 d1ce *…",
             "$ probe-rs run --chip STM32F446RETx app.elf\n",
         ] {
             assert!(text.contains(words), "`{words}` is not in\n{text}");

@@ -15,8 +15,8 @@ pub(super) const HOSTILE: &str = "a|b`c\n# title\n<script>alert(1)</script> [x](
 
 /// What the harness answered.
 pub(super) const TRANSCRIPT: &str = "\
-boot 1 d1ce *00000001
-ready inputs=1 outputs=1 operators=2 arena=64 clock=instructions *00000002
+boot 2 d1ce *00000001
+ready inputs=1 outputs=1 operators=2 hops=0 arena=64 clock=instructions *00000002
 step 1 *00000003
 op 0 00000000000000aa *00000004
 op 1 00000000000000bb *00000005

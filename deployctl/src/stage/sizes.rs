@@ -7,7 +7,7 @@ use camino::Utf8PathBuf;
 use deployctl_cache::{BoxError, Fields, Job, Stage, TreeInput};
 use serde::Serialize;
 
-use super::{Runtime, artifact, fail};
+use super::{LibraryFile, Runtime, artifact, fail};
 use crate::error::Kind;
 use crate::gate::evidence::Audit;
 use crate::library::{self, Features};
@@ -36,6 +36,9 @@ pub struct SizeTool {
     pub define: Vec<String>,
     /// The host's compiler.
     pub compiler: Gcc,
+    /// The file that selects these sources, for messages.
+    #[serde(skip)]
+    pub file: LibraryFile,
     /// Starts it.
     #[serde(skip)]
     pub runtime: Runtime,
@@ -103,7 +106,8 @@ impl SizeTool {
             .env("PATH", self.runtime.path.as_str())
             .env("LC_ALL", "C")
             .cwd(job.work_dir().to_owned());
-        self.runtime.run(&compile, "a host C compiler is needed: `apt-get install gcc libc6-dev`")?;
+        let help = "a host C compiler is needed: `apt-get install gcc libc6-dev`";
+        self.file.run(&self.runtime, &compile, "the program that asks the library for its scratch sizes", help)?;
         let lines: Vec<&str> = questions.collect();
         let count = lines.len();
         let ask = Invocation::new(program).stdin(Stdin::Bytes((lines.join("\n") + "\n").into_bytes()));

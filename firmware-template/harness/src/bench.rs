@@ -38,23 +38,13 @@ pub trait Platform {
     fn provoke(&mut self, kind: &str) -> bool;
 }
 
-/// What is answered to commands that need a run.
-const WITHOUT_RUN: Failure<'static> = Failure::Protocol("a run begins with `poison`");
-
 /// A run whose inputs are arriving.
 struct Run {
     seed: u32,
-    hops: Hops,
     /// The input that is being filled; all inputs are complete when it is past the last.
     input: usize,
     /// Bytes of that input that are in place.
     filled: usize,
-}
-
-impl Run {
-    fn new(seed: u32) -> Self {
-        Self { seed, hops: Hops::new(), input: 0, filled: 0 }
-    }
 }
 
 /// Index of the operator that is running, where one is.
@@ -74,56 +64,67 @@ pub struct Bench<'a, L> {
     arena: &'a mut GuardedArena,
     platform: &'a mut L,
     run: Option<Run>,
+    /// What the run has had of a stream.
+    hops: &'a mut Hops,
     /// Seed of the sequence whose last inference is complete, so that another may follow.
     sequence: Option<u32>,
 }
 
 impl<'a, L: Platform> Bench<'a, L> {
     /// A bench without a run.
-    pub fn new(arena: &'a mut GuardedArena, platform: &'a mut L) -> Self {
-        Self { arena, platform, run: None, sequence: None }
+    pub(crate) fn new(arena: &'a mut GuardedArena, platform: &'a mut L, hops: &'a mut Hops) -> Self {
+        Self { arena, platform, run: None, hops, sequence: None }
     }
 
     /// Begins a run: fills the arena with noise, but for the model's state, which is at its beginning.
     pub fn poison(&mut self, seed: u32) {
         self.arena.poison(seed);
         model::reset(self.arena.arena());
-        self.run = Some(Run::new(seed));
+        self.begin(seed);
         self.sequence = None;
     }
 
     /// Begins a run that follows the last one in time: the arena stays as that one left it, and with it the state.
     pub fn proceed(&mut self) -> Result<(), Failure<'static>> {
         let seed = self.sequence.take().ok_or(Failure::Protocol("`continue` without a whole run before it"))?;
-        self.run = Some(Run::new(seed));
+        self.begin(seed);
         Ok(())
+    }
+
+    fn begin(&mut self, seed: u32) {
+        self.hops.renew();
+        self.run = Some(Run { seed, input: 0, filled: 0 });
+    }
+
+    /// Refuses what needs a run where there is none.
+    fn has_run(&self) -> Result<(), Failure<'static>> {
+        if self.run.is_some() { Ok(()) } else { Err(Failure::Protocol("a run begins with `poison`")) }
     }
 
     /// Places a part of the samples of the next hop.
     pub fn samples(&mut self, offset: usize, hex: &[u8]) -> Result<(), Failure<'static>> {
-        let run = self.run.as_mut().ok_or(Failure::Protocol("`samples` before `poison`"))?;
-        run.hops.place(self.arena, offset, hex)
+        self.has_run()?;
+        self.hops.place(self.arena, offset, hex)
     }
 
     /// Runs a hop operator by operator, and digests what each writes.
     pub fn step_hop(&mut self) -> Result<(), Failure<'static>> {
-        let mut run = self.run.take().ok_or(WITHOUT_RUN)?;
-        let (_, hop) = run.hops.begin(How::Stepped)?;
+        self.has_run()?;
+        let (_, hop) = self.hops.begin(How::Stepped)?;
         for index in 0..hop.operators.len() {
             let outputs = self.run_operator(hop.first + index)?;
-            run.hops.wrote(index, outputs.iter().map(|output| self.arena.bytes(output.offset, output.len)));
+            self.hops.wrote(index, outputs.iter().map(|output| self.arena.bytes(output.offset, output.len)));
             if index == 0 && !self.holds(hop.ready) {
                 break;
             }
         }
-        self.run = Some(run);
         Ok(())
     }
 
     /// Runs a hop as an app does, and measures that.
     pub fn hop(&mut self, replies: &mut Replies<'_, impl Port>) -> Result<(), Failure<'static>> {
-        let run = self.run.as_mut().ok_or(WITHOUT_RUN)?;
-        let (number, _) = run.hops.begin(How::Whole)?;
+        self.has_run()?;
+        let (number, _) = self.hops.begin(How::Whole)?;
         let (arena, mut due) = (self.arena.arena(), false);
         let cost = self.platform.measure(&mut || due = model::hop(arena));
         self.check(None)?;
@@ -134,8 +135,8 @@ impl<'a, L: Platform> Bench<'a, L> {
 
     /// Sends what the operators of hops have written so far.
     pub fn digests(&mut self, replies: &mut Replies<'_, impl Port>) -> Result<(), Failure<'static>> {
-        let run = self.run.as_ref().ok_or(WITHOUT_RUN)?;
-        report_digests(run, replies);
+        self.has_run()?;
+        self.report_digests(replies);
         replies.send(format_args!("done"));
         Ok(())
     }
@@ -144,7 +145,7 @@ impl<'a, L: Platform> Bench<'a, L> {
     pub fn place(&mut self, index: usize, offset: usize, hex: &[u8]) -> Result<(), Failure<'static>> {
         let run = self.run.as_mut().ok_or(Failure::Protocol("`input` before `poison`"))?;
         let tensor = INPUTS.get(index).ok_or(Failure::Protocol("the model has no such input"))?;
-        if !run.hops.complete() {
+        if !self.hops.complete() {
             return Err(Failure::Protocol("inputs come behind all hops of the run"));
         }
         if (index, offset) != (run.input, run.filled) {
@@ -164,22 +165,22 @@ impl<'a, L: Platform> Bench<'a, L> {
 
     /// Runs operator by operator and digests its output tensors before the next operator can reuse their memory.
     pub fn step(&mut self, replies: &mut Replies<'_, impl Port>) -> Result<(), Failure<'static>> {
-        let run = self.complete(How::Stepped)?;
-        replies.send(format_args!("step {}", run.seed));
-        report_digests(&run, replies);
+        let seed = self.complete(How::Stepped)?;
+        replies.send(format_args!("step {seed}"));
+        self.report_digests(replies);
         for index in 0..OPERATORS.len() {
             let outputs = self.run_operator(index)?;
             let digest = digest::tensors(outputs.iter().map(|output| self.arena.bytes(output.offset, output.len)));
             replies.send(format_args!("op {index} {digest:016x}"));
         }
         self.report_outputs(replies);
-        self.report_end(run.seed, replies);
+        self.report_end(seed, replies);
         Ok(())
     }
 
     /// Runs the model as an app does, and measures that.
     pub fn invoke(&mut self, replies: &mut Replies<'_, impl Port>) -> Result<(), Failure<'static>> {
-        let seed = self.complete(How::Whole)?.seed;
+        let seed = self.complete(How::Whole)?;
         replies.send(format_args!("invoke {seed}"));
         let arena = self.arena.arena();
         let cost = self.platform.measure(&mut || model::invoke(arena));
@@ -197,7 +198,9 @@ impl<'a, L: Platform> Bench<'a, L> {
         let tensors = operator(index).ok_or(Failure::Protocol("the model has no such operator"))?.outputs;
         let ran = match HOP.filter(|hop| index >= hop.first) {
             Some(hop) => {
-                self.run.take().ok_or(WITHOUT_RUN)?.hops.dumped()?;
+                self.has_run()?;
+                self.hops.dumped()?;
+                self.run = None;
                 self.run_operator(hop.first)?;
                 let ready = self.holds(hop.ready);
                 let rest = if ready { hop.first + 1..index + 1 } else { 0..0 };
@@ -245,16 +248,18 @@ impl<'a, L: Platform> Bench<'a, L> {
     }
 
     /// Ends the run's preparation: all inputs must be in place, and hops have run in this way.
-    fn complete(&mut self, how: How) -> Result<Run, Failure<'static>> {
-        let run = self.run.take().ok_or(WITHOUT_RUN)?;
-        if run.input != INPUTS.len() || !run.hops.complete() {
-            return Err(Failure::Protocol("the inputs are not complete"));
+    fn complete(&mut self, how: How) -> Result<u32, Failure<'static>> {
+        self.has_run()?;
+        match self.run.take() {
+            Some(run) if run.input == INPUTS.len() && self.hops.complete() => {
+                if !self.hops.ran(how) {
+                    return Err(Failure::Protocol("`step` follows stepped hops, `invoke` and `dump` others"));
+                }
+                self.sequence = Some(run.seed);
+                Ok(run.seed)
+            }
+            _ => Err(Failure::Protocol("the inputs are not complete")),
         }
-        if !run.hops.ran(how) {
-            return Err(Failure::Protocol("`step` follows stepped hops, `invoke` and `dump` others"));
-        }
-        self.sequence = Some(run.seed);
-        Ok(run)
     }
 
     fn run_operator(&mut self, index: usize) -> Result<&'static [TensorInfo], Failure<'static>> {
@@ -279,6 +284,11 @@ impl<'a, L: Platform> Bench<'a, L> {
         self.arena.damage().map_or(Ok(()), |damage| Err(Failure::Guard { damage, operator }))
     }
 
+    /// What the operators of hops have written in the run.
+    fn report_digests(&self, replies: &mut Replies<'_, impl Port>) {
+        self.hops.digests().for_each(|(index, digest)| replies.send(format_args!("op {index} {digest:016x}")));
+    }
+
     fn report_outputs(&self, replies: &mut Replies<'_, impl Port>) {
         for (index, tensor) in OUTPUTS.iter().enumerate() {
             for (offset, bytes) in self.chunks(tensor) {
@@ -297,9 +307,4 @@ impl<'a, L: Platform> Bench<'a, L> {
         let bytes = self.arena.bytes(tensor.offset, tensor.len);
         bytes.chunks(CHUNK_BYTES).enumerate().map(|(index, chunk)| (index * CHUNK_BYTES, chunk))
     }
-}
-
-/// What the operators of hops have written in a run.
-fn report_digests(run: &Run, replies: &mut Replies<'_, impl Port>) {
-    run.hops.digests().for_each(|(index, digest)| replies.send(format_args!("op {index} {digest:016x}")));
 }

@@ -6,6 +6,7 @@ use crate::arena::GuardedArena;
 use crate::bench::{Bench, Platform};
 use crate::board::CLOCK;
 use crate::protocol::{Command, Failure, VERSION};
+use crate::stream::Hops;
 use crate::transport::{LineBuffer, LineReader, Port, Replies};
 
 /// The memory of a session beside the arena; static in firmware, so that it is not counted as stack.
@@ -13,12 +14,13 @@ use crate::transport::{LineBuffer, LineReader, Port, Replies};
 pub struct Buffers {
     lines: LineReader,
     reply: LineBuffer,
+    hops: Hops,
 }
 
 impl Buffers {
     /// Empty buffers.
     pub const fn new() -> Self {
-        Self { lines: LineReader::new(), reply: LineBuffer::new() }
+        Self { lines: LineReader::new(), reply: LineBuffer::new(), hops: Hops::new() }
     }
 }
 
@@ -29,9 +31,9 @@ pub fn serve(
     buffers: &mut Buffers,
     arena: &mut GuardedArena,
 ) -> i32 {
-    let Buffers { lines, reply } = buffers;
+    let Buffers { lines, reply, hops } = buffers;
     reply.send(port, format_args!("boot {VERSION} {DIGEST}"));
-    let mut bench = Bench::new(arena, platform);
+    let mut bench = Bench::new(arena, platform, hops);
     let mut greeted = false;
     loop {
         let answered = match lines.next(port) {

@@ -24,7 +24,7 @@ pub(crate) enum How {
     Whole,
 }
 
-/// A run's part of a stream.
+/// A run's part of a stream. Static in firmware, as all buffers are.
 pub(crate) struct Hops {
     /// Bytes of the next hop that are in place.
     filled: usize,
@@ -36,10 +36,22 @@ pub(crate) struct Hops {
     digests: [u64; OPERATORS],
 }
 
+impl Default for Hops {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Hops {
     /// None yet.
-    pub(crate) fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { filled: 0, done: 0, how: None, digests: [digest::EMPTY; OPERATORS] }
+    }
+
+    /// Begins a run.
+    pub(crate) fn renew(&mut self) {
+        (self.filled, self.done, self.how) = (0, 0, None);
+        self.digests.fill(digest::EMPTY);
     }
 
     /// Places a part of the next hop's samples.

@@ -4,6 +4,7 @@ mod hostile;
 mod known_bad;
 mod messages;
 mod round_trip;
+mod sound;
 mod values;
 
 use camino::{Utf8Path, Utf8PathBuf};

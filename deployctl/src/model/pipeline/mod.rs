@@ -18,6 +18,9 @@ mod sound;
 mod spec;
 mod table;
 
+#[cfg(test)]
+mod tests;
+
 use kernels::Op as Kernel;
 use preprocess::Op;
 use serde::{Deserialize, Serialize};

@@ -131,6 +131,6 @@ mod tests {
     #[test]
     fn a_band_without_a_frequency_is_refused() {
         let wrong = filters(&bank(80, MelScale::Slaney, MelSlopes::Hz, MelNorm::Slaney), 16_000, 256).err().unwrap();
-        assert_eq!(wrong.reason, "band 1, from 47.0 to 100.9 Hz, is empty: frequencies of this FFT are 62.5 Hz apart");
+        assert_eq!(wrong.reason, "band 6, from 192.2 to 249.6 Hz, is empty: frequencies of this FFT are 62.5 Hz apart");
     }
 }

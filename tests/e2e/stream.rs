@@ -1,0 +1,119 @@
+//! A model that listens to a stream: from samples to its answers, host reference and target agree in every step of every hop.
+
+use std::fmt::Write as _;
+use std::process::Command;
+
+use deployctl::model::pipeline::{Source, Spec, StepSpec, WindowShape, join};
+use deployctl::{model, vectors};
+
+use crate::space::{NAME, Space};
+
+/// Two new rows in each inference, two inferences in a sequence.
+fn space(board: &str) -> Option<Space> {
+    let space = Space::built(board)?;
+    let audio =
+        "preprocess \"audio\" rate=1000 {\n    window \"hann\" ms=5 stride-ms=2\n    frames 6 advance=2\n}\n\ntarget";
+    space.edit(NAME, "target", audio);
+    space.edit(NAME, "800 B", "2000 B");
+    space.edit(NAME, "count=2 seed=1", "count=4 seed=1; steps 2");
+    Some(space)
+}
+
+fn passes(board: &str) -> Option<Space> {
+    let space = space(board)?;
+    space.build("").succeeded();
+    let report: serde_json::Value = serde_json::from_slice(&space.result("gate-report.json")).unwrap();
+    assert_eq!(report["verdict"], "pass", "{report}");
+    let measured: serde_json::Value = serde_json::from_slice(&space.result("measurement.json")).unwrap();
+    // Four steps and eight operators, of four vectors in two runs each.
+    assert_eq!(measured["tensors_compared"], 12 * 4 * 2);
+    let transcript = String::from_utf8(space.result("bringup.transcript")).unwrap();
+    let due: Vec<&str> = transcript.lines().filter(|line| line.starts_with("hop ")).collect();
+    assert_eq!(due.len(), 8, "{transcript}");
+    assert!(due[6].starts_with("hop 6 due=0 ") && due[7].starts_with("hop 7 due=1 "), "{transcript}");
+    let header = String::from_utf8(space.result("c/sample.h")).unwrap();
+    assert!(
+        header.contains("int16_t *sample_samples(void);") && header.contains("HOPS_TO_FIRST_INFERENCE 8\n"),
+        "{header}"
+    );
+    let runbook = String::from_utf8(space.result("runbook.md")).unwrap();
+    assert!(runbook.contains("| hop.2 (line `op 10`) | quantize | `quantize` |"), "{runbook}");
+    Some(space)
+}
+
+/// Every vector of the manifest: two in a sequence.
+const PROGRAM: &str = r#"
+#include <string.h>
+#include "sample.h"
+#include "data.h"
+
+int main(void)
+{
+    for (int v = 0; v < 4; v++) {
+        int due = 0;
+        if (v % 2 == 0) {
+            sample_init();
+        }
+        for (int hop = 0; hop < SAMPLE_HOPS_TO_FIRST_INFERENCE; hop++) {
+            memcpy(sample_samples(), samples[v] + hop * SAMPLE_HOP_ELEMENTS, SAMPLE_HOP_BYTES);
+            due = sample_hop();
+        }
+        if (!due) {
+            return 1;
+        }
+        sample_invoke();
+        if (memcmp(sample_output_0(), outputs[v], SAMPLE_OUTPUT_0_BYTES) != 0) {
+            return 2;
+        }
+    }
+    return 0;
+}
+"#;
+
+/// A program in C that takes the same hops gives the same outputs.
+fn agrees_in_c(space: &Space) {
+    let window = StepSpec::Window { shape: WindowShape::Hann, symmetric: false, size: 5, stride: 2 };
+    let steps = vec![window, StepSpec::Frames { count: 6, advance: 2 }];
+    let spec = Spec { input: None, source: Source::Audio { rate: 1000 }, steps };
+    let sample = model::read(include_bytes!("../golden/sample.tflite")).unwrap();
+    let graph = join(&spec, &sample).unwrap().graph;
+    let expectation: serde_json::Value = serde_json::from_slice(&space.result("expectation.json")).unwrap();
+    let (mut samples, mut outputs) = (String::new(), String::new());
+    for (index, vector) in vectors::random(&graph, 4, 1).into_iter().enumerate() {
+        let words = vector.inputs[0].as_chunks().0.iter().map(|&word| i16::from_le_bytes(word).to_string());
+        writeln!(samples, "    {{{}}},", words.collect::<Vec<_>>().join(", ")).unwrap();
+        let output: Vec<i8> = serde_json::from_value(expectation["vectors"][index]["outputs"][0].clone()).unwrap();
+        let output: Vec<String> = output.iter().map(i8::to_string).collect();
+        writeln!(outputs, "    {{{}}},", output.join(", ")).unwrap();
+    }
+    let data = format!(
+        "static const int16_t samples[4][16] = {{\n{samples}}};\nstatic const signed char outputs[4][3] = {{\n{outputs}}};\n"
+    );
+    space.write("program/data.h", data).write("program/main.c", PROGRAM);
+    for file in ["sample.h", "libsample.a"] {
+        space.write(&format!("program/{file}"), space.result(&format!("c/{file}")));
+    }
+    let run = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).current_dir(space.path("program")).output().unwrap();
+        assert!(output.status.success(), "{program}: {:?} {}", output.status, String::from_utf8_lossy(&output.stderr));
+    };
+    let flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"];
+    run("gcc", &[&flags[..], &["main.c", "-L.", "-lsample", "-o", "program"]].concat());
+    run("./program", &[]);
+}
+
+#[test]
+fn on_the_host() {
+    let Some(space) = passes("host") else { return };
+    agrees_in_c(&space);
+}
+
+#[test]
+fn on_a_board_with_a_floating_point_unit() {
+    passes("mps2-an386");
+}
+
+#[test]
+fn on_a_board_without_one() {
+    passes("microbit");
+}
