@@ -130,8 +130,12 @@ fn the_project_need_not_have_the_model() {
 fn a_file_that_is_not_what_the_command_makes_fails_the_gate() {
     let Some(space) = copied("host") else { return };
     let mut model = include_bytes!("../golden/sample.tflite").to_vec();
-    let weight = model.len() - 200;
-    model[weight] ^= 1;
+    let read = deployctl::model::read(&model).unwrap();
+    let mut constants = read.graph.tensors.iter().filter_map(|tensor| tensor.constant);
+    let weights = constants.find(|constant| constant.len > 16).unwrap();
+    let weights = &read.weights[weights.offset..weights.offset + weights.len];
+    let place = model.windows(weights.len()).position(|window| window == weights).unwrap();
+    model[place] ^= 1;
     space.write("train/source.bin", &model);
     let ran = allowed(&space);
     let (verdict, detail) = gate(&space);

@@ -113,15 +113,7 @@ fn differing_parts((x, one): (&Tensor, &Read), (y, two): (&Tensor, &Read)) -> Ve
         parts.push(format!("shape, {:?} and {:?}", x.shape, y.shape));
     }
     if x.quantization != y.quantization {
-        let first = |tensor: &Tensor| {
-            let found = tensor.quantization.as_ref();
-            found.map_or("none".to_owned(), |found| {
-                format!("scale {:?}, zero point {:?}", found.scales.first(), found.zero_points.first())
-                    .replace("Some(", "")
-                    .replace(')', "")
-            })
-        };
-        parts.push(format!("quantization, {} and {}", first(x), first(y)));
+        parts.push(format!("quantization, {}", differing_quantization(x, y)));
     }
     if (x.variable, x.unpacked_from) != (y.variable, y.unpacked_from) {
         parts.push("how it is kept".to_owned());
@@ -140,6 +132,24 @@ fn differing_parts((x, one): (&Tensor, &Read), (y, two): (&Tensor, &Read)) -> Ve
         _ => {}
     }
     parts
+}
+
+/// The first scale or zero point that is another one.
+fn differing_quantization(x: &Tensor, y: &Tensor) -> String {
+    let (Some(a), Some(b)) = (&x.quantization, &y.quantization) else { return "in one of them only".to_owned() };
+    let pairs = |index: usize| {
+        let scales = (a.scales.get(index), b.scales.get(index));
+        let points = (a.zero_points.get(index), b.zero_points.get(index));
+        (scales.0 != scales.1 || points.0 != points.1).then_some((scales, points))
+    };
+    let channels = a.scales.len().max(b.scales.len());
+    let first = (0..channels).find_map(|index| Some((index, pairs(index)?)));
+    match first {
+        Some((index, ((Some(a), Some(b)), _))) if a != b => format!("scale {index}: {a:e} and {b:e}"),
+        Some((index, (_, (Some(a), Some(b))))) => format!("zero point {index}: {a} and {b}"),
+        Some((index, _)) => format!("channel {index} in one of them only"),
+        None => format!("along dimension {} and {}", a.dimension, b.dimension),
+    }
 }
 
 /// Adds what differs between two files beside their graphs.

@@ -11,9 +11,23 @@ use crate::error::Kind;
 use crate::tool::Seen;
 
 /// Installed by the system's administrator: taken as part of the machine.
-const SYSTEM: [&str; 15] = [
-    "/bin", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/nix", "/opt", "/proc", "/run", "/sbin", "/sys",
-    "/usr", "/var/lib",
+const SYSTEM: [&str; 16] = [
+    "/bin",
+    "/dev",
+    "/etc",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/nix",
+    "/opt",
+    "/proc",
+    "/run",
+    "/sbin",
+    "/sys",
+    "/usr",
+    "/var/cache",
+    "/var/lib",
 ];
 /// Written to without leaving a file.
 const DEVICES: [&str; 2] = ["/dev", "/proc"];
