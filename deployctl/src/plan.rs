@@ -5,8 +5,8 @@
 //! 1. Where the manifest declares a command, `convert` runs it and makes the `.tflite`, and `committed` holds the project's file
 //!    against it. `model` reads the `.tflite` into a graph, constants and kernel calls; `interface` holds it against the manifest;
 //!    where the manifest declares any, `preprocess` puts steps around the model's operators; `expect` runs the vectors through the
-//!    host reference, and through kernels of the deployment's own, which `own` has
-//!    compiled for the host. Where the manifest asks for it, `optimize` rewrites what targets run. These are the same for
+//!    host reference, and through kernels of the deployment's own, which `own` has compiled for the host; `parity` holds features
+//!    of the training side against the steps'. Where the manifest asks for it, `optimize` rewrites what targets run. These are the same for
 //!    all targets.
 //! 2. For each target `audit` chooses kernels, `sizes` asks the kernel library for scratch sizes, `memory` places tensors.
 //! 3. `emit` writes the firmware project, `kernels` compiles the library (once a core and compiler), `crates` the crates of
@@ -25,8 +25,8 @@ use deployctl_cache::{FileInput, Graph, Input, StageId, TreeInput};
 
 use self::conversion::Made;
 use crate::library::Build;
-use crate::manifest::{Board, Manifest, Vectors};
-use crate::stage::{self, ConvertSource, LibraryFile, OwnSource, Runtime, VectorSource, Vendored, artifact};
+use crate::manifest::{Board, Manifest};
+use crate::stage::{self, ConvertSource, LibraryFile, OwnSource, Runtime, Vendored, artifact};
 use crate::tool::{Binutils, Gcc, HostLinker, Program, Qemu, Rustc, Strace};
 
 /// What a deployment is made of besides its manifest: contents of files, identities of tools.
@@ -36,8 +36,10 @@ pub struct Materials {
     pub model: Option<FileInput>,
     /// The command that makes it, where one is declared and may run.
     pub convert: Option<ConvertMaterials>,
-    /// The vectors, where they are a file.
-    pub vectors: Option<FileInput>,
+    /// The vectors, where they are files.
+    pub vectors: Option<VectorMaterials>,
+    /// Features of the training side, where any are declared.
+    pub parity: Option<ParityMaterials>,
     /// Kernels of the deployment's own, where it has any.
     pub own: Option<OwnMaterials>,
     /// For each target, in the manifest's order.
@@ -57,6 +59,29 @@ pub struct ConvertMaterials {
     pub watcher: Option<Strace>,
     /// The user's home folder.
     pub home: Option<Utf8PathBuf>,
+}
+
+/// Files of vectors.
+#[derive(Clone, Debug)]
+pub enum VectorMaterials {
+    /// One `.npz` file.
+    File(FileInput),
+    /// Recordings.
+    Recordings {
+        /// The files.
+        files: TreeInput,
+        /// Their labels.
+        labels: Option<FileInput>,
+    },
+}
+
+/// Files of the training side.
+#[derive(Clone, Debug)]
+pub struct ParityMaterials {
+    /// Features.
+    pub features: FileInput,
+    /// Raw inputs in files of their own.
+    pub inputs: Option<TreeInput>,
 }
 
 /// Kernels of the deployment's own, and what compiles them for the host.
@@ -189,6 +214,8 @@ struct Shared {
     model: StageId,
     interface: StageId,
     expect: StageId,
+    /// Where there are steps around the model.
+    parity: Option<StageId>,
     /// Where the deployment has kernels of its own.
     own: Option<StageId>,
 }
@@ -229,11 +256,7 @@ impl Plan {
         let around = fields::preprocess(manifest, materials);
         let model = around.map_or(model, |stage| self.add(name, None, stage, inputs));
         let graph = || input("graph", model, artifact::GRAPH);
-        let vectors = match (&manifest.regression.vectors.value, &materials.vectors) {
-            (Vectors::Random { count, seed }, _) => VectorSource::Random { count: *count, seed: *seed },
-            (Vectors::File(_), Some(file)) => VectorSource::File { file: file.clone() },
-            (Vectors::File(_), None) => VectorSource::Random { count: 0, seed: 0 },
-        };
+        let vectors = fields::vectors(manifest, materials);
         let steps = || input("steps", model, artifact::STEPS);
         let mut inputs = vec![graph(), steps(), input("weights", model, artifact::WEIGHTS)];
         let own = materials.own.as_ref();
@@ -241,10 +264,18 @@ impl Plan {
         inputs.extend(own.map(|own| input("own", own, "/")));
         // What is expected comes from the model as it was read: so every build proves that a rewrite changed no output.
         let expect = self.add(name, None, fields::expect(manifest, materials, vectors, runtime), inputs);
+        let inputs = vec![
+            graph(),
+            steps(),
+            input("weights", model, artifact::WEIGHTS),
+            input("inputs", expect, artifact::INPUTS),
+        ];
+        let parity = manifest.preprocess.is_some().then(|| fields::parity(manifest, materials));
+        let parity = parity.map(|stage| self.add(name, None, stage, inputs));
         let inputs = vec![graph(), input("weights", model, artifact::WEIGHTS)];
         let optimized = manifest.model.optimize.then(|| fields::optimize(manifest, materials));
         let model = optimized.map_or(model, |stage| self.add(name, None, stage, inputs));
-        Shared { read, made, model, interface, expect, own }
+        Shared { read, made, model, interface, expect, parity, own }
     }
 
     fn target(&mut self, site: &Site, shared: &Shared) -> Planned {
@@ -288,20 +319,21 @@ impl Plan {
         let measure = self.add(name, place, fields::measure(manifest, board, found, runtime), inputs);
 
         let evidence = || {
-            vec![
+            let mut evidence = vec![
                 chosen(),
                 placed(),
                 expectation(),
                 input("footprint", compile, artifact::FOOTPRINT),
                 input("measurement", measure, artifact::MEASUREMENT),
-            ]
+            ];
+            evidence.extend(shared.parity.map(|parity| input("parity", parity, artifact::PARITY)));
+            evidence
         };
         let made = || shared.made.iter().flat_map(Made::evidence);
         let mut inputs = evidence();
         inputs.push(input("interface", shared.interface, artifact::INTERFACE));
         inputs.extend(made());
-        let limits = fields::limits(manifest, board, shared.made.is_some());
-        let gate = self.add(name, place, stage::Gate { limits }, inputs);
+        let gate = self.add(name, place, fields::gate(manifest, board, shared.made.is_some()), inputs);
 
         let mut inputs = evidence();
         let origin = input("origin", shared.read, artifact::ORIGIN);
@@ -317,6 +349,8 @@ impl Plan {
         ]);
         let runbook = self.add(name, place, fields::runbook(manifest, board, found, subject), inputs);
 
+        let features = [artifact::PARITY, artifact::PARITY_PICTURE];
+        let features = shared.parity.iter().flat_map(|parity| features.map(|path| (*parity, path)));
         Planned {
             manifest: index,
             deployment: manifest.name.value.clone(),
@@ -345,6 +379,7 @@ impl Plan {
                     (report, artifact::REPORT_JSON),
                     (runbook, artifact::RUNBOOK),
                 ])
+                .chain(features)
                 .collect(),
             gate,
             report,

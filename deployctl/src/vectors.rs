@@ -2,6 +2,12 @@
 //!
 //! Knows graphs and `NumPy`'s archive format; does not know manifests or where the file lies.
 
+pub mod array;
+mod csv;
+mod image;
+pub mod recording;
+mod wav;
+
 use std::io::{Cursor, Read};
 
 use npyz::npz::NpzArchive;

@@ -12,7 +12,7 @@ fn ffts_from_32_to_4096_points() {
     for (points, size) in
         [32, 64, 128, 256, 512, 1024, 2048, 4096].map(|n| (n, n)).into_iter().chain([(480, 480), (960, 700)])
     {
-        let samples: Vec<i16> = (0..size).map(|at| (at * 7919 % 65_521).cast_signed()).map(narrow).collect();
+        let samples: Vec<i16> = (0..size).map(|at: usize| (at * 7919 % 65_521).cast_signed()).map(narrow).collect();
         let window = StepSpec::Window { shape: WindowShape::Rectangular, symmetric: false, size, stride: size };
         let steps = vec![window, StepSpec::Fft { points }];
         let stages = run(RATE, steps, floats(&[points / 2 + 1, 2]), &samples);

@@ -14,8 +14,8 @@ use crate::error::{Error, Kind};
 use crate::fetch::{FetchError, Tree, Want};
 use crate::library::{Build, revision};
 use crate::lockfile::{self, Group, Lockfile};
-use crate::manifest::{Board, Library, Manifest, Runner, Target, Vectors};
-use crate::plan::{LibraryMaterials, Materials, OwnMaterials, TargetMaterials};
+use crate::manifest::{Board, Library, Manifest, Recordings, Runner, Target, Vectors};
+use crate::plan::{LibraryMaterials, Materials, OwnMaterials, ParityMaterials, TargetMaterials, VectorMaterials};
 use crate::stage::{LibraryFile, OwnSource, Place, Vendored};
 use crate::tool::{Binutils, Gcc, HostLinker, Qemu, Rustc, ToolError, Toolbox};
 
@@ -105,9 +105,24 @@ impl<K: PartialEq, V: Clone> Once<K, V> {
 impl Gathering<'_> {
     fn materials(&self, manifest: &Manifest) -> Result<Materials, Error> {
         let file = |path| self.workshop.store.file(path).map_err(|error| store_error(&error));
+        let tree = |wanted: &Recordings| {
+            let is_wanted = |path: &Utf8Path| wanted.names.iter().any(|name| path == name);
+            self.workshop.store.tree(&wanted.folder, is_wanted).map_err(|error| store_error(&error))
+        };
         let vectors = match &manifest.regression.vectors.value {
-            Vectors::File(path) => Some(file(path)?),
+            Vectors::File(path) => Some(VectorMaterials::File(file(path)?)),
+            Vectors::Recordings { files, labels, .. } => {
+                let labels = labels.as_ref().map(|path| file(path)).transpose()?;
+                Some(VectorMaterials::Recordings { files: tree(files)?, labels })
+            }
             Vectors::Random { .. } => None,
+        };
+        let parity = match manifest.preprocess.as_ref().and_then(|steps| steps.parity.as_ref()) {
+            Some(declared) => {
+                let inputs = declared.inputs.as_ref().map(tree).transpose()?;
+                Some(ParityMaterials { features: file(&declared.features)?, inputs })
+            }
+            None => None,
         };
         let lock = self.locks.get(manifest.root.clone(), || lockfile(&manifest.root).map(Rc::new))?;
         let lock = lock.group(&manifest.name.value);
@@ -118,7 +133,7 @@ impl Gathering<'_> {
         // A command that makes the model may be the only place that it comes from.
         let absent = manifest.convert.is_some() && !manifest.model.path.is_file();
         let model = (!absent).then(|| file(&manifest.model.path)).transpose()?;
-        Ok(Materials { model, convert, vectors, own, targets })
+        Ok(Materials { model, convert, vectors, parity, own, targets })
     }
 
     fn target(&self, manifest: &Manifest, target: &Target, lock: &Group) -> Result<TargetMaterials, Error> {

@@ -10,7 +10,7 @@ use super::gather::{FIRMWARE_CRATES, recorded};
 use crate::error::{Error, Kind};
 use crate::lockfile::{self, Group, Lockfile, Pin};
 use crate::manifest::{Manifest, plain};
-use crate::plan::Materials;
+use crate::plan::{Materials, VectorMaterials};
 
 /// What this build uses.
 pub(super) fn used(manifest: &Manifest, materials: &Materials) -> Group {
@@ -23,8 +23,18 @@ pub(super) fn used(manifest: &Manifest, materials: &Materials) -> Group {
     if let Some(model) = &materials.model {
         file(model.path(), model.digest().to_string());
     }
-    if let Some(vectors) = &materials.vectors {
-        file(vectors.path(), vectors.digest().to_string());
+    match &materials.vectors {
+        Some(VectorMaterials::File(vectors)) => file(vectors.path(), vectors.digest().to_string()),
+        Some(VectorMaterials::Recordings { files, labels }) => {
+            file(files.root(), files.digest().to_string());
+            labels.iter().for_each(|labels| file(labels.path(), labels.digest().to_string()));
+        }
+        None => {}
+    }
+    if let Some(parity) = &materials.parity {
+        file(parity.features.path(), parity.features.digest().to_string());
+        // Of the same folder as the vectors, they may be other files.
+        parity.inputs.iter().for_each(|inputs| file(&inputs.root().join("parity"), inputs.digest().to_string()));
     }
     for own in materials.own.iter().flat_map(|own| &own.crates) {
         file(own.files.root(), own.files.digest().to_string());

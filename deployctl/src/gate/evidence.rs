@@ -140,6 +140,9 @@ pub struct Expectation {
     /// So many vectors follow each other in time, the model's state being reset before the first of them.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub steps: usize,
+    /// What to know of the vectors, in sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
     /// One for each vector.
     pub vectors: Vec<ExpectedVector>,
     /// Recorded outputs against the host reference, where the vectors have any.
@@ -208,6 +211,23 @@ pub struct Difference {
     pub expected: String,
     /// Value that was found.
     pub found: String,
+}
+
+/// Result of stage `parity`: features of the training side against ours.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parity {
+    /// Why nothing was compared.
+    pub absent: Option<String>,
+    /// Vectors that were.
+    pub vectors: usize,
+    /// Most quantized steps that an element of the model's input is off; absent where the input is not quantized.
+    pub off: Option<u64>,
+    /// Elements that are off.
+    pub elements_off: usize,
+    /// Elements compared.
+    pub elements: usize,
+    /// The first step that drifts, and why, in words.
+    pub drift: Option<String>,
 }
 
 /// Result of stage `compile`: what the linked firmware takes.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::conversion::conversion;
 use super::evidence::{
-    Audit, AuditRow, Committed, Conversion, Difference, Expectation, Footprint, Interface, Measurement,
+    Audit, AuditRow, Committed, Conversion, Difference, Expectation, Footprint, Interface, Measurement, Parity,
 };
 use super::linked::broken_promise;
 use super::{Check, Judgement, Quantity, Unit, Verdict};
@@ -28,6 +28,8 @@ pub struct Limits {
     pub stack: Option<Limit<Bytes>>,
     /// `gates` latency.
     pub latency: Option<Limit<Instructions>>,
+    /// `max-lsb` of `parity`; absent where nothing is declared.
+    pub max_lsb: Option<u32>,
     /// Whether the model that a manifest's command makes was made; absent where no command is declared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversion: Option<Making>,
@@ -54,6 +56,7 @@ pub struct Evidence<'a> {
     /// Planned peak of the arena, or why there is no plan.
     pub arena_peak: Result<u64, &'a str>,
     pub expectation: &'a Expectation,
+    pub parity: &'a Parity,
     pub footprint: &'a Footprint,
     pub measurement: &'a Measurement,
 }
@@ -63,6 +66,7 @@ pub fn judge(limits: &Limits, evidence: Evidence) -> Judgement {
     let mut checks: Vec<Check> = limits.conversion.map(|making| conversion(making, evidence)).into_iter().collect();
     checks.extend([
         interface(evidence.interface),
+        parity(limits, evidence.parity),
         operators(evidence.audit),
         arena(limits, evidence),
         flash(limits, evidence.footprint),
@@ -146,6 +150,32 @@ fn interface(found: &Interface) -> Check {
     let mut result = none_of(check("interface", "interface", verdict, detail), wrong.len());
     result.manifest = Some("model".to_owned());
     result
+}
+
+fn parity(limits: &Limits, found: &Parity) -> Check {
+    let base = check("parity", "parity with the training side", Verdict::NotApplicable, "");
+    let (None, Some(most)) = (&found.absent, limits.max_lsb) else {
+        let reason = found.absent.clone().unwrap_or_else(|| "no `parity` is declared".to_owned());
+        return Check { detail: reason, ..base };
+    };
+    let base = Check { manifest: Some("preprocess.parity".to_owned()), ..base };
+    let vectors = format!("{} vectors", grouped(found.vectors as u64));
+    let Some(off) = found.off else {
+        let agrees = format!("{vectors}: every recorded step agrees, up to an input that is not quantized");
+        let detail = found.drift.clone().unwrap_or(agrees);
+        return Check { verdict: if found.drift.is_some() { Verdict::Fail } else { Verdict::Pass }, detail, ..base };
+    };
+    let quantity = |value: u64| Some(Quantity { value: number(value), unit: Unit::Count });
+    let verdict = if off <= u64::from(most) { Verdict::Pass } else { Verdict::Fail };
+    let (some, all) = (grouped(found.elements_off as u64), grouped(found.elements as u64));
+    let shown =
+        format!("{vectors}: {some} of {all} elements of the model's input are off, by at most {off} quantized steps");
+    let detail = match (&found.drift, verdict) {
+        (None, Verdict::Pass) => shown,
+        (None, _) => format!("{shown}; no recorded step drifts, so it is rounding, or a step that is not recorded"),
+        (Some(drift), _) => format!("{shown}; {drift}"),
+    };
+    Check { limit: quantity(most.into()), value: quantity(off), verdict, detail, ..base }
 }
 
 fn operators(audit: &Audit) -> Check {

@@ -83,8 +83,10 @@ impl<'a> File<'a> {
             Some(node) => convert::convert(&node, self.path, &root).map(Some),
             None => Some(None),
         };
-        let preprocess = match self.find("preprocess", preprocess::grammar(self.nodes)) {
-            Some(node) => preprocess::preprocess(&node, model.as_ref()).map(Some),
+        let steps = self.find("preprocess", preprocess::grammar(self.nodes));
+        let has_steps = steps.is_some();
+        let preprocess = match steps {
+            Some(node) => preprocess::preprocess(&node, model.as_ref(), self.path).map(Some),
             None => Some(None),
         };
         let postprocess = Node::find_all(self.nodes, "postprocess", &postprocess::POSTPROCESS, self.report);
@@ -98,7 +100,7 @@ impl<'a> File<'a> {
         let kernels = self.need("kernels", &limits::KERNELS, limits::KERNELS_EXAMPLE);
         let kernels = kernels.and_then(|node| limits::kernels(&node, self.path, self.catalog, self.report));
         let regression = self.need("regression", &regression::REGRESSION, regression::EXAMPLE);
-        let regression = regression.and_then(|node| regression::regression(&node, self.path));
+        let regression = regression.and_then(|node| regression::regression(&node, self.path, has_steps));
         let owner = deployment.as_ref().map(|deployment| deployment.owner.as_str());
         let gates = match self.find("gates", &limits::GATES) {
             Some(node) => limits::gates(&node, owner),

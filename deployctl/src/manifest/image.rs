@@ -3,6 +3,7 @@
 use preprocess::PixelFormat;
 
 use super::decode::{Grammar, Node, Times};
+use super::preprocess::PARITY;
 use super::value::Value;
 use crate::model::pipeline::image::{Method, Picture, Step};
 use crate::model::pipeline::{Source, StepSpec};
@@ -19,6 +20,7 @@ pub(super) const IMAGE: Grammar = Grammar {
         ("scale", Times::Often),
         ("normalize", Times::Often),
         ("quantize", Times::Once),
+        (PARITY, Times::Once),
     ],
     later: &[],
 };

@@ -2,8 +2,8 @@
 //!
 //! Knows KDL and the file system; does not know stages or tools. A file goes through [`guard`] (brackets and nesting),
 //! [`parse`] (KDL), [`decode`] (nodes and values) and the modules that know what stands where: [`deployment`] with
-//! [`interface`], [`convert`], `preprocess`, [`limits`] and [`regression`]; [`board`] with [`regions`]; [`library`]; [`known_bad`].
-//! Graphs are known to [`write`](mod@write) alone,
+//! [`interface`], [`convert`], `preprocess` with `parity`, [`limits`] and [`regression`]; [`board`] with [`regions`];
+//! [`library`]; [`known_bad`]. Graphs are known to [`write`](mod@write) alone,
 //! which makes new manifests.
 
 mod audio;
@@ -24,10 +24,12 @@ mod known_bad;
 mod library;
 mod limits;
 mod own;
+mod parity;
 mod parse;
 mod postprocess;
 mod preprocess;
 mod project;
+mod recordings;
 mod regions;
 mod regression;
 mod resolve;

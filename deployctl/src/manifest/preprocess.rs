@@ -2,9 +2,11 @@
 //!
 //! Knows how people write steps; whether they go together is asked of the pipeline.
 
+use camino::Utf8Path;
+
 use super::decode::{Grammar, Node, Times};
 use super::types::{Model, Port, Preprocess, Spanned};
-use super::{audio, image, sensor};
+use super::{audio, image, parity, sensor};
 use crate::model::Quantization;
 use crate::model::pipeline::{Form, Source, Spec, StepSpec, Wrong, build};
 
@@ -25,9 +27,12 @@ const PREPROCESS: Grammar = Grammar {
         ("normalize", Times::Once),
         ("frames", Times::Once),
         ("quantize", Times::Once),
+        (PARITY, Times::Once),
     ],
     later: &[],
 };
+/// The child that is no step.
+pub(super) const PARITY: &str = "parity";
 const FRAMES: Grammar = Grammar { arguments: 1, properties: &["advance"], ..Grammar::NOTHING };
 const MOST_FRAMES: i128 = 1 << 16;
 const EXAMPLE: &str = "preprocess \"audio\" rate=16000 { window \"hann\" ms=40 stride-ms=20; …; frames 49 }";
@@ -53,7 +58,7 @@ pub(super) fn grammar(nodes: &[kdl::KdlNode]) -> &'static Grammar {
 }
 
 /// Reads the `preprocess` node, and builds its steps once for the model input that the manifest declares.
-pub(super) fn preprocess(node: &Node<'_>, model: Option<&Model>) -> Option<Preprocess> {
+pub(super) fn preprocess(node: &Node<'_>, model: Option<&Model>, manifest: &Utf8Path) -> Option<Preprocess> {
     let kind = node.need_argument(0, "where values come from", EXAMPLE)?.choice(&KINDS, &[])?;
     let input = node.property("input").map_or(Some(None), |value| value.name().map(Some));
     let source = match kind {
@@ -61,15 +66,25 @@ pub(super) fn preprocess(node: &Node<'_>, model: Option<&Model>) -> Option<Prepr
         Kind::Image => image::source(node),
         Kind::Sensor => sensor::source(node),
     };
-    let steps: Option<Vec<Spanned<StepSpec>>> = node.every_child().map(|child| step(&child, source.as_ref())).collect();
+    let steps: Option<Vec<Spanned<StepSpec>>> = steps_of(node).map(|child| step(&child, source.as_ref())).collect();
+    let parity = match node.every_child().find(|child| child.name() == PARITY) {
+        Some(child) => parity::parity(&child, manifest).map(Some),
+        None => Some(None),
+    };
     let (steps, spans): (Vec<_>, Vec<_>) = steps?.into_iter().map(|step| (step.value, step.span)).unzip();
-    let preprocess = Preprocess { spec: Spec { input: input?, source: source?, steps }, span: node.span(), spans };
+    let preprocess =
+        Preprocess { spec: Spec { input: input?, source: source?, steps }, span: node.span(), spans, parity: parity? };
     let port = port(node, &preprocess.spec, model?)?;
     if let Err(wrong) = build(&preprocess.spec, &form(port)) {
         refuse(node, wrong);
         return None;
     }
     Some(preprocess)
+}
+
+/// The children that are steps.
+fn steps_of<'a>(node: &Node<'a>) -> impl Iterator<Item = Node<'a>> + use<'a> {
+    node.every_child().filter(|child| child.name() != PARITY)
 }
 
 fn step(node: &Node<'_>, source: Option<&Source>) -> Option<Spanned<StepSpec>> {
@@ -125,7 +140,7 @@ pub(super) fn form(port: &Port) -> Form {
 }
 
 pub(super) fn refuse(node: &Node<'_>, wrong: Wrong) {
-    let child = wrong.step.and_then(|step| node.every_child().nth(step));
+    let child = wrong.step.and_then(|step| steps_of(node).nth(step));
     let label = if child.is_some() { "this step" } else { "these steps" };
     child.unwrap_or(*node).refuse(wrong.reason, label, wrong.advice);
 }

@@ -4,6 +4,7 @@ use preprocess::Statistic;
 
 use super::decode::{Grammar, Node, Times};
 use super::image::mean_and_std;
+use super::preprocess::PARITY;
 use crate::model::TensorType;
 use crate::model::pipeline::sensor::{Samples, Step};
 use crate::model::pipeline::{Source, StepSpec};
@@ -19,6 +20,7 @@ pub(super) const SENSOR: Grammar = Grammar {
         ("statistics", Times::Once),
         ("frames", Times::Once),
         ("quantize", Times::Once),
+        (PARITY, Times::Once),
     ],
     later: &[],
 };

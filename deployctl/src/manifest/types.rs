@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::library::Defect;
 use crate::model::TensorType;
 use crate::model::pipeline::{After, Spec};
+use crate::vectors::recording::Fit;
 
 use super::hardware::Board;
 
@@ -169,6 +170,32 @@ pub struct Preprocess {
     pub span: std::ops::Range<usize>,
     /// Where each step stands.
     pub spans: Vec<std::ops::Range<usize>>,
+    /// The `parity` node: features of the training side that steps are held against.
+    pub parity: Option<Parity>,
+}
+
+/// The `parity` node.
+#[derive(Clone, Debug)]
+pub struct Parity {
+    /// The `.npz` file with features, resolved.
+    pub features: Utf8PathBuf,
+    /// Where the raw inputs are; in the features' file, as `samples`, where absent.
+    pub inputs: Option<Recordings>,
+    /// What happens to raw inputs of another length.
+    pub fit: Fit,
+    /// Most quantized steps that the model's input may be off.
+    pub max_lsb: Spanned<u32>,
+}
+
+/// Recorded raw inputs: files of one folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recordings {
+    /// The folder.
+    pub folder: Utf8PathBuf,
+    /// File names in it, sorted; never empty.
+    pub names: Vec<String>,
+    /// As the manifest writes it.
+    pub written: String,
 }
 
 /// A `postprocess` node: what stands behind a model output. Its steps go together.
@@ -283,6 +310,15 @@ pub struct Regression {
 pub enum Vectors {
     /// An `.npz` file, resolved.
     File(Utf8PathBuf),
+    /// Recorded raw inputs, one a vector.
+    Recordings {
+        /// The files.
+        files: Recordings,
+        /// A CSV file with their labels, resolved.
+        labels: Option<Utf8PathBuf>,
+        /// What happens to recordings of another length.
+        fit: Fit,
+    },
     /// Seeded random inputs over the whole range of the input type.
     Random {
         /// How many.

@@ -6,9 +6,7 @@
 use std::fmt::Write as _;
 
 use super::{Kind, MemoryPlan, Placed};
-
-/// Tenths of a pixel.
-type Tenths = usize;
+use crate::svg::{Tenths, escape, line, px, text};
 
 /// Height of the plot.
 const HEIGHT: Tenths = 4_200;
@@ -286,36 +284,6 @@ fn grouped(number: usize) -> String {
     text
 }
 
-fn px(tenths: Tenths) -> String {
-    if tenths.is_multiple_of(10) { (tenths / 10).to_string() } else { format!("{}.{}", tenths / 10, tenths % 10) }
-}
-
-fn text(svg: &mut String, class: &str, (x, y): (Tenths, Tenths), content: &str) {
-    let _ = writeln!(svg, "<text class=\"{class}\" x=\"{}\" y=\"{}\">{}</text>", px(x), px(y), escape(content));
-}
-
-fn line(svg: &mut String, class: &str, from: (Tenths, Tenths), to: (Tenths, Tenths)) {
-    let [x1, y1, x2, y2] = [from.0, from.1, to.0, to.1].map(px);
-    let _ = writeln!(svg, "<line class=\"{class}\" x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\"/>");
-}
-
-/// Text as XML content; characters that XML has no place for become `\u{fffd}`.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\n' => escaped.push('\n'),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.push('\u{fffd}'),
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -331,13 +299,7 @@ mod tests {
             ["0", "999", "1,000", "1,234,567"],
             [0, 999, 1_000, 1_234_567].map(grouped).each_ref().map(|s| &**s)
         );
-        assert_eq!((px(120), px(125)), ("12".to_owned(), "12.5".to_owned()));
         assert_eq!(own_name("model/act/Relu;model/bn;model/conv"), "Relu");
         assert_eq!(shorten("activation", 5), "acti…");
-    }
-
-    #[test]
-    fn names_cannot_leave_their_element() {
-        assert_eq!(escape("</title><script>&\"\u{0}"), "&lt;/title&gt;&lt;script&gt;&amp;&quot;\u{fffd}");
     }
 }

@@ -4,15 +4,18 @@
 
 use std::collections::BTreeMap;
 
-use super::{Materials, OwnMaterials, TargetMaterials};
+use deployctl_cache::TreeInput;
+
+use super::{Materials, OwnMaterials, TargetMaterials, VectorMaterials};
 use crate::builtin;
 use crate::emit;
 use crate::gate::{Limits, Making};
-use crate::manifest::{Board, Manifest, Override, Runner};
+use crate::manifest::{self, Board, Manifest, Override, Runner, Vectors};
 use crate::model::lower::{Choice, OwnKernel};
 use crate::model::pipeline::After;
 use crate::runner;
 use crate::stage::{self, Deployment, Named, Project, ProjectLibrary, Runtime, Subject, VectorSource, artifact};
+use crate::vectors::recording::{Fit, Medium};
 
 pub(super) fn model(manifest: &Manifest, materials: &Materials) -> stage::Model {
     stage::Model {
@@ -30,6 +33,49 @@ pub(super) fn preprocess(manifest: &Manifest, materials: &Materials) -> Option<s
     let any = spec.is_some() || !after.is_empty();
     let choices = choices(manifest, materials);
     any.then_some(stage::Preprocess { spec, after, reference: builtin::REFERENCE, choices })
+}
+
+/// Where vectors come from.
+pub(super) fn vectors(manifest: &Manifest, materials: &Materials) -> VectorSource {
+    match (&manifest.regression.vectors.value, &materials.vectors) {
+        (Vectors::Random { count, seed }, _) => VectorSource::Random { count: *count, seed: *seed },
+        (Vectors::File(_), Some(VectorMaterials::File(file))) => VectorSource::File { file: file.clone() },
+        (Vectors::Recordings { files, fit, .. }, Some(VectorMaterials::Recordings { files: found, labels })) => {
+            let outputs = manifest.model.outputs.first().and_then(|output| output.value.labels.clone());
+            VectorSource::Recordings {
+                recordings: recordings(manifest, files, found, *fit),
+                labels: labels.clone(),
+                names: labels.as_ref().and(outputs).unwrap_or_default(),
+            }
+        }
+        // What is named was gathered.
+        _ => VectorSource::Random { count: 0, seed: 0 },
+    }
+}
+
+fn recordings(manifest: &Manifest, declared: &manifest::Recordings, found: &TreeInput, fit: Fit) -> stage::Recordings {
+    stage::Recordings { files: found.clone(), written: declared.written.clone(), medium: medium(manifest), fit }
+}
+
+/// What the source says about files.
+fn medium(manifest: &Manifest) -> Medium {
+    manifest.preprocess.as_ref().map_or_else(Medium::default, |steps| Medium::of(&steps.spec.source))
+}
+
+pub(super) fn parity(manifest: &Manifest, materials: &Materials) -> stage::Parity {
+    let declared = manifest.preprocess.as_ref().and_then(|steps| steps.parity.as_ref());
+    let features = declared.zip(materials.parity.as_ref()).map(|(declared, found)| stage::Features {
+        file: found.features.clone(),
+        name: declared.features.file_name().unwrap_or_default().to_owned(),
+        inputs: declared
+            .inputs
+            .as_ref()
+            .zip(found.inputs.as_ref())
+            .map(|(declared_inputs, inputs)| recordings(manifest, declared_inputs, inputs, declared.fit)),
+        medium: medium(manifest),
+        fit: declared.fit,
+    });
+    stage::Parity { features, reference: builtin::REFERENCE }
 }
 
 pub(super) fn optimize(manifest: &Manifest, materials: &Materials) -> stage::Optimize {
@@ -186,7 +232,11 @@ pub(super) fn measure(
     }
 }
 
-pub(super) fn limits(manifest: &Manifest, board: &Board, made: bool) -> Limits {
+pub(super) fn gate(manifest: &Manifest, board: &Board, made: bool) -> stage::Gate {
+    stage::Gate { limits: limits(manifest, board, made), parity: manifest.preprocess.is_some() }
+}
+
+fn limits(manifest: &Manifest, board: &Board, made: bool) -> Limits {
     let gates = &manifest.gates;
     Limits {
         budget: manifest.arena.budget.value,
@@ -196,6 +246,7 @@ pub(super) fn limits(manifest: &Manifest, board: &Board, made: bool) -> Limits {
         flash: gates.flash.as_ref().map(|limit| limit.value),
         stack: gates.stack.as_ref().map(|limit| limit.value),
         latency: gates.latency.as_ref().map(|limit| limit.value),
+        max_lsb: manifest.preprocess.as_ref().and_then(|steps| Some(steps.parity.as_ref()?.max_lsb.value)),
         conversion: manifest.convert.is_some().then_some(if made { Making::Made } else { Making::Forbidden }),
     }
 }
@@ -258,6 +309,8 @@ pub(super) fn report(manifest: &Manifest, subject: Subject) -> stage::Report {
         ("convert".to_owned(), line(manifest.convert.as_ref().map_or(0, |convert| convert.written.span.start))),
         ("regression.vectors".to_owned(), line(manifest.regression.vectors.span.start)),
     ]);
+    let parity = manifest.preprocess.as_ref().and_then(|steps| steps.parity.as_ref());
+    lines.extend(parity.map(|parity| ("preprocess.parity".to_owned(), line(parity.max_lsb.span.start))));
     let gates = &manifest.gates;
     let spans = [
         ("gates.flash", gates.flash.as_ref().map(|limit| limit.span.start)),
@@ -265,7 +318,12 @@ pub(super) fn report(manifest: &Manifest, subject: Subject) -> stage::Report {
         ("gates.latency", gates.latency.as_ref().map(|limit| limit.span.start)),
     ];
     lines.extend(spans.into_iter().filter_map(|(path, start)| Some((path.to_owned(), line(start?)))));
-    stage::Report { subject, lines, template: packed("templates/gate-report.md") }
+    stage::Report {
+        subject,
+        lines,
+        parity: manifest.preprocess.is_some(),
+        template: packed("templates/gate-report.md"),
+    }
 }
 
 pub(super) fn runbook(manifest: &Manifest, board: &Board, found: &TargetMaterials, subject: Subject) -> stage::Runbook {
@@ -292,6 +350,7 @@ pub(super) fn runbook(manifest: &Manifest, board: &Board, found: &TargetMaterial
         budget: manifest.arena.budget.value,
         stack_limit: manifest.gates.stack.as_ref().map(|limit| limit.value.max),
         flash_limit: manifest.gates.flash.as_ref().map(|limit| limit.value.max),
+        parity: manifest.preprocess.is_some(),
         template: packed("templates/runbook.md"),
     }
 }

@@ -228,6 +228,7 @@ mod tests {
             source: "1 vector".into(),
             seeded: false,
             steps: 1,
+            remarks: vec![],
             vectors: vec![ExpectedVector {
                 label,
                 operators: vec![],

@@ -6,7 +6,9 @@ use deployctl_cache::{BoxError, Job};
 use serde::{Deserialize, Serialize};
 
 use super::emit::Emission;
+use super::features::Features;
 use super::memory::Planned;
+use super::parity;
 use crate::advice::Finding as Advice;
 use crate::gate::evidence::{
     self, Audit, AuditRow, Conversion, Expectation, ExpectedVector, FirmwareCrate, Footprint, Measurement,
@@ -169,6 +171,8 @@ pub(super) struct Dossier {
     pub provenance: Vec<Named>,
     pub crates: Vec<FirmwareCrate>,
     pub measurement: Measurement,
+    /// Where there are steps around the model.
+    pub features: Option<Features>,
 }
 
 /// What stages found out, from the gate backwards.
@@ -184,10 +188,13 @@ pub(super) struct Papers {
     pub origin: Vec<(String, String)>,
     /// How it was made, where that is declared.
     pub conversion: Option<Conversion>,
+    /// Where there are steps around the model.
+    pub parity: Option<parity::Papers>,
 }
 
 impl Papers {
-    pub(super) fn read(job: &Job) -> Result<Self, BoxError> {
+    /// `parity` says whether there are steps around the model, so that stage `parity` has run.
+    pub(super) fn read(job: &Job, parity: bool) -> Result<Self, BoxError> {
         Ok(Self {
             judgement: job.read_json("verdict")?,
             audit: job.read_json("audit")?,
@@ -198,6 +205,7 @@ impl Papers {
             emission: job.read_json("emission")?,
             origin: job.read_json("origin")?,
             conversion: super::optional(job, "conversion")?,
+            parity: parity.then(|| job.read_json("parity")).transpose()?,
         })
     }
 }
@@ -205,7 +213,7 @@ impl Papers {
 impl Dossier {
     /// Everything about a target, from its papers.
     pub(super) fn of(subject: &Subject, papers: &Papers) -> Self {
-        let Papers { judgement, audit, planned, expectation, footprint, measurement, emission, .. } = papers;
+        let Papers { judgement, audit, planned, expectation, footprint, measurement, emission, parity, .. } = papers;
         let mut subject = subject.clone();
         if let Some(made) = &papers.conversion {
             subject.model.value.clone_from(&made.digest);
@@ -232,6 +240,7 @@ impl Dossier {
             memory: planned.plan.clone(),
             subject,
             measurement: measurement.clone(),
+            features: parity.as_ref().map(Features::of),
         }
     }
 }
@@ -329,6 +338,7 @@ fn warnings(expectation: &Expectation, audit: &Audit) -> Vec<String> {
             expectation.source
         ));
     }
+    warnings.extend(expectation.remarks.iter().cloned());
     let unsupported = audit.unsupported().count();
     if unsupported > 0 {
         warnings.push(format!("{unsupported} operators have no kernel, so there is no firmware"));

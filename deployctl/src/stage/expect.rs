@@ -7,12 +7,13 @@ use serde::Serialize;
 
 use super::difference::first_difference;
 use super::player::{OwnProgram, Player};
+use super::recordings::Recordings;
 use super::{Runtime, artifact, fail};
 use crate::error::Kind;
 use crate::gate::evidence::{Expectation, ExpectedVector, Recorded};
 use crate::model::lower::{Refusal, Step};
 use crate::model::{self, Graph, TensorId};
-use crate::vectors::{self, Vector};
+use crate::vectors::{self, Vector, recording};
 
 /// Where vectors come from.
 #[derive(Debug, Serialize)]
@@ -22,6 +23,18 @@ pub enum VectorSource {
     File {
         /// Its content.
         file: FileInput,
+    },
+    /// Recorded raw inputs.
+    Recordings {
+        /// The files.
+        #[serde(flatten)]
+        recordings: Recordings,
+        /// A CSV file with their labels.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        labels: Option<FileInput>,
+        /// Names of labels, by their numbers.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        names: Vec<String>,
     },
     /// Seeded random inputs.
     Random {
@@ -66,13 +79,14 @@ impl Stage for Expect {
         let graph: Graph = job.read_json("graph")?;
         let lowered: Vec<Result<Step, Refusal>> = job.read_json("steps")?;
         let weights = job.read("weights")?;
-        let vectors = self.vectors(&graph)?;
+        let (vectors, remarks) = self.vectors(&graph)?;
         let inputs: Vec<u8> = vectors.iter().flat_map(|vector| vector.inputs.concat()).collect();
         let mut expectation = Expectation {
             blocked: None,
             source: self.source(vectors.len()),
             seeded: matches!(self.vectors, VectorSource::Random { .. }),
             steps: self.steps as usize,
+            remarks,
             vectors: Vec::new(),
             recorded: None,
             distinct_outputs: 0,
@@ -104,10 +118,15 @@ pub(super) fn steps(lowered: &[Result<Step, Refusal>]) -> Result<Vec<Step>, Stri
 }
 
 impl Expect {
-    fn vectors(&self, graph: &Graph) -> Result<Vec<Vector>, BoxError> {
+    /// The vectors, and what to know of them.
+    fn vectors(&self, graph: &Graph) -> Result<(Vec<Vector>, Vec<String>), BoxError> {
+        let alone = |vectors| (vectors, Vec::new());
         match &self.vectors {
-            VectorSource::Random { count, seed } => Ok(vectors::random(graph, *count, *seed)),
-            VectorSource::File { file } => vectors::read(&file.bytes()?, graph).map_err(|error| {
+            VectorSource::Random { count, seed } => Ok(alone(vectors::random(graph, *count, *seed))),
+            VectorSource::Recordings { recordings, labels, names } => {
+                Self::recorded(graph, recordings, labels.as_ref(), names)
+            }
+            VectorSource::File { file } => vectors::read(&file.bytes()?, graph).map(alone).map_err(|error| {
                 fail(
                     Kind::Manifest,
                     format!("`{}`, named in `regression`, cannot be used: {error}", file.path()),
@@ -117,9 +136,25 @@ impl Expect {
         }
     }
 
+    fn recorded(
+        graph: &Graph,
+        recordings: &Recordings,
+        labels: Option<&FileInput>,
+        names: &[String],
+    ) -> Result<(Vec<Vector>, Vec<String>), BoxError> {
+        let labels = match labels {
+            Some(file) => Some((file.path().file_name().unwrap_or("labels"), file.bytes()?)),
+            None => None,
+        };
+        let labels = labels.as_ref().map(|(name, bytes)| (*name, bytes.as_slice()));
+        recording::gather(&recordings.read()?, labels, names, graph, recordings.medium, recordings.fit)
+            .map_err(|error| recordings.refused("regression", &error))
+    }
+
     fn source(&self, count: usize) -> String {
         match &self.vectors {
             VectorSource::Random { seed, .. } => format!("{count} seeded inputs (seed {seed})"),
+            VectorSource::Recordings { recordings, .. } => format!("{count} recordings `{}`", recordings.written),
             VectorSource::File { file } => {
                 format!("{count} vectors of `{}`", file.path().file_name().unwrap_or("the file"))
             }

@@ -4,7 +4,8 @@ use deployctl_cache::{BoxError, Fields, Job, Stage};
 use serde::Serialize;
 
 use super::memory::Planned;
-use super::{artifact, optional};
+use super::{artifact, optional, parity};
+use crate::gate::evidence::Parity;
 use crate::gate::{Evidence, Limits, judge};
 
 /// What is allowed.
@@ -12,6 +13,8 @@ use crate::gate::{Evidence, Limits, judge};
 pub struct Gate {
     /// Limits of manifest and board.
     pub limits: Limits,
+    /// Whether there are steps around the model, so that stage `parity` has run.
+    pub parity: bool,
 }
 
 impl Stage for Gate {
@@ -20,7 +23,7 @@ impl Stage for Gate {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn fields(&self) -> Fields {
@@ -30,6 +33,12 @@ impl Stage for Gate {
     fn run(&self, job: &Job) -> Result<(), BoxError> {
         let memory: Planned = job.read_json("memory")?;
         let (conversion, committed) = (optional(job, "conversion")?, optional(job, "committed")?);
+        let parity = if self.parity {
+            job.read_json::<parity::Papers>("parity")?.evidence()
+        } else {
+            let absent = Some("no `preprocess` is declared: what feeds the model is not known here".to_owned());
+            Parity { absent, ..Parity::default() }
+        };
         let judgement = judge(
             &self.limits,
             Evidence {
@@ -39,6 +48,7 @@ impl Stage for Gate {
                 audit: &job.read_json("audit")?,
                 arena_peak: memory.peak(),
                 expectation: &job.read_json("expectation")?,
+                parity: &parity,
                 footprint: &job.read_json("footprint")?,
                 measurement: &job.read_json("measurement")?,
             },

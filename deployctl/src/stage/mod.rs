@@ -13,6 +13,7 @@ mod difference;
 mod dossier;
 mod emit;
 mod expect;
+mod features;
 mod gate;
 mod header;
 mod interface;
@@ -25,8 +26,10 @@ mod model;
 mod optimize;
 mod overflow;
 mod own;
+mod parity;
 mod player;
 mod preprocess;
+mod recordings;
 mod report;
 mod roster;
 mod runbook;
@@ -54,8 +57,10 @@ pub use memory::Memory;
 pub use model::{Model, unreadable};
 pub use optimize::Optimize;
 pub use own::{Own, OwnSource, Place};
+pub use parity::{Features, Parity};
 pub use player::OwnProgram;
 pub use preprocess::Preprocess;
+pub use recordings::Recordings;
 pub use report::Report;
 pub use runbook::Runbook;
 pub use runtime::Runtime;
@@ -123,6 +128,10 @@ pub mod artifact {
     pub const SESSION: &str = "bringup.session";
     /// What the harness answers to it.
     pub const TRANSCRIPT: &str = "bringup.transcript";
+    /// What the training side's features came to, and golden elements of every step.
+    pub const PARITY: &str = "parity.json";
+    /// Where features differ, as a picture.
+    pub const PARITY_PICTURE: &str = "parity.svg";
     /// [`crate::gate::Judgement`].
     pub const VERDICT: &str = "verdict.json";
     /// The gate report for programs.

@@ -18,7 +18,7 @@
 //! | `tools` | list of `name`, `value`: tools and sources with version or digest |
 //! | `identity` | `model`, the build's own digests (`build digest`, loadable images), then `tools` |
 //! | `gates` | list, in the order of a bring-up; each has |
-//! | `gates[].name` | `conversion` (where a command is declared), `interface`, `operators`, `arena_headroom`, `flash`, `stack`, `kernels`, `reference`, `bit_exactness`, `determinism`, `latency` |
+//! | `gates[].name` | `conversion` (where a command is declared), `interface`, `parity`, `operators`, `arena_headroom`, `flash`, `stack`, `kernels`, `reference`, `bit_exactness`, `determinism`, `latency` |
 //! | `gates[].title` | the name for people |
 //! | `gates[].verdict` | how it came out |
 //! | `gates[].limit`, `.value` | quantities; a `value` may be there without a `limit` |
@@ -35,6 +35,7 @@
 //! | `warnings` | list of sentences |
 //! | `provenance` | list of `name`, `value`: where the model comes from, then what its file says of itself |
 //! | `crates` | list of `name`, `version`, `licence` |
+//! | `features` | the training side's features against ours, step by step, and golden elements; `null` where nothing stands around the model |
 //! | `measurement` | what the target did, as in `measurement.json` |
 
 use std::collections::BTreeMap;
@@ -57,6 +58,8 @@ pub struct Report {
     pub subject: Subject,
     /// Line of each manifest path that a gate names.
     pub lines: BTreeMap<String, usize>,
+    /// Whether there are steps around the model.
+    pub parity: bool,
     /// The template's text.
     pub template: String,
 }
@@ -67,7 +70,7 @@ impl Stage for Report {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn fields(&self) -> Fields {
@@ -75,7 +78,7 @@ impl Stage for Report {
     }
 
     fn run(&self, job: &Job) -> Result<(), BoxError> {
-        let dossier = Dossier::of(&self.subject, &Papers::read(job)?);
+        let dossier = Dossier::of(&self.subject, &Papers::read(job, self.parity)?);
         let (text, values) = self.render(&dossier)?;
         job.write(artifact::REPORT, text.as_bytes())?;
         job.write_json(artifact::REPORT_JSON, &values)?;
@@ -107,7 +110,12 @@ mod tests {
 
     fn report() -> Report {
         let template = include_str!("../../../templates/gate-report.md").to_owned();
-        Report { subject: sample::subject(), lines: BTreeMap::from([("arena.budget".into(), 24)]), template }
+        Report {
+            subject: sample::subject(),
+            lines: BTreeMap::from([("arena.budget".into(), 24)]),
+            parity: false,
+            template,
+        }
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub struct Runbook {
     pub stack_limit: Option<manifest::Bytes>,
     /// Limit of the flash, where one is declared.
     pub flash_limit: Option<manifest::Bytes>,
+    /// Whether there are steps around the model.
+    pub parity: bool,
     /// The template's text.
     pub template: String,
 }
@@ -61,7 +63,7 @@ impl Stage for Runbook {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn fields(&self) -> Fields {
@@ -69,7 +71,7 @@ impl Stage for Runbook {
     }
 
     fn run(&self, job: &Job) -> Result<(), BoxError> {
-        let papers = Papers::read(job)?;
+        let papers = Papers::read(job, self.parity)?;
         let graph: Graph = job.read_json("graph")?;
         let transcript = String::from_utf8_lossy(&job.read("transcript")?).into_owned();
         let mut files = Vec::new();
@@ -244,6 +246,7 @@ mod tests {
             budget: manifest::Bytes(128),
             stack_limit: Some(manifest::Bytes(1000)),
             flash_limit: None,
+            parity: false,
             template: include_str!("../../../templates/runbook.md").into(),
         }
     }

@@ -123,6 +123,7 @@ pub(super) fn papers(output: &str) -> Papers {
             source: "2 seeded inputs (seed 1)".into(),
             seeded: true,
             steps: 1,
+            remarks: vec![],
             vectors: vec![
                 ExpectedVector {
                     hops: vec![],
@@ -166,6 +167,7 @@ pub(super) fn papers(output: &str) -> Papers {
         emission: Emission { blocked: None, digest: "d1ce".into(), operators: 2, stream: false },
         origin: vec![("file's description".into(), "MLIR Converted.".into())],
         conversion: None,
+        parity: None,
     }
 }
 

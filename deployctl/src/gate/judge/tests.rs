@@ -15,6 +15,7 @@ struct Case {
     audit: Audit,
     arena: Result<u64, &'static str>,
     expectation: Expectation,
+    parity: Parity,
     footprint: Footprint,
     measurement: Measurement,
 }
@@ -72,17 +73,20 @@ impl Case {
                 stack: limit(2_000),
                 latency: Some(Limit { max: Instructions(5_000), margin: Ratio(0.2) }),
                 conversion: None,
+                max_lsb: Some(1),
             },
             conversion: None,
             committed: None,
             interface: Interface { findings: vec![agrees] },
             audit: Audit { library: "cmsis-nn".into(), rows: vec![row(0, "cmsis-nn", 100)] },
             arena: Ok(900),
+            parity: Parity { vectors: 2, off: Some(1), elements_off: 3, elements: 980, ..Parity::default() },
             expectation: Expectation {
                 blocked: None,
                 source: "4 vectors of `a.npz`".into(),
                 seeded: false,
                 steps: 1,
+                remarks: vec![],
                 vectors: vec![],
                 recorded: Some(Recorded { compared: 4, equal: 4, first_difference: None }),
                 distinct_outputs: 4,
@@ -116,6 +120,7 @@ impl Case {
                 audit: &self.audit,
                 arena_peak: self.arena,
                 expectation: &self.expectation,
+                parity: &self.parity,
                 footprint: &self.footprint,
                 measurement: &self.measurement,
             },
@@ -355,4 +360,35 @@ fn a_model_is_what_its_command_makes() {
     let (check, _) = Case::spoilt("conversion", |case| case.limits.conversion = Some(Making::Made));
     assert_eq!(check.verdict, Verdict::Unknown);
     assert!(!Case::good().judge().checks.iter().any(|check| check.name == "conversion"));
+}
+
+#[test]
+fn features_may_be_off_by_so_many_quantized_steps() {
+    let judged = |change: fn(&mut Case)| {
+        let mut case = Case::good();
+        change(&mut case);
+        let judgement = case.judge();
+        judgement.checks.into_iter().find(|check| check.name == "parity").unwrap()
+    };
+    let good = judged(|_| {});
+    assert_eq!((good.verdict, good.manifest.as_deref()), (Verdict::Pass, Some("preprocess.parity")));
+    assert_eq!(good.detail, "2 vectors: 3 of 980 elements of the model's input are off, by at most 1 quantized steps");
+    let off = judged(|case| case.parity.off = Some(2));
+    assert!(off.verdict == Verdict::Fail && off.detail.ends_with("or a step that is not recorded"), "{}", off.detail);
+    let drift = judged(|case| {
+        case.parity.off = Some(40);
+        case.parity.drift = Some("step `mel` drifts".to_owned());
+    });
+    assert!(drift.verdict == Verdict::Fail && drift.detail.ends_with("; step `mel` drifts"), "{}", drift.detail);
+    let float = judged(|case| case.parity.off = None);
+    assert_eq!((float.verdict, float.value), (Verdict::Pass, None));
+    let float = judged(|case| {
+        case.parity.off = None;
+        case.parity.drift = Some("step `mel` drifts".to_owned());
+    });
+    assert_eq!(float.verdict, Verdict::Fail);
+    let none = judged(|case| case.limits.max_lsb = None);
+    assert_eq!((none.verdict, &none.detail[..]), (Verdict::NotApplicable, "no `parity` is declared"));
+    let absent = judged(|case| case.parity = Parity { absent: Some("no `preprocess`".into()), ..Parity::default() });
+    assert_eq!((absent.verdict, &absent.detail[..]), (Verdict::NotApplicable, "no `preprocess`"));
 }

@@ -76,7 +76,6 @@ fn header() {
 #[test]
 fn not_supported_yet() {
     snapshot!(catalogue(&[
-        ("preprocess", &[("runtime", "preprocess \"audio\" rate=16000\nruntime")]),
         ("services", &[("runtime", "services { ram \"8KiB\" }\nruntime")]),
         ("litert-micro", &[("\"aot\"", "\"litert-micro\"")]),
         ("accuracy", &[("gates {", "gates {\n    accuracy metric=\"top1\" min=\"90%\" dataset=\"x.npz\"")]),

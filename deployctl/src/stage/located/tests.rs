@@ -140,6 +140,7 @@ fn difference(name: &str, mistake: Option<(&str, &str, &str)>) -> Option<Differe
         vectors,
         recorded: None,
         distinct_outputs: 2,
+        remarks: Vec::new(),
     };
     let (limit, nowhere) = (Duration::from_mins(1), Utf8PathBuf::new);
     let (app, work) = (nowhere(), nowhere());

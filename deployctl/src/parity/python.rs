@@ -1,0 +1,1 @@
+//! The steps as Python, for the training side.
