@@ -80,6 +80,14 @@ pub struct Manifests {
     pub manifests: Vec<Utf8PathBuf>,
 }
 
+/// Commands that manifests declare (`convert`).
+#[derive(Debug, Args)]
+pub struct Commands {
+    /// Run no command that a manifest declares: a model that one makes is taken from the project's file.
+    #[arg(long)]
+    pub no_commands: bool,
+}
+
 /// `fmt`.
 #[derive(Debug, Args)]
 pub struct Fmt {
@@ -146,6 +154,9 @@ pub struct Plan {
     /// Which manifests.
     #[command(flatten)]
     pub manifests: Manifests,
+    /// Whether they may run commands.
+    #[command(flatten)]
+    pub commands: Commands,
 }
 
 /// `build`.
@@ -155,9 +166,15 @@ pub struct Build {
     /// Which manifests.
     #[command(flatten)]
     pub manifests: Manifests,
+    /// Whether they may run commands.
+    #[command(flatten)]
+    pub commands: Commands,
     /// Install what is missing and fetch sources first (`doctor --install`, then `fetch`).
     #[arg(long)]
     pub install: bool,
+    /// Run commands that manifests declare without asking, and do not ask again while they stay as they are.
+    #[arg(long, conflicts_with = "no_commands")]
+    pub allow_commands: bool,
     /// Refuse to build if anything differs from `deploy.lock`, and write nothing to it.
     #[arg(long)]
     pub locked: bool,
@@ -186,6 +203,9 @@ pub struct Why {
     /// Which manifests.
     #[command(flatten)]
     pub manifests: Manifests,
+    /// Whether they may run commands.
+    #[command(flatten)]
+    pub commands: Commands,
 }
 
 /// `features`.

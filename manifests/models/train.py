@@ -3,6 +3,7 @@
 
     train.py           write kws.tflite, kws-labels.txt, kws-vectors.npz, kws-features.npz, kws-accuracy.txt and clips/ here
     train.py --check   make them again in a temporary folder and compare the bytes with those here
+    train.py --model PATH   write the model alone: what `convert` of kws-from-source.kdl runs
 
 Training data are made by speech.py. Recorded outputs come from LiteRT Micro's interpreter, not from TensorFlow.
 """
@@ -140,15 +141,20 @@ def accuracy_text(truth, predicted):
     return "\n".join(lines) + "\n"
 
 
-def make(folder):
-    """All files, from nothing but the seed."""
+def make_model():
+    """The model, from nothing but the seed."""
     keras.utils.set_random_seed(SEED)
     tf.config.experimental.enable_op_determinism()
     tf.config.threading.set_intra_op_parallelism_threads(2)  # sums are split by threads: not left to the machine
     tf.config.threading.set_inter_op_parallelism_threads(1)
     samples, y = speech.clips(SEED, TRAINING_CLIPS)
     x = np.stack([speech.features(clip) for clip in samples])
-    flatbuffer = quantize(train(x, y), x[:480])
+    return quantize(train(x, y), x[:480])
+
+
+def make(folder):
+    """All files."""
+    flatbuffer = make_model()
     micro = Micro(flatbuffer)
     held, held_y = speech.clips(SEED + 1, HELD_OUT_CLIPS)
     inputs = [micro.quantize(speech.features(clip)[None]) for clip in held]
@@ -172,7 +178,12 @@ def make(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="compare with the files here instead of writing them")
-    if not parser.parse_args().check:
+    parser.add_argument("--model", type=pathlib.Path, metavar="PATH", help="write the model alone, there")
+    arguments = parser.parse_args()
+    if arguments.model:
+        arguments.model.write_bytes(make_model())
+        return 0
+    if not arguments.check:
         make(HERE)
         return 0
     with tempfile.TemporaryDirectory() as folder:

@@ -6,6 +6,7 @@
 mod boards;
 mod c_library;
 mod control;
+mod convert;
 mod fmt;
 mod front_end;
 mod law_1_hermetic;
