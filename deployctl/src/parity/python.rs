@@ -105,7 +105,8 @@ impl Script {
         let function = array.replace('-', "_");
         let _ = write!(self.text, "\n\ndef {function}({argument}):\n{INDENT}\"\"\"{what}\"\"\"\n");
         for line in lines {
-            let _ = writeln!(self.text, "{INDENT}{line}");
+            let indent = if line.is_empty() { "" } else { INDENT };
+            let _ = writeln!(self.text, "{indent}{line}");
         }
         self.steps.push((array, function));
     }

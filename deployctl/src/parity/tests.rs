@@ -222,7 +222,7 @@ fn swapped_channels_of_a_picture_are_named() {
     let drift = |arrays: &[(&str, &[u64], &[f32])]| {
         let bytes = archive(arrays);
         let mut arrays = Arrays::open(&bytes).unwrap();
-        compare(&trace, &mut arrays, &[pixels.clone()]).unwrap_or_else(|error| panic!("{error}")).0.drift
+        compare(&trace, &mut arrays, std::slice::from_ref(&pixels)).unwrap_or_else(|error| panic!("{error}")).0.drift
     };
     let found = drift(&[("crop", shape, &blue_first), ("in", shape, &quantized(&blue_first))]).unwrap();
     assert_eq!(&found.step, "crop");
