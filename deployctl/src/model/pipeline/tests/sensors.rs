@@ -83,7 +83,7 @@ fn what_is_no_number_saturates() {
         [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1.0].iter().flat_map(|number| number.to_le_bytes()).collect();
     let four = Step::Window { samples: 4, stride: 4 };
     let port = form(TensorType::Int8, &[4], Some((1.0, 0)));
-    let mut chain = Chain::new(join(&spec(1, REAL, 1.0, steps(&[four.clone()])), &model(&port)).unwrap());
+    let mut chain = Chain::new(join(&spec(1, REAL, 1.0, steps(std::slice::from_ref(&four))), &model(&port)).unwrap());
     let written = chain.hop(&bytes);
     assert_eq!(of(&written, "in"), [0, 127, 128, 1]);
     for step in [Step::Detrend { linear: true }, Step::Standardize { declared: None }] {
