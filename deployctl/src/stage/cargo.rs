@@ -12,7 +12,6 @@ use cargo_metadata::{Message, Metadata, MetadataCommand};
 use serde::Serialize;
 
 use super::Runtime;
-use super::crates::COMMON;
 use crate::error::{Error, Kind};
 use crate::tool::{Invocation, RUSTC_ARGUMENTS, Rustc, SEPARATOR};
 
@@ -46,7 +45,7 @@ pub(super) struct Built {
     pub(super) programs: BTreeMap<String, Utf8PathBuf>,
     /// Static libraries by crate.
     pub(super) libraries: BTreeMap<String, Utf8PathBuf>,
-    /// Crates that know no model, of others or common to all firmware, that were compiled, and not found fresh.
+    /// Crates from elsewhere than the workspace that were compiled, and not found fresh.
     pub(super) compiled: BTreeSet<String>,
 }
 
@@ -73,8 +72,7 @@ impl Cargo<'_> {
             if let Some(program) = artifact.executable {
                 built.programs.insert(artifact.target.name.clone(), program);
             }
-            let own = artifact.manifest_path.strip_prefix(self.project).ok().and_then(Utf8Path::parent);
-            if !artifact.fresh && own.is_none_or(|folder| COMMON.contains(&folder.as_str())) {
+            if !artifact.fresh && !artifact.manifest_path.starts_with(self.project) {
                 built.compiled.insert(artifact.target.name);
             }
         }

@@ -1,10 +1,9 @@
-//! Stage `crates`: the crates that firmware takes from others, and those of its own that are the same for every model,
-//! compiled once for each Rust target and toolchain.
+//! Stage `crates`: the crates that firmware takes from others, compiled once for each Rust target and toolchain.
 //!
 //! They take most of the time of a firmware build and hardly ever change. Cargo compiles them for a workspace with the
-//! firmware's own manifests and lock file and no other code; what it leaves in its target folder is fresh for the real
-//! project, because none of Cargo's fingerprints names a folder that is not the same for both. Were one not fresh after all,
-//! Cargo would compile it again: slower, with the same bytes.
+//! firmware's own manifests and lock file and no code; what it leaves in its target folder is fresh for the real project,
+//! because none of Cargo's fingerprints names a folder that is not the same for both. Were one not fresh after all, Cargo
+//! would compile it again: slower, with the same bytes.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -24,16 +23,11 @@ const TEMPLATE: &str = "firmware-template/";
 /// Stands for the folder of the build in what build scripts told Cargo; Cargo puts the real one in its place.
 const FOLDER: &str = "/build";
 
-/// Crates of the firmware that come with deployctl and know no model. What `model` decides the features of is not among them.
-pub(super) const COMMON: [&str; 1] = ["kernels"];
-
 /// Manifests, crates, target and toolchain.
 #[derive(Debug, Serialize)]
 pub struct Crates {
     /// Manifests and lock file of the firmware crates, by path.
     pub manifests: BTreeMap<Utf8PathBuf, String>,
-    /// Code of the crates that are compiled too, by path.
-    pub code: BTreeMap<Utf8PathBuf, String>,
     /// Target triple; absent for the host.
     pub rust_target: Option<String>,
     /// The toolchain.
@@ -56,26 +50,21 @@ impl Crates {
         crates: Vendored,
         runtime: Runtime,
     ) -> Self {
-        let packed = crate::builtin::under(TEMPLATE)
-            .map(|file| (file.path[TEMPLATE.len()..].into(), String::from_utf8_lossy(file.bytes).into_owned()));
-        let packed: BTreeMap<Utf8PathBuf, String> = packed.collect();
-        let (manifests, rest): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            packed.into_iter().partition(|(path, _)| matches!(path.file_name(), Some("Cargo.toml" | "Cargo.lock")));
-        let is_common =
-            |path: &Utf8PathBuf| COMMON.iter().any(|name| path.starts_with(Utf8Path::new(name).join("src")));
-        let code = rest.into_iter().filter(|(path, _)| is_common(path)).collect();
-        Self { manifests, code, rust_target, rustc, linker, crates, runtime }
+        let manifests = crate::builtin::under(TEMPLATE)
+            .filter(|file| file.path.ends_with("/Cargo.toml") || file.path.ends_with("/Cargo.lock"))
+            .map(|file| (file.path[TEMPLATE.len()..].into(), String::from_utf8_lossy(file.bytes).into_owned()))
+            .collect();
+        Self { manifests, rust_target, rustc, linker, crates, runtime }
     }
 
-    /// The firmware's own crates that are not compiled here, which are folders of their names.
+    /// The firmware's own crates, which are folders of their names.
     fn members(&self) -> impl Iterator<Item = &str> {
-        let folders = self.manifests.keys().filter_map(|path| path.parent()).map(Utf8Path::as_str);
-        folders.filter(|folder| !folder.is_empty() && !COMMON.contains(folder))
+        self.manifests.keys().filter_map(|path| path.parent()).map(Utf8Path::as_str).filter(|folder| !folder.is_empty())
     }
 
-    /// A workspace with every manifest, the common crates and no other code.
+    /// A workspace with every manifest and no code.
     fn write_skeleton(&self, project: &Utf8Path) -> io::Result<()> {
-        for (path, text) in self.manifests.iter().chain(&self.code) {
+        for (path, text) in &self.manifests {
             let path = project.join(path);
             fs::create_dir_all(path.parent().unwrap_or(project))?;
             fs::write(path, text)?;
@@ -90,7 +79,7 @@ impl Crates {
     }
 
     /// Whether a file of Cargo's target folder is kept: all that Cargo needs to find a crate fresh, and nothing of the
-    /// skeleton's empty crates.
+    /// skeleton's own crates.
     fn keeps(&self, path: &Utf8Path) -> bool {
         let parts: Vec<&str> = path.iter().collect();
         let Some(release) = parts.iter().position(|part| *part == "release") else { return false };
@@ -108,7 +97,7 @@ impl Stage for Crates {
     }
 
     fn version(&self) -> u32 {
-        2
+        1
     }
 
     fn fields(&self) -> Fields {
