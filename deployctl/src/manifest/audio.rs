@@ -70,8 +70,8 @@ pub(super) fn step(node: &Node<'_>, rate: u32) -> Option<StepSpec> {
         "window" => window(&node.with(&WINDOW), rate),
         "frontend" => front_end(&node.with(&FRONT_END), rate),
         "fft" => fft(&node.with(&ONE)),
-        "power" => plain(node, StepSpec::Power),
-        "magnitude" => plain(node, StepSpec::Magnitude),
+        "power" => Some(plain(node, StepSpec::Power)),
+        "magnitude" => Some(plain(node, StepSpec::Magnitude)),
         "mel" => mel(&node.with(&MEL)),
         "log" => log(&node.with(&LOG)),
         "dct" => dct(&node.with(&DCT)),
@@ -82,9 +82,9 @@ pub(super) fn step(node: &Node<'_>, rate: u32) -> Option<StepSpec> {
     }
 }
 
-fn plain(node: &Node<'_>, step: StepSpec) -> Option<StepSpec> {
+fn plain(node: &Node<'_>, step: StepSpec) -> StepSpec {
     node.with(&Grammar::NOTHING);
-    Some(step)
+    step
 }
 
 fn pre_emphasis(node: &Node<'_>) -> Option<StepSpec> {
@@ -185,10 +185,7 @@ fn front_end(node: &Node<'_>, rate: u32) -> Option<StepSpec> {
     let min_signal_remaining = number(node, "min-signal-remaining", 0.05, SHARES);
     let strength = number(node, "pcan-strength", 0.95, NOT_NEGATIVE);
     let offset = number(node, "pcan-offset", 80.0, POSITIVE);
-    let pcan = match flag(node, "pcan", true)? {
-        true => Some(Pcan { strength: strength?, offset: offset? }),
-        false => None,
-    };
+    let pcan = if flag(node, "pcan", true)? { Some(Pcan { strength: strength?, offset: offset? }) } else { None };
     Some(StepSpec::FrontEnd(FrontEnd {
         tables: tables?,
         size: size?,

@@ -119,9 +119,9 @@ impl Chain<'_> {
         let kernel = Kernel::Window(Window { rows: 1, len, shift: WEIGHT_BITS });
         let windowed = append(builder, "window", kernel, vec![frame.id, weights], Int16, vec![len], vec![]);
 
-        let bits = builder.memory("frontend-scale/bits", Int32, 1);
+        let shift = builder.memory("frontend-scale/bits", Int32, 1);
         let kernel = Kernel::FftAutoScale(FftAutoScale { len });
-        let scaled = append(builder, "scale", kernel, vec![windowed], Int16, vec![len], vec![bits]);
+        let scaled = append(builder, "scale", kernel, vec![windowed], Int16, vec![len], vec![shift]);
 
         let mut factors = vec![0_i16; twiddle_count(points)];
         twiddles(points, false, &mut factors);
@@ -138,7 +138,7 @@ impl Chain<'_> {
             builder.constant(&name, Int16, vec![table.len()], &words(table.iter().copied()))
         }));
         let kernel = Kernel::FilterBank(FilterBank { channels: p.channels });
-        Ok((append(builder, "filter-bank", kernel, inputs, Uint64, vec![p.channels], vec![]), bits))
+        Ok((append(builder, "filter-bank", kernel, inputs, Uint64, vec![p.channels], vec![]), shift))
     }
 
     /// Noise reduction: channels, and noise estimates.

@@ -107,7 +107,7 @@ pub(super) fn channels(p: &FrontEnd, rate: u32, points: usize) -> Result<Channel
     let mut bands = Vec::with_capacity(centers.len());
     let mut from = start;
     for &center in &centers {
-        let to = (from..).find(|&bin| mel_of(bin) > center).unwrap_or(from);
+        let to = (from..=points).find(|&bin| mel_of(bin) > center).unwrap_or(points);
         bands.push(from..to);
         from = to;
     }
@@ -152,7 +152,7 @@ pub(super) fn gains(pcan: &Pcan, input_bits: u32) -> Vec<i16> {
     let mut table = vec![gain(0), gain(1)];
     for interval in 2..=u32::BITS {
         let first = 1_u32 << (interval - 1);
-        let last = first.checked_mul(2).unwrap_or(u32::MAX);
+        let last = first.saturating_mul(2);
         let [low, middle, high] = [first, first + first / 2, last].map(gain);
         let slope = 4 * (middle - low) - (high - low);
         let curve = (high - low) - slope;
