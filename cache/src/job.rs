@@ -156,6 +156,11 @@ impl Job<'_> {
         self.note(|notes| notes.lines.push(line));
     }
 
+    /// Says something to the journal alone.
+    pub fn journal(&self, line: impl Into<String>) {
+        self.note(|notes| notes.lines.push(line.into()));
+    }
+
     /// Whether the build is to end; a long stage asks now and then.
     pub fn cancelled(&self) -> bool {
         self.cancel.is_cancelled()

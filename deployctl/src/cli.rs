@@ -50,6 +50,10 @@ pub enum Command {
     Build(Build),
     /// Say which fields of a stage's key changed since it last ran, old and new.
     Why(Why),
+    /// Print a manifest's preprocessing as Python, for the training side to call or to compare itself with.
+    ///
+    /// A function a step, which needs `numpy` alone; run as a program, it writes the file of features that `parity` reads.
+    Features(Features),
     /// Fetch kernel library and firmware crate sources, and record them in `deploy.lock`.
     Fetch(Fetch),
     /// List the boards that manifests here can name, or show everything about one.
@@ -74,6 +78,14 @@ pub enum Command {
 pub struct Manifests {
     /// Manifest files; all of the project (`manifests/*.kdl`) if none is named.
     pub manifests: Vec<Utf8PathBuf>,
+}
+
+/// Commands that manifests declare (`convert`).
+#[derive(Debug, Args)]
+pub struct Commands {
+    /// Run no command that a manifest declares: a model that one makes is taken from the project's file.
+    #[arg(long)]
+    pub no_commands: bool,
 }
 
 /// `fmt`.
@@ -142,6 +154,9 @@ pub struct Plan {
     /// Which manifests.
     #[command(flatten)]
     pub manifests: Manifests,
+    /// Whether they may run commands.
+    #[command(flatten)]
+    pub commands: Commands,
 }
 
 /// `build`.
@@ -151,9 +166,15 @@ pub struct Build {
     /// Which manifests.
     #[command(flatten)]
     pub manifests: Manifests,
+    /// Whether they may run commands.
+    #[command(flatten)]
+    pub commands: Commands,
     /// Install what is missing and fetch sources first (`doctor --install`, then `fetch`).
     #[arg(long)]
     pub install: bool,
+    /// Run commands that manifests declare without asking, and do not ask again while they stay as they are.
+    #[arg(long, conflicts_with = "no_commands")]
+    pub allow_commands: bool,
     /// Refuse to build if anything differs from `deploy.lock`, and write nothing to it.
     #[arg(long)]
     pub locked: bool,
@@ -182,6 +203,16 @@ pub struct Why {
     /// Which manifests.
     #[command(flatten)]
     pub manifests: Manifests,
+    /// Whether they may run commands.
+    #[command(flatten)]
+    pub commands: Commands,
+}
+
+/// `features`.
+#[derive(Debug, Args)]
+pub struct Features {
+    /// The manifest.
+    pub manifest: Utf8PathBuf,
 }
 
 /// `fetch`.

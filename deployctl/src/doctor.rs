@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::manifest::{Manifest, Policy, Runner, Source};
+use crate::manifest::{Manifest, Policy, Runner, Source, plain};
 
 mod install;
 mod look;
@@ -33,6 +33,10 @@ pub enum Item {
     Pip,
     /// git.
     Git,
+    /// What a manifest's command starts.
+    Command(String),
+    /// What looks for undeclared reads of such commands; builds go on without it.
+    Strace,
     /// A kernel library's sources.
     Sources(String),
     /// The crates that firmware is made of.
@@ -79,6 +83,16 @@ pub fn needs(manifests: &[Manifest], missing_sources: &BTreeMap<String, Source>)
     all.insert(Item::HostCompiler, vec!["compile"]);
     all.insert(Item::FirmwareCrates, vec!["compile"]);
     for manifest in manifests {
+        if let Some(convert) = &manifest.convert {
+            let program = convert.command.first().cloned().unwrap_or_default();
+            let program = if program.contains('/') {
+                plain(&manifest.path.parent().unwrap_or(&manifest.root).join(program)).into_string()
+            } else {
+                program
+            };
+            all.insert(Item::Command(program), vec!["convert"]);
+            all.insert(Item::Strace, vec!["convert"]);
+        }
         for target in &manifest.targets {
             if let Some(triple) = &target.board.rust_target {
                 all.insert(Item::RustTarget(triple.clone()), vec!["compile"]);
@@ -123,6 +137,8 @@ impl Item {
             Self::Emulator => "qemu-system-arm".to_owned(),
             Self::Pip => "python3 with pip".to_owned(),
             Self::Git => "git".to_owned(),
+            Self::Command(program) => program.clone(),
+            Self::Strace => "strace".to_owned(),
             Self::Sources(name) => format!("sources of {name}"),
             Self::FirmwareCrates => "firmware crates".to_owned(),
         }
@@ -137,8 +153,18 @@ impl Item {
             Self::Emulator => Remedy::Packages(&["qemu-system-arm"]),
             Self::Pip => Remedy::Packages(&["python3", "python3-pip"]),
             Self::Git => Remedy::Packages(&["git", "ca-certificates"]),
+            Self::Command(program) if matches!(program.as_str(), "python" | "python3") => {
+                Remedy::Packages(&["python3"])
+            }
+            Self::Command(_) => Remedy::Person("install what `convert` starts, or build with `--no-commands`"),
+            Self::Strace => Remedy::Packages(&["strace"]),
             Self::Sources(_) | Self::FirmwareCrates => Remedy::Fetch,
         }
+    }
+
+    /// Whether a build goes on without it.
+    pub fn is_optional(&self) -> bool {
+        *self == Self::Strace
     }
 }
 

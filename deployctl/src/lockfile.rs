@@ -24,6 +24,8 @@ const HEADER: &str = "# deploy.lock 1";
 /// Kinds of entry, in the file's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
+    /// What a declared command makes the model from and with, recorded by a build that runs it.
+    Convert,
     /// A file of the project, recorded by a build that succeeds.
     File,
     /// A kernel library or the firmware crates, written by `fetch` and changed only by `fetch --update`.
@@ -33,10 +35,11 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::File, Self::Source, Self::Tool];
+    const ALL: [Self; 4] = [Self::Convert, Self::File, Self::Source, Self::Tool];
 
     fn word(self) -> &'static str {
         match self {
+            Self::Convert => "convert",
             Self::File => "file",
             Self::Source => "source",
             Self::Tool => "tool",

@@ -1,6 +1,6 @@
 //! The deployctl command: the process around [`deployctl::run`].
 
-use std::io::{IsTerminal, stderr};
+use std::io::{BufReader, IsTerminal, stderr, stdin};
 use std::process::ExitCode;
 
 use camino::Utf8PathBuf;
@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         env: std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),
+        answers: (stdin().is_terminal() && stderr().is_terminal()).then(|| Box::new(BufReader::new(stdin())) as Box<_>),
         supervisor: Supervisor::current_exe(cancel.clone()).unwrap_or_else(|_| Supervisor::absent(cancel)),
         engine_cancel,
     };

@@ -2,9 +2,11 @@
 //!
 //! What a build does, for one deployment:
 //!
-//! 1. `model` reads the `.tflite` into a graph, constants and kernel calls; `interface` holds it against the manifest; where the
-//!    manifest declares any, `preprocess` puts steps around the model's operators; `expect` runs the vectors through the host reference, and through kernels of the deployment's own, which `own` has
-//!    compiled for the host; `parity` holds features of the training side against the steps'. Where the manifest asks for it, `optimize` rewrites what targets run. These are the same for
+//! 1. Where the manifest declares a command, `convert` runs it and makes the `.tflite`, and `committed` holds the project's file
+//!    against it. `model` reads the `.tflite` into a graph, constants and kernel calls; `interface` holds it against the manifest;
+//!    where the manifest declares any, `preprocess` puts steps around the model's operators; `expect` runs the vectors through the
+//!    host reference, and through kernels of the deployment's own, which `own` has compiled for the host; `parity` holds features
+//!    of the training side against the steps'. Where the manifest asks for it, `optimize` rewrites what targets run. These are the same for
 //!    all targets.
 //! 2. For each target `audit` chooses kernels, `sizes` asks the kernel library for scratch sizes, `memory` places tensors.
 //! 3. `emit` writes the firmware project, `kernels` compiles the library (once a core and compiler), `crates` the crates of
@@ -13,6 +15,7 @@
 //!
 //! Every edge below is a field of the later stage's key, by the content of the artifact that it names.
 
+mod conversion;
 mod fields;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,16 +23,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::Utf8PathBuf;
 use deployctl_cache::{FileInput, Graph, Input, StageId, TreeInput};
 
+use self::conversion::Made;
 use crate::library::Build;
 use crate::manifest::{Board, Manifest};
-use crate::stage::{self, LibraryFile, OwnSource, Runtime, Vendored, artifact};
-use crate::tool::{Binutils, Gcc, HostLinker, Qemu, Rustc};
+use crate::stage::{self, ConvertSource, LibraryFile, OwnSource, Runtime, Vendored, artifact};
+use crate::tool::{Binutils, Gcc, HostLinker, Program, Qemu, Rustc, Strace};
 
 /// What a deployment is made of besides its manifest: contents of files, identities of tools.
 #[derive(Clone, Debug)]
 pub struct Materials {
-    /// The `.tflite` file.
-    pub model: FileInput,
+    /// The `.tflite` file in the project; absent where it is not there and a command makes it.
+    pub model: Option<FileInput>,
+    /// The command that makes it, where one is declared and may run.
+    pub convert: Option<ConvertMaterials>,
     /// The vectors, where they are files.
     pub vectors: Option<VectorMaterials>,
     /// Features of the training side, where any are declared.
@@ -38,6 +44,21 @@ pub struct Materials {
     pub own: Option<OwnMaterials>,
     /// For each target, in the manifest's order.
     pub targets: Vec<TargetMaterials>,
+}
+
+/// A command that makes the model, with everything that it reads.
+#[derive(Clone, Debug)]
+pub struct ConvertMaterials {
+    /// Its inputs.
+    pub inputs: Vec<ConvertSource>,
+    /// Whether the command's first word is one of them.
+    pub script: bool,
+    /// What is started.
+    pub program: Program,
+    /// What looks for undeclared reads, where it is installed.
+    pub watcher: Option<Strace>,
+    /// The user's home folder.
+    pub home: Option<Utf8PathBuf>,
 }
 
 /// Files of vectors.
@@ -119,6 +140,8 @@ pub struct Plan {
     pub places: BTreeMap<String, Place>,
     /// The targets, in order.
     pub targets: Vec<Planned>,
+    /// Stages that run commands of manifests, with the manifest's index.
+    pub converts: Vec<(usize, StageId)>,
     /// Stages that no deployment owns, by all that they are made of.
     common: BTreeMap<String, StageId>,
 }
@@ -161,7 +184,7 @@ pub fn scope(manifests: &[Manifest]) -> String {
 pub fn plan(manifests: &[Manifest], materials: &[Materials], runtime: &Runtime) -> Plan {
     let mut plan = Plan::default();
     for (index, (manifest, materials)) in manifests.iter().zip(materials).enumerate() {
-        let shared = plan.deployment(manifest, materials, runtime);
+        let shared = plan.deployment(index, manifest, materials, runtime);
         for (target, found) in manifest.targets.iter().zip(&materials.targets) {
             let site = Site { index, manifest, board: &target.board, materials, found, runtime };
             let planned = plan.target(&site, &shared);
@@ -183,6 +206,10 @@ struct Site<'a> {
 
 /// Stages that all targets of a deployment share.
 struct Shared {
+    /// The model as it was read.
+    read: StageId,
+    /// Where a command makes it.
+    made: Option<Made>,
     /// The model that targets run: as it was read, or rewritten.
     model: StageId,
     interface: StageId,
@@ -212,9 +239,12 @@ impl Plan {
         self.graph.add(node, Box::new(stage), inputs)
     }
 
-    fn deployment(&mut self, manifest: &Manifest, materials: &Materials, runtime: &Runtime) -> Shared {
+    fn deployment(&mut self, index: usize, manifest: &Manifest, materials: &Materials, runtime: &Runtime) -> Shared {
         let name = Some(manifest.name.value.as_str());
-        let model = self.add(name, None, fields::model(manifest, materials), vec![]);
+        let made = self.conversion(index, manifest, materials, runtime);
+        let tflite = made.as_ref().map(|made| input("tflite", made.convert, artifact::MODEL));
+        let read = self.add(name, None, fields::model(manifest, materials), tflite.into_iter().collect());
+        let model = read;
         let graph = || input("graph", model, artifact::GRAPH);
         let ports = |ports: &[crate::manifest::Spanned<crate::manifest::Port>]| {
             ports.iter().map(|port| port.value.clone()).collect()
@@ -245,7 +275,7 @@ impl Plan {
         let inputs = vec![graph(), input("weights", model, artifact::WEIGHTS)];
         let optimized = manifest.model.optimize.then(|| fields::optimize(manifest, materials));
         let model = optimized.map_or(model, |stage| self.add(name, None, stage, inputs));
-        Shared { model, interface, expect, parity, own }
+        Shared { read, made, model, interface, expect, parity, own }
     }
 
     fn target(&mut self, site: &Site, shared: &Shared) -> Planned {
@@ -299,12 +329,16 @@ impl Plan {
             evidence.extend(shared.parity.map(|parity| input("parity", parity, artifact::PARITY)));
             evidence
         };
+        let made = || shared.made.iter().flat_map(Made::evidence);
         let mut inputs = evidence();
         inputs.push(input("interface", shared.interface, artifact::INTERFACE));
-        let gate = self.add(name, place, fields::gate(manifest, board), inputs);
+        inputs.extend(made());
+        let gate = self.add(name, place, fields::gate(manifest, board, shared.made.is_some()), inputs);
 
         let mut inputs = evidence();
-        inputs.extend([emission(), input("verdict", gate, artifact::VERDICT)]);
+        let origin = input("origin", shared.read, artifact::ORIGIN);
+        inputs.extend([emission(), input("verdict", gate, artifact::VERDICT), origin]);
+        inputs.extend(made().filter(|input| input.name == "conversion"));
         let subject = fields::subject(manifest, board, materials, found);
         let report = self.add(name, place, fields::report(manifest, subject.clone()), inputs.clone());
         inputs.extend([
@@ -322,28 +356,31 @@ impl Plan {
             deployment: manifest.name.value.clone(),
             board: board.name.clone(),
             out: manifest.root.join("out").join(&manifest.name.value).join(&board.name),
-            results: vec![
-                (shared.interface, artifact::INTERFACE),
-                (audit, artifact::AUDIT),
-                (memory, artifact::MEMORY),
-                (memory, artifact::PICTURE),
-                (shared.expect, artifact::EXPECTATION),
-                (emit, artifact::PROJECT),
-                (compile, artifact::APP),
-                (compile, artifact::HARNESS),
-                (compile, artifact::FOOTPRINT),
-                (compile, artifact::C),
-                (header, artifact::C),
-                (measure, artifact::SESSION),
-                (measure, artifact::TRANSCRIPT),
-                (measure, artifact::MEASUREMENT),
-                (report, artifact::REPORT),
-                (report, artifact::REPORT_JSON),
-                (runbook, artifact::RUNBOOK),
-            ]
-            .into_iter()
-            .chain(features)
-            .collect(),
+            results: shared
+                .made
+                .iter()
+                .flat_map(Made::results)
+                .chain([
+                    (shared.interface, artifact::INTERFACE),
+                    (audit, artifact::AUDIT),
+                    (memory, artifact::MEMORY),
+                    (memory, artifact::PICTURE),
+                    (shared.expect, artifact::EXPECTATION),
+                    (emit, artifact::PROJECT),
+                    (compile, artifact::APP),
+                    (compile, artifact::HARNESS),
+                    (compile, artifact::FOOTPRINT),
+                    (compile, artifact::C),
+                    (header, artifact::C),
+                    (measure, artifact::SESSION),
+                    (measure, artifact::TRANSCRIPT),
+                    (measure, artifact::MEASUREMENT),
+                    (report, artifact::REPORT),
+                    (report, artifact::REPORT_JSON),
+                    (runbook, artifact::RUNBOOK),
+                ])
+                .chain(features)
+                .collect(),
             gate,
             report,
         }

@@ -8,18 +8,24 @@ mod capture;
 mod identity;
 mod invocation;
 mod memo;
+mod program;
+mod python;
 mod search;
 mod supervise;
+mod trace;
 mod wrap;
 
 use std::time::Duration;
 
 pub use capture::{Captured, OUTPUT_LIMIT};
 pub use identity::{Binutils, FileDigest, Gcc, HostLinker, Qemu, Rustc, Toolbox};
-pub use invocation::{Invocation, Output, Stdin};
+pub use invocation::{Bounds, Invocation, Output, Stdin};
 pub use memo::Memo;
+pub use program::Program;
+pub use python::{Package, Python};
 pub use search::{SearchPath, install_hint};
 pub use supervise::{Cancel, SUPERVISE, Supervisor, supervise};
+pub use trace::{Seen, Strace};
 pub use wrap::{RUSTC_ARGUMENTS, SEPARATOR, wrap};
 
 use camino::Utf8PathBuf;
@@ -74,6 +80,18 @@ pub enum ToolError {
         /// What it wrote until then.
         output: Box<Output>,
     },
+    /// It wrote more than it may, and was ended with its whole group.
+    #[error("`{program}` was ended because it wrote more than {} MiB {what}{}", .limit >> 20, tail(.output))]
+    TooMuch {
+        /// The program.
+        program: Utf8PathBuf,
+        /// Of what.
+        what: &'static str,
+        /// The limit, in bytes.
+        limit: u64,
+        /// What it wrote to its output streams until then.
+        output: Box<Output>,
+    },
     /// The engine was told to stop.
     #[error("`{program}` was ended because the build was interrupted; run the command again to go on")]
     Cancelled {
@@ -121,7 +139,7 @@ pub enum ToolError {
 impl ToolError {
     /// Whether the machine failed rather than what was asked of the tool: such a failure is worth another try.
     pub fn is_infrastructure(&self) -> bool {
-        !matches!(self, Self::Failed { .. })
+        !matches!(self, Self::Failed { .. } | Self::TooMuch { .. })
     }
 }
 

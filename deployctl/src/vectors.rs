@@ -6,6 +6,7 @@ pub mod array;
 mod csv;
 mod image;
 pub mod recording;
+mod refusal;
 mod wav;
 
 use std::io::{Cursor, Read};

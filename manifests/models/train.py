@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Train, quantize and record the example keyword-spotting model. See README.md beside this file.
 
-    train.py           write kws.tflite, kws-labels.txt, kws-vectors.npz and kws-accuracy.txt here
+    train.py           write kws.tflite, kws-labels.txt, kws-vectors.npz, kws-features.npz, kws-accuracy.txt and clips/ here
     train.py --check   make them again in a temporary folder and compare the bytes with those here
+    train.py --model PATH   write the model alone: what `convert` of kws-from-source.kdl runs
 
 Training data are made by speech.py. Recorded outputs come from LiteRT Micro's interpreter, not from TensorFlow.
 """
@@ -17,6 +18,7 @@ import io
 import pathlib
 import sys
 import tempfile
+import wave
 import zipfile
 
 import keras
@@ -29,7 +31,8 @@ from tflite_micro import runtime
 import speech
 
 HERE = pathlib.Path(__file__).resolve().parent
-FILES = ["kws.tflite", "kws-labels.txt", "kws-vectors.npz", "kws-accuracy.txt"]
+CLIPS = [f"clips/{index:02}-{label}.wav" for index, label in enumerate(speech.LABELS)]  # the first held-out one of each
+FILES = ["kws.tflite", "kws-labels.txt", "kws-vectors.npz", "kws-features.npz", "kws-accuracy.txt", "clips/labels.csv", *CLIPS]
 SEED = 20
 CHANNELS = 48
 BLOCKS = 4
@@ -113,6 +116,21 @@ def write_npz(path, arrays):
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), entry.getvalue())
 
 
+def write_clips(folder, clips, micro):
+    """The clips as WAV files, which file is which word, and what each step of the features makes of them."""
+    (folder / "clips").mkdir(exist_ok=True)
+    for path, clip in zip(CLIPS, clips):
+        with wave.open(str(folder / path), "wb") as file:
+            file.setparams((1, 2, speech.RATE, 0, "NONE", "not compressed"))
+            file.writeframes(clip.astype("<i2").tobytes())
+    lines = [f"{pathlib.PurePath(path).name},{label}\n" for path, label in zip(CLIPS, speech.LABELS)]
+    (folder / "clips/labels.csv").write_text("".join(lines))
+    steps = [speech.steps(clip) for clip in clips]
+    arrays = {name: np.stack([step[name] for step in steps]).astype(np.float32) for name in ("mel", "log", "dct")}
+    arrays[micro.input] = np.stack([micro.quantize(speech.features(clip)) for clip in clips])
+    write_npz(folder / "kws-features.npz", arrays)
+
+
 def accuracy_text(truth, predicted):
     """Counts only: right of all, and the confusion matrix, rows being the truth."""
     confusion = np.zeros((len(speech.LABELS),) * 2, dtype=int)
@@ -123,15 +141,20 @@ def accuracy_text(truth, predicted):
     return "\n".join(lines) + "\n"
 
 
-def make(folder):
-    """All files, from nothing but the seed."""
+def make_model():
+    """The model, from nothing but the seed."""
     keras.utils.set_random_seed(SEED)
     tf.config.experimental.enable_op_determinism()
     tf.config.threading.set_intra_op_parallelism_threads(2)  # sums are split by threads: not left to the machine
     tf.config.threading.set_inter_op_parallelism_threads(1)
     samples, y = speech.clips(SEED, TRAINING_CLIPS)
     x = np.stack([speech.features(clip) for clip in samples])
-    flatbuffer = quantize(train(x, y), x[:480])
+    return quantize(train(x, y), x[:480])
+
+
+def make(folder):
+    """All files."""
+    flatbuffer = make_model()
     micro = Micro(flatbuffer)
     held, held_y = speech.clips(SEED + 1, HELD_OUT_CLIPS)
     inputs = [micro.quantize(speech.features(clip)[None]) for clip in held]
@@ -148,13 +171,19 @@ def make(folder):
         "label": held_y[:VECTORS].astype(np.int32),
     }
     write_npz(folder / "kws-vectors.npz", vectors)
+    write_clips(folder, held[: len(speech.LABELS)], micro)
     print(text)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="compare with the files here instead of writing them")
-    if not parser.parse_args().check:
+    parser.add_argument("--model", type=pathlib.Path, metavar="PATH", help="write the model alone, there")
+    arguments = parser.parse_args()
+    if arguments.model:
+        arguments.model.write_bytes(make_model())
+        return 0
+    if not arguments.check:
         make(HERE)
         return 0
     with tempfile.TemporaryDirectory() as folder:

@@ -6,6 +6,7 @@
 mod boards;
 mod c_library;
 mod control;
+mod convert;
 mod fmt;
 mod front_end;
 mod law_1_hermetic;
@@ -18,6 +19,7 @@ mod law_7_honest;
 mod law_8_nothing_hidden;
 mod locked;
 mod own;
+mod parity;
 mod rerun;
 mod space;
 mod state;

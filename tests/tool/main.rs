@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
-use deployctl::tool::{Cancel, Invocation, Stdin, Supervisor, ToolError};
+use deployctl::tool::{Bounds, Cancel, Invocation, Stdin, Supervisor, ToolError};
 
 mod fetch;
 mod identity;
@@ -202,4 +202,25 @@ fn processes_naming(text: &str) -> Vec<String> {
         }
     }
     found
+}
+
+#[test]
+fn what_writes_too_much_is_ended() {
+    let begin = Instant::now();
+    let log = Bounds { log: Some(1 << 20), folder: None };
+    let error = shell("yes").bounds(log.clone()).run(&supervisor()).unwrap_err();
+    assert!(matches!(error, ToolError::TooMuch { what: "as its log", .. }), "{error}");
+    assert!(error.to_string().contains("more than 1 MiB as its log"), "{error}");
+    let keep = tempfile::tempdir().unwrap();
+    let folder = Utf8PathBuf::try_from(keep.path().to_owned()).unwrap();
+    let files = Bounds { log: None, folder: Some((folder.clone(), 1 << 20)) };
+    let error = shell("mkdir d; yes > d/x").cwd(&folder).bounds(files.clone()).run(&supervisor()).unwrap_err();
+    assert!(matches!(error, ToolError::TooMuch { what: "in files", .. }), "{error}");
+    // What ends before somebody looked is looked at afterwards; what stays within is well.
+    std::fs::remove_dir_all(folder.join("d")).unwrap();
+    let quick = |bytes: &str| shell(&format!("head -c {bytes} /dev/zero > y")).cwd(&folder).bounds(files.clone());
+    assert!(quick("2M").run(&supervisor()).is_err());
+    quick("1M").run(&supervisor()).unwrap();
+    shell("head -c 1M /dev/zero").bounds(log).run(&supervisor()).unwrap();
+    assert!(begin.elapsed() < Duration::from_secs(60), "it was not ended");
 }

@@ -9,7 +9,7 @@ use super::gather::gather;
 use super::phases::Phases;
 use super::watch::Watcher;
 use super::workshop::{Workshop, store_error};
-use super::{Done, lock};
+use super::{Done, lock, trust};
 use crate::cli::Build;
 use crate::error::Error;
 use crate::gate::Verdict;
@@ -25,7 +25,7 @@ pub(super) fn run(args: &Build, workshop: &Workshop) -> Result<Done, Error> {
 
 fn build(args: &Build, workshop: &Workshop) -> Result<Verdict, Error> {
     let mut phases = Phases::begin(workshop.ui);
-    let manifests = workshop.around.manifests(&args.manifests)?;
+    let manifests = workshop.around.manifests_with(&args.manifests, &args.commands)?;
     phases.end("manifests: parse and check");
     if args.install {
         super::doctor::install(&manifests, workshop)?;
@@ -42,8 +42,9 @@ fn build(args: &Build, workshop: &Workshop) -> Result<Verdict, Error> {
     let options = options(args, &manifests, workshop);
     let plan = plan::plan(&manifests, &materials, &runtime(args, options.jobs, workshop));
     phases.end("plan: make the graph");
-    let watcher = Watcher::new(workshop.ui, &plan);
     let engine = Engine::new(&workshop.store, options);
+    trust::ask(&manifests, &plan, &engine, args.allow_commands, workshop)?;
+    let watcher = Watcher::new(workshop.ui, &plan);
     let delivery =
         Delivery { engine, plan: &plan, watcher: &watcher, manifests: &manifests, materials: &materials, workshop };
     let built = delivery.build()?;

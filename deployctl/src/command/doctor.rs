@@ -22,8 +22,8 @@ pub(super) fn run(args: &cli::Doctor, workshop: &Workshop) -> Result<Done, Error
     for check in &checks {
         show(check, workshop);
     }
-    let missing: Vec<String> =
-        checks.iter().filter(|check| check.found.is_err()).map(|check| check.need.item.name()).collect();
+    let missing = checks.iter().filter(|check| check.found.is_err() && !check.need.item.is_optional());
+    let missing: Vec<String> = missing.map(|check| check.need.item.name()).collect();
     if missing.is_empty() {
         return Ok(Done::Ok);
     }
@@ -40,6 +40,9 @@ fn show(check: &Check, workshop: &Workshop) {
     let (item, stages) = (check.need.item.name(), check.need.stages.join(", "));
     let (state, text) = match &check.found {
         Ok(version) => ("found", format!("found    {item:<28} {version}")),
+        Err(_) if check.need.item.is_optional() => {
+            ("optional", format!("optional {item:<28} for {stages}: {}", check.remedy))
+        }
         Err(_) => ("missing", format!("missing  {item:<28} for {stages}: {}", check.remedy)),
     };
     workshop.ui.show(&Event::Line {

@@ -16,7 +16,11 @@ const SOURCES: &str = "sources";
 
 pub(super) fn run(args: &cli::Export, workshop: &Workshop) -> Result<Done, Error> {
     let named = cli::Manifests { manifests: vec![args.manifest.clone()] };
-    let manifests = workshop.around.manifests(&named)?;
+    let mut manifests = workshop.around.manifests(&named)?;
+    // What is exported was built: nothing of it is made here.
+    for manifest in &mut manifests {
+        manifest.convert = None;
+    }
     let Some(manifest) = manifests.first() else { return Ok(Done::Ok) };
     let boards: Vec<&str> = manifest.targets.iter().map(|target| target.board.name.as_str()).collect();
     let index = match &args.board {

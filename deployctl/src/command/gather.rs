@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deployctl_cache::TreeInput;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
+use super::conversion;
 use super::workshop::{Workshop, store_error};
 use crate::builtin;
 use crate::error::{Error, Kind};
@@ -128,7 +129,11 @@ impl Gathering<'_> {
         let targets = manifest.targets.iter().map(|target| self.target(manifest, target, &lock));
         let own = self.own(manifest, &lock)?;
         let targets = targets.collect::<Result<_, Error>>()?;
-        Ok(Materials { model: file(&manifest.model.path)?, vectors, parity, own, targets })
+        let convert = conversion::materials(manifest, self.workshop)?;
+        // A command that makes the model may be the only place that it comes from.
+        let absent = manifest.convert.is_some() && !manifest.model.path.is_file();
+        let model = (!absent).then(|| file(&manifest.model.path)).transpose()?;
+        Ok(Materials { model, convert, vectors, parity, own, targets })
     }
 
     fn target(&self, manifest: &Manifest, target: &Target, lock: &Group) -> Result<TargetMaterials, Error> {

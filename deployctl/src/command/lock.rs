@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
+use super::conversion;
 use super::gather::{FIRMWARE_CRATES, recorded};
 use crate::error::{Error, Kind};
 use crate::lockfile::{self, Group, Lockfile, Pin};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, plain};
 use crate::plan::{Materials, VectorMaterials};
 
 /// What this build uses.
@@ -19,22 +20,31 @@ pub(super) fn used(manifest: &Manifest, materials: &Materials) -> Group {
         let name = path.strip_prefix(&manifest.root).unwrap_or(&path).to_string();
         group.insert(lockfile::Kind::File, name, Pin::new(digest, ""));
     };
-    file(materials.model.path(), materials.model.digest().to_string());
+    if let Some(model) = &materials.model {
+        file(model.path(), model.digest().to_string());
+    }
     match &materials.vectors {
         Some(VectorMaterials::File(vectors)) => file(vectors.path(), vectors.digest().to_string()),
         Some(VectorMaterials::Recordings { files, labels }) => {
             file(files.root(), files.digest().to_string());
-            labels.iter().for_each(|labels| file(labels.path(), labels.digest().to_string()));
+            if let Some(labels) = labels {
+                file(labels.path(), labels.digest().to_string());
+            }
         }
         None => {}
     }
     if let Some(parity) = &materials.parity {
         file(parity.features.path(), parity.features.digest().to_string());
         // Of the same folder as the vectors, they may be other files.
-        parity.inputs.iter().for_each(|inputs| file(&inputs.root().join("parity"), inputs.digest().to_string()));
+        if let Some(inputs) = &parity.inputs {
+            file(&inputs.root().join("parity"), inputs.digest().to_string());
+        }
     }
     for own in materials.own.iter().flat_map(|own| &own.crates) {
         file(own.files.root(), own.files.digest().to_string());
+    }
+    if let (Some(declared), Some(found)) = (&manifest.convert, &materials.convert) {
+        conversion::record(&mut group, declared, found);
     }
     for (target, found) in manifest.targets.iter().zip(&materials.targets) {
         let (board, suffix) = (&target.board, format!("/{}", target.board.name));
@@ -62,26 +72,16 @@ pub(super) fn used(manifest: &Manifest, materials: &Materials) -> Group {
     group
 }
 
-/// A path without `..`, so that a file has one name however a manifest reaches it.
-fn plain(path: &Utf8Path) -> Utf8PathBuf {
-    let mut plain = Utf8PathBuf::new();
-    for part in path.components() {
-        match part {
-            Utf8Component::ParentDir => drop(plain.pop()),
-            Utf8Component::CurDir => {}
-            part => plain.push(part),
-        }
-    }
-    plain
-}
-
 fn digest(value: &impl Serialize) -> String {
     deployctl_cache::Digest::of(serde_json::to_string(value).unwrap_or_default().as_bytes()).to_string()
 }
 
 /// Refuses any difference to what is recorded.
 pub(super) fn refuse_differences(manifest: &Manifest, used: &Group) -> Result<(), Error> {
-    let differences = recorded(manifest)?.differences(used);
+    let mut differences = recorded(manifest)?.differences(used);
+    if commands_are_forbidden(manifest) {
+        differences.retain(|difference| difference.kind != lockfile::Kind::Convert);
+    }
     if differences.is_empty() {
         return Ok(());
     }
@@ -97,6 +97,11 @@ pub(super) fn refuse_differences(manifest: &Manifest, used: &Group) -> Result<()
     ))
 }
 
+/// Whoever builds from the project's model file has not looked at what makes it: what is recorded of that stays.
+fn commands_are_forbidden(manifest: &Manifest) -> bool {
+    manifest.convert.as_ref().is_some_and(|convert| convert.forbidden)
+}
+
 /// Records files and tools after a build; sources only where none are recorded, because `fetch` changes those.
 pub(super) fn record(manifests: &[Manifest], used: &[Group]) -> Result<(), Error> {
     let roots: BTreeSet<&Utf8PathBuf> = manifests.iter().map(|manifest| &manifest.root).collect();
@@ -104,7 +109,7 @@ pub(super) fn record(manifests: &[Manifest], used: &[Group]) -> Result<(), Error
         let of_root = manifests.iter().zip(used).filter(|(manifest, _)| manifest.root == *root);
         let record_all = |all: &mut Lockfile| {
             for (manifest, used) in of_root {
-                let group = recorded_with(all.group(&manifest.name.value), used);
+                let group = recorded_with(all.group(&manifest.name.value), used, commands_are_forbidden(manifest));
                 all.set_group(&manifest.name.value, group);
             }
         };
@@ -114,24 +119,15 @@ pub(super) fn record(manifests: &[Manifest], used: &[Group]) -> Result<(), Error
     Ok(())
 }
 
-fn recorded_with(mut group: Group, used: &Group) -> Group {
+fn recorded_with(mut group: Group, used: &Group, keeps_conversion: bool) -> Group {
     group.replace(&[lockfile::Kind::File, lockfile::Kind::Tool], used);
+    if !keeps_conversion {
+        group.replace(&[lockfile::Kind::Convert], used);
+    }
     for (kind, name, pin) in used.entries() {
         if kind == lockfile::Kind::Source && group.get(kind, name).is_none() {
             group.insert(kind, name, pin.clone());
         }
     }
     group
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_has_one_name() {
-        let name = |path: &str| plain(Utf8Path::new(path)).into_string();
-        assert_eq!(name("/p/manifests/../models/x.tflite"), "/p/models/x.tflite");
-        assert_eq!(name("/p/./a/b/../../x"), "/p/x");
-    }
 }

@@ -7,10 +7,12 @@ mod boards;
 mod build;
 mod check;
 mod clean;
+mod conversion;
 mod deliver;
 mod difference;
 mod doctor;
 mod export;
+mod features;
 mod fetch;
 mod fmt;
 mod gather;
@@ -20,18 +22,20 @@ mod parallel;
 mod phases;
 mod plan;
 mod survey;
+mod trust;
 mod watch;
 mod why;
 mod workshop;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{BufRead, Write};
+use std::sync::Mutex;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{CommandFactory, Parser};
 
-use crate::cli::{Cli, Command, Manifests};
+use crate::cli::{Cli, Command, Commands, Manifests};
 use crate::error::{Error, Kind};
 use crate::fetch::Home;
 use crate::manifest::{self, Catalog, Manifest, Syntax};
@@ -52,6 +56,8 @@ pub struct Io {
     pub cwd: Utf8PathBuf,
     /// Environment.
     pub env: BTreeMap<String, String>,
+    /// What a person answers to questions; absent where nobody can.
+    pub answers: Option<Box<dyn BufRead + Send>>,
     /// Starts tools.
     pub supervisor: Supervisor,
     /// Ends the build.
@@ -91,6 +97,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut io: Io) -> u8 {
         writes: writes_home(&cli.command),
         cwd: io.cwd,
         env: io.env,
+        // Under `--json` a program reads, and answers nothing.
+        answers: io.answers.filter(|_| !cli.json).map(Mutex::new),
         supervisor: io.supervisor,
         engine_cancel: io.engine_cancel,
     };
@@ -114,6 +122,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) writes: bool,
     pub(crate) cwd: Utf8PathBuf,
     pub(crate) env: BTreeMap<String, String>,
+    pub(crate) answers: Option<Mutex<Box<dyn BufRead + Send>>>,
     pub(crate) supervisor: Supervisor,
     pub(crate) engine_cancel: deployctl_cache::Cancel,
 }
@@ -135,6 +144,7 @@ fn dispatch(cli: &Cli, around: &Surroundings) -> Result<Done, Error> {
         Command::Check(args) => check::run(args, around),
         Command::Fmt(args) => fmt::run(args, around),
         Command::Boards(args) => boards::run(args, around),
+        Command::Features(args) => features::run(args, around),
         Command::Plan(args) => plan::run(args, &workshop()?),
         Command::Build(args) => build::run(args, &workshop()?),
         Command::Why(args) => why::run(args, &workshop()?),
@@ -197,6 +207,15 @@ impl Surroundings<'_> {
             return Err(error);
         }
         manifest::clashes(&manifests).map_err(|errors| Error::new(Kind::Manifest, errors))?;
+        Ok(manifests)
+    }
+
+    /// As [`Surroundings::manifests`], with the commands that they declare forbidden where the user says so.
+    pub(crate) fn manifests_with(&self, named: &Manifests, commands: &Commands) -> Result<Vec<Manifest>, Error> {
+        let mut manifests = self.manifests(named)?;
+        if commands.no_commands {
+            conversion::forbid(&mut manifests);
+        }
         Ok(manifests)
     }
 

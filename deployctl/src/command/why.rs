@@ -11,7 +11,7 @@ use crate::plan::{self, Plan};
 use crate::ui::Event;
 
 pub(super) fn run(args: &cli::Why, workshop: &Workshop) -> Result<Done, Error> {
-    let manifests = workshop.around.manifests(&args.manifests)?;
+    let manifests = workshop.around.manifests_with(&args.manifests, &args.commands)?;
     let materials = gather(&manifests, workshop)?;
     let plan = plan::plan(&manifests, &materials, &workshop.runtime());
     let engine = Engine::new(&workshop.store, workshop.options(&manifests));

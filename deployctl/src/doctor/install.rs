@@ -50,10 +50,10 @@ pub enum InstallError {
     Tool(#[from] ToolError),
 }
 
-/// The steps that install everything that these checks did not find, in order. Empty where nothing is missing.
+/// The steps that install everything that these checks did not find and builds need, in order. Empty where nothing is missing.
 pub fn steps(checks: &[Check]) -> Result<Vec<Step>, InstallError> {
     let (mut packages, mut targets, mut fetch) = (Vec::new(), Vec::new(), false);
-    for check in checks.iter().filter(|check| check.found.is_err()) {
+    for check in checks.iter().filter(|check| check.found.is_err() && !check.need.item.is_optional()) {
         match &check.remedy {
             Remedy::Packages(more) => packages.extend(more.iter().map(|package| (*package).to_owned())),
             Remedy::RustTarget(triple) => targets.push(triple.clone()),

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use camino::Utf8Path;
+
 use super::Item;
 use crate::fetch::{Fetcher, Want};
 use crate::manifest::Source;
-use crate::tool::{Gcc, HostLinker, Qemu, Rustc, Toolbox};
+use crate::tool::{Gcc, HostLinker, Qemu, Rustc, Strace, Toolbox};
 
 /// What looking for items takes.
 pub struct Looker<'a> {
@@ -29,6 +31,10 @@ impl Looker<'_> {
             Item::RustTarget(triple) => Rustc::find(tools, Some(triple)).map(|rustc| first_line(&rustc.version)),
             Item::ArmCompiler => Gcc::find(tools, "arm-none-eabi-", &[]).map(|gcc| gcc.version),
             Item::Emulator => Qemu::find(tools).map(|qemu| qemu.version),
+            // A script of the project is an input, and need not be executable.
+            Item::Command(program) if Utf8Path::new(program).is_file() => Ok("present".to_owned()),
+            Item::Command(program) => tools.path.find(program).map(|_| "present".to_owned()),
+            Item::Strace => Strace::find(tools).map(|strace| strace.version),
             Item::Git => tools.path.find("git").map(|_| "present".to_owned()),
             Item::Pip => return self.fetcher.pip_version().map_err(|error| error.to_string()),
             Item::Sources(name) => return self.look_for_sources(name),

@@ -51,6 +51,7 @@ fn target(name: &str, triple: Option<&str>, runner: Runner) -> Target {
 fn manifest(targets: Vec<Target>, policy: Policy) -> Manifest {
     let (ratio, owner) = (Ratio(0.0), String::from("o"));
     Manifest {
+        convert: None,
         path: Utf8PathBuf::new(),
         text: String::new(),
         root: Utf8PathBuf::new(),

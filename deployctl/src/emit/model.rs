@@ -21,7 +21,8 @@ pub(super) fn library(model: &Model<'_>, data: &Data) -> Result<String, EmitErro
     let main: Vec<usize> = model.graph.main().operators().map(|id| id.0).collect();
     let mut text = header(model, data.module(model).is_some(), &functions);
     text += &interface(model)?;
-    text += &format!("\n/// Operators, in execution order.\n{}", operators(model, "OPERATORS", &main)?);
+    text += "\n/// Operators, in execution order.\n";
+    text += &operators(model, "OPERATORS", &main)?;
     text += &stream::interface(model)?;
     text += &reset(model, data)?;
     text += &invoke(model, &main);

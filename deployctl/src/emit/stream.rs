@@ -65,8 +65,8 @@ pub(super) fn hop(model: &Model<'_>) -> Result<String, EmitError> {
 }
 
 fn positions(model: &Model<'_>) -> Vec<usize> {
-    let block = model.graph.hops().map(|hops| hops.block).into_iter();
-    block.flat_map(|block| block.operators()).map(|OperatorId(position)| position).collect()
+    let hops = model.graph.hops().into_iter();
+    hops.flat_map(|hops| hops.block.operators()).map(|OperatorId(position)| position).collect()
 }
 
 /// The types that a step's parameters name. Inside its function, since a kernel's parameters may have the same names; whatever

@@ -48,6 +48,11 @@ impl Home {
         self.root.join("syntax-1")
     }
 
+    /// Which commands of which manifests may run, a line each.
+    pub fn trusted(&self) -> Utf8PathBuf {
+        self.root.join("trusted-v1")
+    }
+
     /// Where source trees lie; the number is the format's version.
     pub fn sources(&self) -> Utf8PathBuf {
         self.root.join("sources-v1")

@@ -28,6 +28,36 @@ pub struct Finding {
     pub agrees: bool,
 }
 
+/// Result of stage `convert`: how the model came to be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conversion {
+    /// The command, as the manifest writes it.
+    pub command: String,
+    /// Digest of the model that it made.
+    pub digest: String,
+    /// Runs, all of which gave the same bytes.
+    pub runs: u32,
+    /// Whether undeclared reads were looked for.
+    pub watched: bool,
+    /// Declared inputs that no run opened; empty where nobody looked.
+    pub unread: Vec<String>,
+    /// What the model was made from and with: names and values, for people.
+    pub provenance: Vec<(String, String)>,
+}
+
+/// Result of stage `committed`: the model in the project against the one that the command made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Committed {
+    /// The file, as the manifest writes it.
+    pub file: String,
+    /// Digest of the file.
+    pub digest: String,
+    /// Whether it is the model that was made.
+    pub same: bool,
+    /// Where the two differ, and whether they compute the same.
+    pub differences: Vec<String>,
+}
+
 /// Result of stage `audit`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Audit {

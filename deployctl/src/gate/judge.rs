@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::evidence::{Audit, AuditRow, Difference, Expectation, Footprint, Interface, Measurement, Parity};
+use super::conversion::conversion;
+use super::evidence::{
+    Audit, AuditRow, Committed, Conversion, Difference, Expectation, Footprint, Interface, Measurement, Parity,
+};
 use super::linked::broken_promise;
 use super::{Check, Judgement, Quantity, Unit, Verdict};
 use crate::manifest::{Bytes, Instructions, Limit, Policy, Ratio, grouped};
@@ -27,12 +30,27 @@ pub struct Limits {
     pub latency: Option<Limit<Instructions>>,
     /// `max-lsb` of `parity`; absent where nothing is declared.
     pub max_lsb: Option<u32>,
+    /// Whether the model that a manifest's command makes was made; absent where no command is declared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conversion: Option<Making>,
+}
+
+/// What became of a declared command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Making {
+    /// It made the model.
+    Made,
+    /// The user forbade it: the model is the project's file.
+    Forbidden,
 }
 
 /// Everything that was found out about a target.
 #[derive(Clone, Copy, Debug)]
 #[expect(missing_docs, reason = "each field is its stage's result")]
 pub struct Evidence<'a> {
+    pub conversion: Option<&'a Conversion>,
+    pub committed: Option<&'a Committed>,
     pub interface: &'a Interface,
     pub audit: &'a Audit,
     /// Planned peak of the arena, or why there is no plan.
@@ -45,7 +63,8 @@ pub struct Evidence<'a> {
 
 /// Judges a target.
 pub fn judge(limits: &Limits, evidence: Evidence) -> Judgement {
-    let checks = vec![
+    let mut checks: Vec<Check> = limits.conversion.map(|making| conversion(making, evidence)).into_iter().collect();
+    checks.extend([
         interface(evidence.interface),
         parity(limits, evidence.parity),
         operators(evidence.audit),
@@ -57,12 +76,12 @@ pub fn judge(limits: &Limits, evidence: Evidence) -> Judgement {
         bit_exactness(evidence.measurement),
         determinism(evidence.measurement),
         latency(limits, evidence.measurement),
-    ];
+    ]);
     let verdict = checks.iter().map(|check| check.verdict).max().unwrap_or(Verdict::Unknown);
     Judgement { verdict, checks }
 }
 
-fn check(name: &str, title: &str, verdict: Verdict, detail: impl Into<String>) -> Check {
+pub(super) fn check(name: &str, title: &str, verdict: Verdict, detail: impl Into<String>) -> Check {
     Check {
         name: name.to_owned(),
         title: title.to_owned(),

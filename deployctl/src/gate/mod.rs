@@ -2,11 +2,12 @@
 //!
 //! Knows what was measured and what is allowed; does not know how either came to be.
 
+mod conversion;
 pub mod evidence;
 mod judge;
 mod linked;
 
-pub use judge::{Evidence, Limits, judge};
+pub use judge::{Evidence, Limits, Making, judge};
 
 use serde::{Deserialize, Serialize};
 

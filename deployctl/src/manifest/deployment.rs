@@ -10,7 +10,7 @@ use super::error::{Errors, suggest};
 use super::hardware::Board;
 use super::types::{Gates, Manifest, Runbook, Spanned, Target};
 use super::value::Value;
-use super::{board, header, interface, limits, parse, postprocess, preprocess, regression, resolve};
+use super::{board, convert, header, interface, limits, parse, postprocess, preprocess, regression, resolve};
 
 const FILE: Grammar = Grammar {
     arguments: 0,
@@ -19,6 +19,7 @@ const FILE: Grammar = Grammar {
         ("manifest", Times::Once),
         ("deployment", Times::Once),
         ("model", Times::Once),
+        ("convert", Times::Once),
         ("preprocess", Times::Once),
         ("postprocess", Times::Often),
         ("target", Times::Often),
@@ -29,7 +30,7 @@ const FILE: Grammar = Grammar {
         ("gates", Times::Once),
         ("runbook", Times::Once),
     ],
-    later: &["convert", "services"],
+    later: &["services"],
 };
 const DEPLOYMENT: Grammar =
     Grammar { arguments: 1, properties: &["version", "owner"], children: &[("summary", Times::Once)], later: &[] };
@@ -76,7 +77,12 @@ impl<'a> File<'a> {
         let deployment = self.need("deployment", &DEPLOYMENT, DEPLOYMENT_EXAMPLE);
         let deployment = deployment.and_then(|node| deployment_of(&node));
         let model = self.need("model", &interface::MODEL, "model \"models/NAME.tflite\" { … }");
-        let model = model.and_then(|node| interface::model(&node, self.path));
+        let convert = self.find("convert", &convert::CONVERT);
+        let model = model.and_then(|node| interface::model(&node, self.path, convert.is_some()));
+        let convert = match convert {
+            Some(node) => convert::convert(&node, self.path, &root).map(Some),
+            None => Some(None),
+        };
         let steps = self.find("preprocess", preprocess::grammar(self.nodes));
         let has_steps = steps.is_some();
         let preprocess = match steps {
@@ -112,6 +118,7 @@ impl<'a> File<'a> {
             owner,
             summary,
             model: model?,
+            convert: convert?,
             preprocess: preprocess?,
             postprocess: postprocess?,
             targets: targets?,

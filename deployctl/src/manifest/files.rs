@@ -4,7 +4,7 @@
 
 use std::io::Read as _;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 use super::error::closest;
 use super::resolve::folder_of;
@@ -31,6 +31,19 @@ pub(super) fn existing(value: &Value<'_>, manifest: &Utf8Path) -> Option<Utf8Pat
     };
     value.refuse(message, label, help);
     None
+}
+
+/// A path without `..`, so that a file has one name however a manifest reaches it.
+pub fn plain(path: &Utf8Path) -> Utf8PathBuf {
+    let mut plain = Utf8PathBuf::new();
+    for part in path.components() {
+        match part {
+            Utf8Component::ParentDir => drop(plain.pop()),
+            Utf8Component::CurDir => {}
+            part => plain.push(part),
+        }
+    }
+    plain
 }
 
 /// A file or folder, as `wanted` says, beside `path` with a similar name.
@@ -62,4 +75,16 @@ pub(super) fn labels(value: &Value<'_>, manifest: &Utf8Path) -> Option<Vec<Strin
     };
     value.refuse(wrong, "label file", "it should be UTF-8 text with one label a line");
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_one_name() {
+        let name = |path: &str| plain(Utf8Path::new(path)).into_string();
+        assert_eq!(name("/p/manifests/../models/x.tflite"), "/p/models/x.tflite");
+        assert_eq!(name("/p/./a/b/../../x"), "/p/x");
+    }
 }

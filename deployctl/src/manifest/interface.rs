@@ -8,6 +8,7 @@ use camino::Utf8Path;
 
 use super::decode::{Grammar, Node, Times};
 use super::files;
+use super::resolve::folder_of;
 use super::types::{Model, Port, PortQuantization, Spanned};
 use crate::model::TensorType;
 
@@ -50,12 +51,14 @@ const TYPES: [(&str, TensorType); 13] = [
     ("bool", TensorType::Bool),
 ];
 
-/// Reads the `model` node of the manifest at `manifest`.
-pub(super) fn model(node: &Node<'_>, manifest: &Utf8Path) -> Option<Model> {
+/// Reads the `model` node of the manifest at `manifest`. A model that a command makes need not be there.
+pub(super) fn model(node: &Node<'_>, manifest: &Utf8Path, made: bool) -> Option<Model> {
     let value = node.need_argument(0, "the path of a `.tflite` file", "model \"models/NAME.tflite\" { … }");
     let file = value.and_then(|value| {
         let written = Spanned { value: value.text()?, span: value.span() };
-        Some((files::existing(&value, manifest)?, written))
+        let path = files::plain(&folder_of(manifest).join(&written.value));
+        let absent = made && !path.exists() && path.extension().is_some();
+        Some((if absent { path } else { files::existing(&value, manifest)? }, written))
     });
     let inputs = ports(node, "input", &INPUT, manifest);
     let outputs = ports(node, "output", &OUTPUT, manifest);

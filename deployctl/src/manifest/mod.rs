@@ -2,12 +2,14 @@
 //!
 //! Knows KDL and the file system; does not know stages or tools. A file goes through [`guard`] (brackets and nesting),
 //! [`parse`] (KDL), [`decode`] (nodes and values) and the modules that know what stands where: [`deployment`] with
-//! [`interface`], `preprocess` with `parity`, [`limits`] and [`regression`]; [`board`] with [`regions`]; [`library`]; [`known_bad`]. Graphs are known to [`write`](mod@write) alone,
+//! [`interface`], [`convert`], `preprocess` with `parity`, [`limits`] and [`regression`]; [`board`] with [`regions`];
+//! [`library`]; [`known_bad`]. Graphs are known to [`write`](mod@write) alone,
 //! which makes new manifests.
 
 mod audio;
 mod board;
 mod catalog;
+mod convert;
 mod decode;
 mod deployment;
 mod error;
@@ -36,6 +38,7 @@ mod syntax;
 mod types;
 mod units;
 mod value;
+mod words;
 mod write;
 
 #[cfg(test)]
@@ -44,6 +47,7 @@ mod tests;
 pub use catalog::{Catalog, Entry};
 pub use deployment::{DEPLOYMENT_NAMES, is_deployment_name, load};
 pub use error::{Errors, Problem, suggest};
+pub use files::plain;
 pub use format::format;
 pub use hardware::*;
 pub use project::{clashes, fuzz_body};

@@ -35,7 +35,10 @@ pub(super) fn recordings(value: &Value<'_>, manifest: &Utf8Path) -> Option<Recor
     let format = Format::of(&names[0]);
     if let Some(other) = names.iter().find(|name| Format::of(name).is_none() || Format::of(name) != format) {
         let (message, help) = match Format::of(other) {
-            None => (format!("files like `{other}` are not read"), format!("recordings are {EXTENSIONS} files")),
+            None => (
+                format!("files like `{other}` are not read"),
+                format!("raw inputs are {EXTENSIONS} files; model inputs are arrays of one .npz file"),
+            ),
             Some(_) => (
                 format!("`{}` and `{other}` have different formats", names[0]),
                 "take a pattern with one extension, such as `clips/*.wav`".to_owned(),

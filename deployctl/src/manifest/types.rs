@@ -2,6 +2,7 @@
 //! resolved, names are known to exist. Spans are kept beside the values that reports point at and are in no key.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,8 @@ pub struct Manifest {
     pub summary: Option<String>,
     /// `model` node.
     pub model: Model,
+    /// `convert` node: how the model is made, where that is declared.
+    pub convert: Option<Convert>,
     /// `preprocess` node.
     pub preprocess: Option<Preprocess>,
     /// `postprocess` nodes, in order.
@@ -87,6 +90,51 @@ pub struct Model {
     pub outputs: Vec<Spanned<Port>>,
     /// Whether operators may become others with the same output.
     pub optimize: bool,
+}
+
+/// The `convert` node: the command that makes the model, and everything that it may read.
+#[derive(Clone, Debug)]
+pub struct Convert {
+    /// Words of the command; the first names the program, and one contains `{output}`.
+    pub command: Vec<String>,
+    /// The command as the manifest writes it, with its place.
+    pub written: Spanned<String>,
+    /// What it reads, in the manifest's order.
+    pub inputs: Vec<Spanned<ConvertInput>>,
+    /// Variables of its environment, besides those that every command has.
+    pub environment: BTreeMap<String, String>,
+    /// Longest that it may take.
+    pub time_limit: Duration,
+    /// Whether it is run twice, and must give the same bytes.
+    pub reproducible: bool,
+    /// What people want to know of the model later.
+    pub provenance: Provenance,
+    /// Whether the user forbids to run it.
+    pub forbidden: bool,
+}
+
+/// A file or folder that the command reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConvertInput {
+    /// Where it is.
+    pub path: Utf8PathBuf,
+    /// The same, relative to the project's root.
+    pub place: Utf8PathBuf,
+    /// As the manifest writes it, relative to the manifest's folder.
+    pub written: String,
+}
+
+/// Where a model comes from, as the manifest declares it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The model before conversion: one of the inputs, as it is written.
+    pub source: Option<String>,
+    /// Calibration data: one of the inputs, as it is written.
+    pub calibration: Option<String>,
+    /// The package that converts.
+    pub converter: Option<String>,
+    /// Quantization settings, in words.
+    pub quantization: Option<String>,
 }
 
 /// A declared model input or output.

@@ -1,6 +1,8 @@
 //! Quantities as manifests write them, `"24KiB"` or `"9.5M instructions"`, to base units and back. Exact: no number goes
 //! through floating point on its way to an integer.
 
+use std::time::Duration;
+
 use super::types::{Bytes, Instructions, Ratio};
 
 /// Why a quantity cannot be read, and what to write instead.
@@ -32,6 +34,9 @@ const BYTES_HELP: &str =
 const INSTRUCTIONS_HELP: &str =
     "write a number, k, M or G if you like, and the word: `\"9.5M instructions\"` or `\"120k instructions\"`";
 const PERCENT_HELP: &str = "write a percentage between 0% and 100%, such as `\"10%\"`";
+const DURATION_HELP: &str = "write a time of a second to a week in s, min or h: `\"30min\"`";
+/// Seconds of a week.
+const DURATION_MOST: u64 = 7 * 24 * 3600;
 const HERTZ_HELP: &str = "write a frequency in Hz, kHz or MHz: `\"25MHz\"`";
 
 /// Bytes: `"24KiB"`, `"24 KiB"`, `"1.5MiB"`, `"24576 B"`, `"24576"`.
@@ -49,6 +54,21 @@ pub(super) fn bytes(text: &str) -> Result<Bytes, UnitError> {
     match scaled(number, factor) {
         Some(value) => Ok(Bytes(value)),
         None => refuse(format!("`{text}` is not a whole number of bytes"), BYTES_HELP),
+    }
+}
+
+/// A time: `"90s"`, `"30min"`, `"2h"`.
+pub(super) fn duration(text: &str) -> Result<Duration, UnitError> {
+    let (number, unit) = split(text);
+    let seconds = match unit {
+        "s" => 1,
+        "min" => 60,
+        "h" => 3600,
+        _ => return refuse(format!("`{text}` is not a time"), DURATION_HELP),
+    };
+    match scaled(number, seconds) {
+        Some(value @ 1..=DURATION_MOST) => Ok(Duration::from_secs(value)),
+        _ => refuse(format!("`{text}` is not a whole number of seconds, or too many"), DURATION_HELP),
     }
 }
 

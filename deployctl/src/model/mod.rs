@@ -3,6 +3,7 @@
 //! Knows the file format and LiteRT's semantics; does not know manifests, boards or kernel libraries.
 
 pub mod builtin;
+mod compare;
 pub mod custom;
 mod digest;
 mod evaluate;
@@ -12,11 +13,13 @@ pub mod lower;
 mod name;
 mod number;
 mod optimize;
+mod origin;
 pub mod pipeline;
 pub mod read;
 mod stream;
 pub mod vectors;
 
+pub use compare::{Comparison, compare};
 pub use custom::{CustomOptions, CustomValue};
 pub use digest::{digest, digest_all};
 pub use evaluate::{
@@ -28,5 +31,6 @@ pub use lower::{Call, Refusal, Step, StepWeights, lower};
 pub use name::short_name;
 pub use number::{Number, hex};
 pub use optimize::{optimize, optimize_but};
+pub use origin::origin;
 pub use read::{Read, ReadError, read};
 pub use stream::{Played, Written, play};

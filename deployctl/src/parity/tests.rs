@@ -2,6 +2,7 @@
 
 use std::f64::consts::TAU;
 
+use super::compare::count;
 use super::*;
 use crate::model::pipeline::{Source, Spec, StepSpec, WindowShape, join};
 use crate::model::{Graph, Quantization, Read, Refusal, Step, Tensor, TensorId, TensorType, lower};
@@ -42,7 +43,7 @@ fn pipeline() -> (Graph, Vec<Result<Step, Refusal>>, Vec<u8>) {
 fn samples() -> Vec<Vec<i16>> {
     let len = STRIDE * (FRAMES + 1);
     let sample = |vector: usize, at: usize| {
-        let at = at as f64 + 100.0 * vector as f64;
+        let at = count(at) + 100.0 * count(vector);
         (12_000.0 * libm::sin(at * 0.31) + 9_000.0 * libm::cos(at * 0.07 + 1.0)) as i16
     };
     (0..2).map(|vector| (0..len).map(|at| sample(vector, at)).collect()).collect()
@@ -72,7 +73,7 @@ impl Training {
         for vector in samples() {
             for frame in 0..FRAMES {
                 for at in 0..SIZE {
-                    let weight = self.terms.0 - self.terms.1 * libm::cos(TAU * at as f64 / self.period as f64);
+                    let weight = self.terms.0 - self.terms.1 * libm::cos(TAU * count(at) / count(self.period));
                     let sample = vector.get(frame * self.stride + at).copied().unwrap_or(0);
                     windowed.push((f64::from(sample) * self.samples * weight) as f32);
                 }
@@ -191,4 +192,43 @@ fn the_picture_is_the_same_each_time_and_shows_the_step() {
     let svg = draw();
     assert_eq!(svg, draw());
     assert!(svg.contains("first step that drifts: window") && svg.contains("class=\"l3\""), "{svg}");
+}
+
+/// A picture whose bytes go to the model as they are, but for a scale.
+#[test]
+fn swapped_channels_of_a_picture_are_named() {
+    use crate::model::pipeline::image;
+    let (height, width) = (3, 4);
+    let port = Tensor { shape: vec![1, height, width, 3], ..tensor() };
+    let (inputs, outputs) = (vec![TensorId(0)], vec![TensorId(0)]);
+    let graph = Graph { tensors: vec![port], operators: vec![], inputs, outputs, pipeline: None };
+    let picture = image::Picture { width, height, format: preprocess::PixelFormat::Rgb888 };
+    let crop = image::Step::Crop { x: 0, y: 0, width, height };
+    let scale = image::Step::Scale { factor: 1.0 / 255.0, offset: 0.0 };
+    let steps = [crop, scale].map(StepSpec::Image).to_vec();
+    let spec = Spec { input: None, source: Source::Image(picture), steps };
+    let Read { graph, weights } = join(&spec, &Read { graph, weights: vec![] }).unwrap();
+    let lowered = lower(&graph, &weights);
+    let trace = Trace::of(&graph, &lowered, &weights).unwrap();
+    assert_eq!(trace.source().1, 1);
+    let pixels: Vec<u8> = (0..36_u8).map(|at| at.wrapping_mul(67)).collect();
+    let swapped = |at: usize| f32::from(pixels[at / 3 * 3 + 2 - at % 3]);
+    let shape: &[u64] = &[1, height as u64, width as u64, 3];
+    let blue_first: Vec<f32> = (0..36).map(swapped).collect();
+    let right: Vec<f32> = pixels.iter().map(|&pixel| f32::from(pixel)).collect();
+    let quantized = |values: &[f32]| -> Vec<f32> {
+        values.iter().map(|value| (value / 255.0 / SCALE).round().min(124.0) + 3.0).collect()
+    };
+    let drift = |arrays: &[(&str, &[u64], &[f32])]| {
+        let bytes = archive(arrays);
+        let mut arrays = Arrays::open(&bytes).unwrap();
+        compare(&trace, &mut arrays, std::slice::from_ref(&pixels)).unwrap_or_else(|error| panic!("{error}")).0.drift
+    };
+    let found = drift(&[("crop", shape, &blue_first), ("in", shape, &quantized(&blue_first))]).unwrap();
+    assert_eq!(&found.step, "crop");
+    assert!(found.found.unwrap().contains("BGR for RGB"), "{}", found.usual);
+    assert_eq!(drift(&[("crop", shape, &right), ("in", shape, &quantized(&right))]), None);
+    let unscaled: Vec<f32> = right.iter().map(|value| (value / SCALE).round().min(124.0) + 3.0).collect();
+    let found = drift(&[("crop", shape, &right), ("in", shape, &unscaled)]).unwrap();
+    assert!(found.step != "crop" && found.unseen.is_empty(), "{found}");
 }

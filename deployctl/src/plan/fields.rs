@@ -9,7 +9,7 @@ use deployctl_cache::TreeInput;
 use super::{Materials, OwnMaterials, TargetMaterials, VectorMaterials};
 use crate::builtin;
 use crate::emit;
-use crate::gate::Limits;
+use crate::gate::{Limits, Making};
 use crate::manifest::{self, Board, Manifest, Override, Runner, Vectors};
 use crate::model::lower::{Choice, OwnKernel};
 use crate::model::pipeline::After;
@@ -18,7 +18,12 @@ use crate::stage::{self, Deployment, Named, Project, ProjectLibrary, Runtime, Su
 use crate::vectors::recording::{Fit, Medium};
 
 pub(super) fn model(manifest: &Manifest, materials: &Materials) -> stage::Model {
-    stage::Model { file: materials.model.clone(), reference: builtin::REFERENCE, choices: choices(manifest, materials) }
+    stage::Model {
+        file: materials.model.clone().filter(|_| materials.convert.is_none()),
+        path: manifest.model.path.to_string(),
+        reference: builtin::REFERENCE,
+        choices: choices(manifest, materials),
+    }
 }
 
 /// Steps around the model, where the manifest declares any.
@@ -227,11 +232,11 @@ pub(super) fn measure(
     }
 }
 
-pub(super) fn gate(manifest: &Manifest, board: &Board) -> stage::Gate {
-    stage::Gate { limits: limits(manifest, board), parity: manifest.preprocess.is_some() }
+pub(super) fn gate(manifest: &Manifest, board: &Board, made: bool) -> stage::Gate {
+    stage::Gate { limits: limits(manifest, board, made), parity: manifest.preprocess.is_some() }
 }
 
-fn limits(manifest: &Manifest, board: &Board) -> Limits {
+fn limits(manifest: &Manifest, board: &Board, made: bool) -> Limits {
     let gates = &manifest.gates;
     Limits {
         budget: manifest.arena.budget.value,
@@ -242,11 +247,13 @@ fn limits(manifest: &Manifest, board: &Board) -> Limits {
         stack: gates.stack.as_ref().map(|limit| limit.value),
         latency: gates.latency.as_ref().map(|limit| limit.value),
         max_lsb: manifest.preprocess.as_ref().and_then(|steps| Some(steps.parity.as_ref()?.max_lsb.value)),
+        conversion: manifest.convert.is_some().then_some(if made { Making::Made } else { Making::Forbidden }),
     }
 }
 
 pub(super) fn subject(manifest: &Manifest, board: &Board, materials: &Materials, found: &TargetMaterials) -> Subject {
     let named = |name: &str, value: &str| Named { name: name.to_owned(), value: value.to_owned() };
+    let taken = materials.model.as_ref().filter(|_| materials.convert.is_none());
     let mut tools = vec![named("rustc", found.rustc.version.lines().next().unwrap_or_default())];
     tools.push(named("firmware crates", &found.crates.digest));
     if let Some(library) = &found.library {
@@ -279,8 +286,9 @@ pub(super) fn subject(manifest: &Manifest, board: &Board, materials: &Materials,
             },
         },
         model: named(
-            &format!("model {}", materials.model.path().file_name().unwrap_or_default()),
-            &materials.model.digest().to_string(),
+            &format!("model {}", manifest.model.path.file_name().unwrap_or_default()),
+            // Of a model that is made, its evidence knows the digest.
+            &taken.map_or_else(String::new, |file| file.digest().to_string()),
         ),
         tools,
         cautions: board.cautions(),
@@ -298,6 +306,7 @@ pub(super) fn report(manifest: &Manifest, subject: Subject) -> stage::Report {
         ("arena.budget".to_owned(), line(manifest.arena.budget.span.start)),
         ("kernels.policy".to_owned(), line(manifest.kernels.library.span.start)),
         ("model".to_owned(), line(manifest.model.written.span.start)),
+        ("convert".to_owned(), line(manifest.convert.as_ref().map_or(0, |convert| convert.written.span.start))),
         ("regression.vectors".to_owned(), line(manifest.regression.vectors.span.start)),
     ]);
     let parity = manifest.preprocess.as_ref().and_then(|steps| steps.parity.as_ref());

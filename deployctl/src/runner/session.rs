@@ -204,7 +204,9 @@ impl<'a> Script<'a> {
         let (Some(stream), Some(samples)) = (self.session.stream, self.session.vectors[vector].last()) else { return };
         for hop in samples.chunks(stream.hop_bytes).skip(hops.start).take(hops.len()) {
             self.bytes("samples", hop, complement);
-            verbs.iter().for_each(|verb| self.line(verb));
+            for verb in verbs {
+                self.line(verb);
+            }
         }
     }
 
@@ -294,7 +296,7 @@ mod tests {
         let session = Session { vectors, stream: Some(stream), ..session(1, 1) };
         let hops = |verb: &str| format!("samples 0 0102\n{verb}\nsamples 0 0304\n{verb}\n");
         let run = |seed: u32, verb: &str, hop: &str| format!("poison {seed}\n{}input 0 0 07\n{verb}\n", hops(hop));
-        let joined = |script: &str| texts(script)[1..].iter().map(|line| format!("{line}\n")).collect::<String>();
+        let joined = |script: &str| texts(script)[1..].join("\n") + "\n";
         let expected = run(1, "step", "step-hop") + &run(2, "invoke", "hop") + "bye\n";
         assert_eq!(joined(&session.bringup_script(0)), expected);
         assert!(

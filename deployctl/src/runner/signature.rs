@@ -213,19 +213,19 @@ impl<F: Fn(usize) -> String> fmt::Display for Named<'_, F> {
                 write!(f, "the image carries build `{have}`, the session is for `{want}`")
             }
             Signature::GuardLow { .. } | Signature::GuardHigh { .. } => {
-                write!(f, "{} during {}", signature.guide().meaning, during)
+                write!(f, "{} during {during}", signature.guide().meaning)
             }
             Signature::StackOverflow { .. } => {
-                write!(f, "the stack reached the end of its memory during {}", during)
+                write!(f, "the stack reached the end of its memory during {during}")
             }
             Signature::Fault { pc, lr, cfsr, hfsr, address, .. } => {
-                write!(f, "{} during {}, at pc {pc:#010x}", fault_cause(*cfsr, *hfsr), during)?;
+                write!(f, "{} during {during}, at pc {pc:#010x}", fault_cause(*cfsr, *hfsr))?;
                 if let Some(address) = address {
                     write!(f, ", accessing {address:#010x}")?;
                 }
                 write!(f, " (lr {lr:#010x}, cfsr {cfsr:#010x}, hfsr {hfsr:#010x})")
             }
-            Signature::Panic { message, .. } => write!(f, "`{message}` during {}", during),
+            Signature::Panic { message, .. } => write!(f, "`{message}` during {during}"),
             Signature::Protocol { message } => write!(f, "the harness refused the session: {message}"),
             Signature::Garbage { line, text } => {
                 write!(f, "line {line} of the transcript is not the harness's: `{text}`")

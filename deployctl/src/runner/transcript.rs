@@ -208,7 +208,8 @@ impl<'a> Transcript<'a> {
                 "due=1" => true,
                 _ => return None,
             };
-            let (ticks, stack) = (value(ticks.strip_prefix("ticks=")?)?, value(stack.strip_prefix("stack=")?)?);
+            let (ticks, stack) =
+                (value(ticks.strip_prefix("ticks=")?).ok()?, value(stack.strip_prefix("stack=")?).ok()?);
             (index.parse() == Ok(number)).then_some(HopSaid { due, ticks, stack })
         };
         read().ok_or_else(|| line.out_of_order(&format!("`hop {number} due=D ticks=T stack=BYTES`")))
@@ -248,7 +249,7 @@ impl<'a> Transcript<'a> {
     /// `NAME VALUE`, where the value may be `none`.
     fn optional<T: FromStr>(&mut self, name: &str) -> Result<Option<T>, Signature> {
         let line = self.next()?;
-        let found = line.text.strip_prefix(name).and_then(|rest| value(rest.strip_prefix(' ')?));
+        let found = line.text.strip_prefix(name).and_then(|rest| value(rest.strip_prefix(' ')?).ok());
         found.ok_or_else(|| line.out_of_order(&format!("`{name} NUMBER`")))
     }
 
@@ -308,8 +309,8 @@ impl Line<'_> {
 }
 
 /// A number, or `none`.
-fn value<T: FromStr>(text: &str) -> Option<Option<T>> {
-    if text == "none" { Some(None) } else { text.parse().ok().map(Some) }
+fn value<T: FromStr>(text: &str) -> Result<Option<T>, T::Err> {
+    if text == "none" { Ok(None) } else { text.parse().map(Some) }
 }
 
 /// The text before ` *CHECKWORD`, if the two agree.

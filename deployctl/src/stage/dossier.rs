@@ -11,7 +11,7 @@ use super::memory::Planned;
 use super::parity;
 use crate::advice::Finding as Advice;
 use crate::gate::evidence::{
-    self, Audit, AuditRow, Expectation, ExpectedVector, FirmwareCrate, Footprint, Measurement,
+    self, Audit, AuditRow, Conversion, Expectation, ExpectedVector, FirmwareCrate, Footprint, Measurement,
 };
 use crate::gate::{Check, Judgement, Quantity, Unit, Verdict};
 use crate::memory::MemoryPlan;
@@ -168,6 +168,7 @@ pub(super) struct Dossier {
     pub vectors: Vectors,
     pub warnings: Vec<String>,
     pub identity: Vec<Named>,
+    pub provenance: Vec<Named>,
     pub crates: Vec<FirmwareCrate>,
     pub measurement: Measurement,
     /// Where there are steps around the model.
@@ -183,6 +184,10 @@ pub(super) struct Papers {
     pub footprint: Footprint,
     pub measurement: Measurement,
     pub emission: Emission,
+    /// What the model file says of how it was made.
+    pub origin: Vec<(String, String)>,
+    /// How it was made, where that is declared.
+    pub conversion: Option<Conversion>,
     /// Where there are steps around the model.
     pub parity: Option<parity::Papers>,
 }
@@ -198,6 +203,8 @@ impl Papers {
             footprint: job.read_json("footprint")?,
             measurement: job.read_json("measurement")?,
             emission: job.read_json("emission")?,
+            origin: job.read_json("origin")?,
+            conversion: super::optional(job, "conversion")?,
             parity: parity.then(|| job.read_json("parity")).transpose()?,
         })
     }
@@ -206,7 +213,11 @@ impl Papers {
 impl Dossier {
     /// Everything about a target, from its papers.
     pub(super) fn of(subject: &Subject, papers: &Papers) -> Self {
-        let Papers { judgement, audit, planned, expectation, footprint, measurement, emission, parity } = papers;
+        let Papers { judgement, audit, planned, expectation, footprint, measurement, emission, parity, .. } = papers;
+        let mut subject = subject.clone();
+        if let Some(made) = &papers.conversion {
+            subject.model.value.clone_from(&made.digest);
+        }
         let row = |check: &Check| Row { verdict_text: check.verdict.name().to_owned(), check: check.clone() };
         Self {
             verdict: judgement.verdict,
@@ -222,11 +233,12 @@ impl Dossier {
                 distinct: expectation.distinct_outputs,
                 runs: measurement.runs,
             },
-            identity: identity(subject, emission, footprint),
+            identity: identity(&subject, emission, footprint),
+            provenance: provenance(papers),
             crates: footprint.crates.clone(),
             blocked: [&planned.blocked, &emission.blocked, &footprint.blocked].into_iter().find_map(Clone::clone),
             memory: planned.plan.clone(),
-            subject: subject.clone(),
+            subject,
             measurement: measurement.clone(),
             features: parity.as_ref().map(Features::of),
         }
@@ -346,6 +358,12 @@ fn identity(subject: &Subject, emission: &Emission, footprint: &Footprint) -> Ve
     add("harness, loadable image", &footprint.harness_image);
     rows.extend(subject.tools.iter().cloned());
     rows
+}
+
+/// Where the model comes from: what was declared and done, then what its file says.
+fn provenance(papers: &Papers) -> Vec<Named> {
+    let made = papers.conversion.iter().flat_map(|made| &made.provenance);
+    made.chain(&papers.origin).map(|(name, value)| Named { name: name.clone(), value: value.clone() }).collect()
 }
 
 /// Metrics by name, as `gate-report.json` has them.

@@ -23,7 +23,7 @@ pub(super) struct Features {
     /// The first step that drifts.
     pub drift: Option<Drift>,
     /// Elements of each step for vector 0.
-    pub golden: Vec<Bits>,
+    pub golden: Vec<Element>,
 }
 
 /// One step.
@@ -41,7 +41,7 @@ pub(super) struct Row {
 
 /// One element with its bits.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Bits {
+pub(super) struct Element {
     pub step: String,
     pub label: String,
     pub dtype: String,
@@ -54,7 +54,7 @@ impl Features {
     pub(super) fn of(papers: &Papers) -> Self {
         let report = papers.report.as_ref();
         let bits = papers.golden.iter().flat_map(|step| {
-            step.elements.iter().map(|element| Bits {
+            step.elements.iter().map(|element| Element {
                 step: step.name.clone(),
                 label: step.label.clone(),
                 dtype: step.dtype.clone(),

@@ -3,9 +3,8 @@
 use deployctl_cache::{BoxError, Fields, Job, Stage};
 use serde::Serialize;
 
-use super::artifact;
 use super::memory::Planned;
-use super::parity;
+use super::{artifact, optional, parity};
 use crate::gate::evidence::Parity;
 use crate::gate::{Evidence, Limits, judge};
 
@@ -33,6 +32,7 @@ impl Stage for Gate {
 
     fn run(&self, job: &Job) -> Result<(), BoxError> {
         let memory: Planned = job.read_json("memory")?;
+        let (conversion, committed) = (optional(job, "conversion")?, optional(job, "committed")?);
         let parity = if self.parity {
             job.read_json::<parity::Papers>("parity")?.evidence()
         } else {
@@ -42,6 +42,8 @@ impl Stage for Gate {
         let judgement = judge(
             &self.limits,
             Evidence {
+                conversion: conversion.as_ref(),
+                committed: committed.as_ref(),
                 interface: &job.read_json("interface")?,
                 audit: &job.read_json("audit")?,
                 arena_peak: memory.peak(),

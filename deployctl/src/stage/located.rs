@@ -61,7 +61,7 @@ impl Bench<'_> {
     fn wrongly_due(&self, seen: &Observation, expected: &ExpectedVector) -> Option<Difference> {
         let due = self.graph.hops()?.due;
         let says = |due: bool| [i8::from(due)];
-        let parted = |&(hop, ref seen): &(usize, &runner::Hop)| seen.due != expected.due.contains(&hop);
+        let parted = |(hop, seen): &(usize, &runner::Hop)| seen.due != expected.due.contains(hop);
         let (hop, found) = seen.hops.iter().enumerate().find(parted)?;
         let (expected, found) = (says(!found.due), says(found.due));
         let difference = difference_at(&self.graph, &self.steps, seen.vector, due, 0, &expected, &found);

@@ -5,7 +5,9 @@ mod audit;
 mod bringup;
 mod c_library;
 mod cargo;
+mod committed;
 mod compile;
+mod convert;
 mod crates;
 mod difference;
 mod dossier;
@@ -38,7 +40,9 @@ mod sizes;
 
 pub use audit::Audit;
 pub use cargo::Vendored;
+pub use committed::Committed;
 pub use compile::Compile;
+pub use convert::{Content, Convert, ConvertSource, Surroundings};
 pub use crates::Crates;
 pub use dossier::{Deployment, Named, Subject, Target as TargetName};
 pub use emit::{Emit, Project, ProjectLibrary, Template};
@@ -62,12 +66,20 @@ pub use runbook::Runbook;
 pub use runtime::Runtime;
 pub use sizes::{SizeTool, Sizes};
 
-use deployctl_cache::BoxError;
+use deployctl_cache::{BoxError, Job};
 
 use crate::error::{Error, Kind};
 
 /// Names of artifacts, as stages write and read them.
 pub mod artifact {
+    /// The `.tflite` file that a declared command made.
+    pub const MODEL: &str = "model.tflite";
+    /// [`crate::gate::evidence::Conversion`].
+    pub const CONVERSION: &str = "conversion.json";
+    /// [`crate::gate::evidence::Committed`].
+    pub const COMMITTED: &str = "committed.json";
+    /// What the model file says of how it was made: names and values.
+    pub const ORIGIN: &str = "origin.json";
     /// Structure of the model ([`crate::model::Graph`]).
     pub const GRAPH: &str = "graph.json";
     /// Constants of the model.
@@ -128,6 +140,15 @@ pub mod artifact {
     pub const REPORT: &str = "gate-report.md";
     /// The bring-up runbook.
     pub const RUNBOOK: &str = "runbook.md";
+}
+
+/// An input that only some plans have.
+fn optional<T: serde::de::DeserializeOwned>(job: &Job, input: &str) -> Result<Option<T>, deployctl_cache::Error> {
+    match job.read_json(input) {
+        Ok(value) => Ok(Some(value)),
+        Err(deployctl_cache::Error::NoInput { .. }) => Ok(None),
+        Err(other) => Err(other),
+    }
 }
 
 /// A stage's failure, boxed for the engine; [`crate::error::Error`] comes out again at the other end.

@@ -11,8 +11,12 @@ use crate::model::lower::Choice;
 /// The model file.
 #[derive(Debug, Serialize)]
 pub struct Model {
-    /// Its content.
-    pub file: FileInput,
+    /// Its content; absent where a command makes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileInput>,
+    /// Its path, for messages.
+    #[serde(skip)]
+    pub path: String,
     /// Digest of the code that reads and lowers it.
     pub reference: &'static str,
     /// Which operators get which kernels, where some are the deployment's own.
@@ -26,7 +30,7 @@ impl Stage for Model {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn fields(&self) -> Fields {
@@ -34,8 +38,12 @@ impl Stage for Model {
     }
 
     fn run(&self, job: &Job) -> Result<(), BoxError> {
-        let model::Read { graph, weights } =
-            model::read(&self.file.bytes()?).map_err(|error| unreadable(self.file.path().as_str(), &error))?;
+        let bytes = match &self.file {
+            Some(file) => file.bytes()?,
+            None => job.read("tflite")?,
+        };
+        let model::Read { graph, weights } = model::read(&bytes).map_err(|error| unreadable(&self.path, &error))?;
+        job.write_json(artifact::ORIGIN, &model::origin(&bytes, &graph))?;
         let mut steps = model::lower::lower(&graph, &weights);
         model::lower::give(&graph, &mut steps, &self.choices);
         job.write_json(artifact::STEPS, &steps)?;

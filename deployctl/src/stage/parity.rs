@@ -102,7 +102,7 @@ impl Stage for Parity {
             job.write_json(artifact::PARITY, &papers)?;
             return Ok(());
         };
-        papers.golden = self.golden(&trace, &graph, &job.read("inputs")?)?;
+        papers.golden = golden(&trace, &graph, &job.read("inputs")?)?;
         if let Some(features) = &self.features {
             let (raw, remarks) = features.raw(&graph)?;
             let bytes = features.file.bytes()?;
@@ -117,20 +117,18 @@ impl Stage for Parity {
     }
 }
 
-impl Parity {
-    /// Elements of each step for the first vector of `inputs`, whose last part is what the pipeline's source takes.
-    fn golden(&self, trace: &Trace, graph: &Graph, inputs: &[u8]) -> Result<Vec<Golden>, BoxError> {
-        let feeds = graph.feeds();
-        let (source, _) = trace.source();
-        let at = feeds.iter().take_while(|(id, _)| *id != source).map(|(_, bytes)| bytes).sum::<usize>();
-        let size = feeds.iter().find(|(id, _)| *id == source).map_or(0, |(_, bytes)| *bytes);
-        let Some(raw) = inputs.get(at..at + size) else { return Ok(Vec::new()) };
-        let traced = trace.run(raw).map_err(|error| {
-            let help = "please report this with the manifest's `preprocess` node";
-            fail(Kind::Internal, format!("the pipeline does not run on the host: {error}"), help)
-        })?;
-        Ok(traced.iter().map(Golden::of).collect())
-    }
+/// Elements of each step for the first vector of `inputs`, whose last part is what the pipeline's source takes.
+fn golden(trace: &Trace, graph: &Graph, inputs: &[u8]) -> Result<Vec<Golden>, BoxError> {
+    let feeds = graph.feeds();
+    let (source, _) = trace.source();
+    let at = feeds.iter().take_while(|(id, _)| *id != source).map(|(_, bytes)| bytes).sum::<usize>();
+    let size = feeds.iter().find(|(id, _)| *id == source).map_or(0, |(_, bytes)| *bytes);
+    let Some(raw) = inputs.get(at..at + size) else { return Ok(Vec::new()) };
+    let traced = trace.run(raw).map_err(|error| {
+        let help = "please report this with the manifest's `preprocess` node";
+        fail(Kind::Internal, format!("the pipeline does not run on the host: {error}"), help)
+    })?;
+    Ok(traced.iter().map(Golden::of).collect())
 }
 
 impl Features {

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::fail;
 use crate::error::Kind;
-use crate::vectors::recording::{Fit, Medium, RecordingError};
+use crate::vectors::recording::{Fit, Medium, Refused};
 
 /// Files of one folder, a vector each, in the order of their names.
 #[derive(Clone, Debug, Serialize)]
@@ -28,7 +28,7 @@ impl Recordings {
     }
 
     /// Says which file, named in the manifest's node `node`, is no vector.
-    pub(super) fn refused(&self, node: &str, (file, error): &(String, RecordingError)) -> BoxError {
+    pub(super) fn refused(&self, node: &str, (file, error): &Refused) -> BoxError {
         let message = format!("`{file}`, named in `{node}` by `{}`, cannot be used: {error}", self.written);
         fail(Kind::Manifest, message, "reference/manifest says what recordings look like")
     }

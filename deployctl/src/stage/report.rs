@@ -18,7 +18,7 @@
 //! | `tools` | list of `name`, `value`: tools and sources with version or digest |
 //! | `identity` | `model`, the build's own digests (`build digest`, loadable images), then `tools` |
 //! | `gates` | list, in the order of a bring-up; each has |
-//! | `gates[].name` | `interface`, `parity`, `operators`, `arena_headroom`, `flash`, `stack`, `kernels`, `reference`, `bit_exactness`, `determinism`, `latency` |
+//! | `gates[].name` | `conversion` (where a command is declared), `interface`, `parity`, `operators`, `arena_headroom`, `flash`, `stack`, `kernels`, `reference`, `bit_exactness`, `determinism`, `latency` |
 //! | `gates[].title` | the name for people |
 //! | `gates[].verdict` | how it came out |
 //! | `gates[].limit`, `.value` | quantities; a `value` may be there without a `limit` |
@@ -33,6 +33,7 @@
 //! | `blocked` | why there is no firmware |
 //! | `vectors` | `source`, `count`, `distinct` (outputs), `runs` |
 //! | `warnings` | list of sentences |
+//! | `provenance` | list of `name`, `value`: where the model comes from, then what its file says of itself |
 //! | `crates` | list of `name`, `version`, `licence` |
 //! | `features` | the training side's features against ours, step by step, and golden elements; `null` where nothing stands around the model |
 //! | `measurement` | what the target did, as in `measurement.json` |

@@ -165,6 +165,8 @@ pub(super) fn papers(output: &str) -> Papers {
             ..Measurement::default()
         },
         emission: Emission { blocked: None, digest: "d1ce".into(), operators: 2, stream: false },
+        origin: vec![("file's description".into(), "MLIR Converted.".into())],
+        conversion: None,
         parity: None,
     }
 }

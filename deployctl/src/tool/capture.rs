@@ -59,6 +59,11 @@ impl Reader {
         Self { so_far, ended }
     }
 
+    /// How many bytes were written so far.
+    pub(super) fn seen(&self) -> u64 {
+        self.so_far.lock().map_or(0, |captured| captured.bytes.len() as u64 + captured.dropped)
+    }
+
     /// What was written. The stream's end is awaited for a moment only: a process that left the group may hold it for ever.
     pub(super) fn finish(self) -> Captured {
         const PATIENCE: Duration = Duration::from_secs(2);

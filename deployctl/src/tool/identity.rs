@@ -210,13 +210,18 @@ impl Qemu {
 
 impl Toolbox<'_> {
     /// Standard output of a question to a tool, remembered while the program's file is the same.
-    fn ask(&self, program: &Utf8Path, args: &[&str]) -> Result<String, ToolError> {
+    pub(super) fn ask(&self, program: &Utf8Path, args: &[&str]) -> Result<String, ToolError> {
         let question = format!("{program} {}", args.join(" "));
         let ask = || self.invoke(program, args, &BTreeMap::new());
         self.memo.answer(&question, &[program], |_| true, ask)
     }
 
-    fn invoke(&self, program: &Utf8Path, args: &[&str], env: &BTreeMap<String, String>) -> Result<String, ToolError> {
+    pub(super) fn invoke(
+        &self,
+        program: &Utf8Path,
+        args: &[&str],
+        env: &BTreeMap<String, String>,
+    ) -> Result<String, ToolError> {
         let question = Invocation::new(program).args(args.iter().copied()).envs(env);
         let question = question.env("PATH", self.path.as_str()).env("LC_ALL", "C");
         let output = question.time_limit(Duration::from_mins(1)).run(self.supervisor)?;
@@ -288,14 +293,14 @@ impl Toolbox<'_> {
         Ok(all.finalize().to_hex().to_string())
     }
 
-    fn file_digest(&self, tool: &str, path: &Utf8Path) -> Result<String, ToolError> {
+    pub(super) fn file_digest(&self, tool: &str, path: &Utf8Path) -> Result<String, ToolError> {
         let unreadable = |source| ToolError::Unreadable { tool: tool.to_owned(), path: path.to_owned(), source };
         let real = if path.is_symlink() { path.canonicalize_utf8().map_err(unreadable)? } else { path.to_owned() };
         (self.digest)(&real).map_err(unreadable)
     }
 
     /// Names and contents of all files under a folder, except under folders of the names in `without`.
-    fn folder_digest(&self, tool: &str, folder: &Utf8Path, without: &[&str]) -> Result<String, ToolError> {
+    pub(super) fn folder_digest(&self, tool: &str, folder: &Utf8Path, without: &[&str]) -> Result<String, ToolError> {
         let mut names = Vec::new();
         list(folder, Utf8Path::new(""), without, &mut names).map_err(|source| ToolError::Unreadable {
             tool: tool.to_owned(),
@@ -344,7 +349,7 @@ fn field<'a>(version: &'a str, name: &str) -> Option<&'a str> {
     version.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
 }
 
-fn first_line(text: &str) -> String {
+pub(super) fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 

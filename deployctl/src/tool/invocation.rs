@@ -43,6 +43,17 @@ pub struct Invocation {
     pub time_limit: Duration,
     /// Bytes kept of each output stream.
     pub output_limit: usize,
+    /// Bounds beyond which the whole group is ended.
+    pub bounds: Bounds,
+}
+
+/// How much a tool may write before it is ended. Nothing is bounded where nothing is stated.
+#[derive(Clone, Debug, Default)]
+pub struct Bounds {
+    /// Bytes of both output streams together.
+    pub log: Option<u64>,
+    /// A folder, and bytes of all files below it.
+    pub folder: Option<(Utf8PathBuf, u64)>,
 }
 
 /// What a tool gave.
@@ -67,6 +78,7 @@ impl Invocation {
             stdin: Stdin::Empty,
             time_limit: Duration::from_mins(10),
             output_limit: OUTPUT_LIMIT,
+            bounds: Bounds::default(),
         }
     }
 
@@ -112,6 +124,13 @@ impl Invocation {
         self
     }
 
+    /// Sets how much it may write.
+    #[must_use]
+    pub fn bounds(mut self, bounds: Bounds) -> Self {
+        self.bounds = bounds;
+        self
+    }
+
     /// Runs it; an exit code other than zero is an error.
     pub fn run(&self, supervisor: &Supervisor) -> Result<Output, ToolError> {
         let output = self.run_any_code(supervisor)?;
@@ -134,7 +153,9 @@ impl Invocation {
             // A tool may end, or be ended, without reading all.
             std::thread::spawn(move || drop(stream.write_all(&bytes)));
         }
-        let stop = self.wait(&started, supervisor);
+        let written = || [&stdout, &stderr].into_iter().flatten().map(Reader::seen).sum();
+        let stop = self.wait(&started, supervisor, &written);
+        let stop = if matches!(stop, Stop::Ended) { self.excess(written(), true).unwrap_or(stop) } else { stop };
         let report = started.reap().map_err(|source| self.io(source))?;
         let mut output = Output {
             stdout: stdout.map(Reader::finish).unwrap_or_default(),
@@ -146,6 +167,9 @@ impl Invocation {
             (Stop::Cancelled, _) => Err(ToolError::Cancelled { program }),
             (Stop::TimedOut, _) => {
                 Err(ToolError::TimedOut { program, limit: self.time_limit, output: Box::new(output) })
+            }
+            (Stop::TooMuch { what, limit }, _) => {
+                Err(ToolError::TooMuch { program, what, limit, output: Box::new(output) })
             }
             (Stop::Ended, Report::Ended(End::Code(code))) => {
                 output.code = code;
@@ -185,9 +209,12 @@ impl Invocation {
         })
     }
 
-    /// Until the tool ends, its time is up or the command is cancelled. Nothing is reaped here.
-    fn wait(&self, started: &Started, supervisor: &Supervisor) -> Stop {
+    /// Until the tool ends, its time is up, it has written too much or the command is cancelled. Nothing is reaped here.
+    fn wait(&self, started: &Started, supervisor: &Supervisor, written: &dyn Fn() -> u64) -> Stop {
         const CANCEL_CHECK: Duration = Duration::from_millis(50);
+        /// A folder is looked at once in so many checks.
+        const FOLDER_CHECK: u32 = 10;
+        let mut checks = 0_u32;
         let (ended, end) = mpsc::channel();
         let group = started.group();
         std::thread::spawn(move || {
@@ -202,10 +229,24 @@ impl Invocation {
             }
             match end.recv_timeout(left.min(CANCEL_CHECK)) {
                 Err(RecvTimeoutError::Timeout) if supervisor.cancel.is_cancelled() => return Stop::Cancelled,
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    checks = checks.wrapping_add(1);
+                    if let Some(stop) = self.excess(written(), checks.is_multiple_of(FOLDER_CHECK)) {
+                        return stop;
+                    }
+                }
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => return Stop::Ended,
             }
         }
+    }
+
+    /// What the tool has written too much of. Folders take time to look at.
+    fn excess(&self, log: u64, look_at_folder: bool) -> Option<Stop> {
+        if let Some(limit) = self.bounds.log.filter(|limit| log > *limit) {
+            return Some(Stop::TooMuch { what: "as its log", limit });
+        }
+        let (folder, limit) = self.bounds.folder.as_ref().filter(|_| look_at_folder)?;
+        (bytes_below(folder) > *limit).then_some(Stop::TooMuch { what: "in files", limit: *limit })
     }
 
     fn io(&self, source: std::io::Error) -> ToolError {
@@ -217,7 +258,19 @@ impl Invocation {
 enum Stop {
     Ended,
     TimedOut,
+    TooMuch { what: &'static str, limit: u64 },
     Cancelled,
+}
+
+/// Sizes of all files below a folder; what goes while it is looked at counts nothing.
+fn bytes_below(folder: &Utf8Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(folder.as_std_path()) else { return 0 };
+    let size = |entry: std::fs::DirEntry| match entry.metadata() {
+        Ok(about) if about.is_dir() => Utf8PathBuf::try_from(entry.path()).map_or(0, |path| bytes_below(&path)),
+        Ok(about) => about.len(),
+        Err(_) => 0,
+    };
+    entries.flatten().map(size).fold(0, u64::saturating_add)
 }
 
 fn open(path: &Utf8Path) -> std::io::Result<File> {

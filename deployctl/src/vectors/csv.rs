@@ -50,8 +50,8 @@ pub(super) fn labels(bytes: &[u8], names: &[String]) -> Result<Vec<(String, i64)
         if index == 0 && (file, label) == ("file", "label") {
             continue;
         }
-        let named = || names.iter().position(|name| name == label).and_then(|at| i64::try_from(at).ok());
-        let label = label.parse().ok().or_else(named).ok_or_else(|| {
+        let class = || names.iter().position(|known| known == label).and_then(|at| i64::try_from(at).ok());
+        let label = label.parse().ok().or_else(class).ok_or_else(|| {
             wrong(
                 "no number, and none of the output's labels",
                 "write a class as its number, or as the `labels` of the output have it",

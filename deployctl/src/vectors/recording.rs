@@ -5,7 +5,9 @@
 
 use preprocess::PixelFormat;
 
-use super::array::{Array, ArrayError, npy};
+pub use super::refusal::RecordingError;
+
+use super::array::{Array, npy};
 use super::{csv, wav};
 use crate::model::pipeline::Source;
 use crate::model::{Graph, TensorType};
@@ -123,114 +125,6 @@ pub struct Fit {
     pub pad: bool,
 }
 
-/// Why a recording is no vector.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordingError {
-    /// The model has inputs that no recording brings.
-    #[error(
-        "recordings bring the samples alone, and the model has other inputs, {others:?}; save all of them in one .npz file"
-    )]
-    Inputs {
-        /// Their names.
-        others: Vec<String>,
-    },
-    /// A format that is not read.
-    #[error("files of this kind are not read; convert it to one of {EXTENSIONS}")]
-    Extension,
-    /// A recording that the file with labels leaves out.
-    #[error("it has no label of `{name}`; add a line `{name},LABEL`")]
-    Unlabelled {
-        /// The recording.
-        name: String,
-    },
-    /// Nothing in it.
-    #[error("it is empty; record it again")]
-    Empty,
-    /// Not what its extension says.
-    #[error("it is no {what}: {reason}; is the file whole, and what its name says?")]
-    Foreign {
-        /// The format.
-        what: &'static str,
-        /// Why.
-        reason: String,
-    },
-    /// Cut off.
-    #[error("it ends before all of its data: {reason}; copy or record it again")]
-    Truncated {
-        /// Where.
-        reason: String,
-    },
-    /// Another rate.
-    #[error(
-        "it has {found} samples a second, and `preprocess` says rate={wanted}; resample it: `ffmpeg -i IN -ar {wanted} OUT`"
-    )]
-    Rate {
-        /// Of the file.
-        found: u32,
-        /// Of the manifest.
-        wanted: u32,
-    },
-    /// Another number of channels.
-    #[error("it has {found} channels, and the source has {wanted}; {advice}")]
-    Channels {
-        /// Of the file.
-        found: usize,
-        /// Of the source.
-        wanted: usize,
-        /// What to do.
-        advice: &'static str,
-    },
-    /// Samples of another kind.
-    #[error("its samples are {found}, and the source takes {wanted}; {advice}")]
-    Samples {
-        /// Of the file.
-        found: String,
-        /// Of the source.
-        wanted: &'static str,
-        /// What to do.
-        advice: &'static str,
-    },
-    /// Another length.
-    #[error("it has {found} samples, and one vector needs {needed} ({because}); {advice}")]
-    Length {
-        /// Of the file.
-        found: String,
-        /// Of a vector.
-        needed: String,
-        /// What makes so many.
-        because: String,
-        /// What to do.
-        advice: &'static str,
-    },
-    /// A number that is none, or does not fit.
-    #[error("line {line}: `{text}` is {reason}; {advice}")]
-    Number {
-        /// Line, from 1.
-        line: usize,
-        /// What stands there.
-        text: String,
-        /// What is wrong.
-        reason: &'static str,
-        /// What to do.
-        advice: &'static str,
-    },
-    /// An array that cannot be read.
-    #[error(transparent)]
-    Array(#[from] ArrayError),
-    /// Another size of image.
-    #[error(
-        "it has {width} × {height} pixels, and the source has {wanted}; scale it the way the training side does, or change the source's size"
-    )]
-    Size {
-        /// Of the file.
-        width: usize,
-        /// Of the file.
-        height: usize,
-        /// Of the source.
-        wanted: String,
-    },
-}
-
 /// The bytes that a recording brings to the source, as many as one vector needs.
 pub fn read(format: Format, bytes: &[u8], port: &Port, fit: Fit) -> Result<Vec<u8>, RecordingError> {
     if bytes.is_empty() {
@@ -252,8 +146,8 @@ pub fn vectors(array: &Array, port: &Port, fit: Fit) -> Result<Vec<Vec<u8>>, Rec
         return Err(RecordingError::Empty);
     }
     let each = |values: &[f64]| {
-        let part = Array { shape: array.shape[1..].to_vec(), values: values.to_vec(), ..array.clone() };
-        fitted(elements(&part, port)?, port, fit)
+        let one = Array { shape: array.shape[1..].to_vec(), values: values.to_vec(), ..array.clone() };
+        fitted(elements(&one, port)?, port, fit)
     };
     array.values.chunks(array.values.len() / count).map(each).collect()
 }
@@ -348,6 +242,9 @@ fn grouped(number: usize) -> String {
     parts.into_iter().map(String::from_utf8_lossy).collect::<Vec<_>>().join(",")
 }
 
+/// The name of a file, and why it is no vector.
+pub type Refused = (String, RecordingError);
+
 /// Recordings as vectors, in the order of their files, and what there is to say about them.
 ///
 /// # Errors
@@ -360,7 +257,7 @@ pub fn gather(
     graph: &Graph,
     medium: Medium,
     fit: Fit,
-) -> Result<(Vec<super::Vector>, Vec<String>), (String, RecordingError)> {
+) -> Result<(Vec<super::Vector>, Vec<String>), Refused> {
     let (raw, remarks) = raw(files, graph, medium, fit)?;
     let known = labels.map(|(file, bytes)| csv::labels(bytes, names).map_err(|error| (file.to_owned(), error)));
     let known = known.transpose()?;
@@ -384,7 +281,7 @@ pub fn raw(
     graph: &Graph,
     medium: Medium,
     fit: Fit,
-) -> Result<(Vec<Vec<u8>>, Vec<String>), (String, RecordingError)> {
+) -> Result<(Vec<Vec<u8>>, Vec<String>), Refused> {
     let (mut raw, mut remarks) = (Vec::with_capacity(files.len()), Vec::new());
     for (name, bytes) in files {
         let at = |error| (name.clone(), error);

@@ -196,25 +196,21 @@ impl<'a, L: Platform> Bench<'a, L> {
     /// hop whose samples are there.
     pub fn dump(&mut self, index: usize, replies: &mut Replies<'_, impl Port>) -> Result<(), Failure<'static>> {
         let tensors = operator(index).ok_or(Failure::Protocol("the model has no such operator"))?.outputs;
-        let ran = match HOP.filter(|hop| index >= hop.first) {
-            Some(hop) => {
-                self.has_run()?;
-                self.hops.dumped()?;
-                self.run = None;
-                self.run_operator(hop.first)?;
-                let ready = self.holds(hop.ready);
-                let rest = if ready { hop.first + 1..index + 1 } else { 0..0 };
-                rest.map(|index| self.run_operator(index).map(drop)).collect::<Result<(), _>>()?;
-                ready || index == hop.first
-            }
-            None => {
-                self.complete(How::Whole)?;
-                (0..=index).map(|index| self.run_operator(index).map(drop)).collect::<Result<(), _>>()?;
-                true
-            }
-        };
+        let hop = HOP.filter(|hop| index >= hop.first);
+        if hop.is_some() {
+            self.has_run()?;
+            self.hops.dumped()?;
+            self.run = None;
+        } else {
+            self.complete(How::Whole)?;
+        }
         self.sequence = None;
         replies.send(format_args!("dump {index}"));
+        let first = hop.as_ref().map_or(0, |hop| hop.first);
+        self.run_operator(first)?;
+        let ran = index == first || hop.is_none_or(|hop| self.holds(hop.ready));
+        let mut rest = if ran { first + 1..index + 1 } else { 0..0 };
+        rest.try_for_each(|index| self.run_operator(index).map(drop))?;
         let mut before = 0;
         for tensor in tensors.iter().filter(|_| ran) {
             for (offset, bytes) in self.chunks(tensor) {

@@ -27,7 +27,7 @@ pub struct OperatorInfo<A: 'static> {
 }
 
 /// What a model with a stream runs for each hop: the samples that arrive at once. `A` is the model's arena type.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct HopInfo<A: 'static> {
     /// Where a hop's samples go.
     pub input: TensorInfo,

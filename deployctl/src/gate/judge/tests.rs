@@ -8,6 +8,8 @@ use crate::model::OperatorId;
 
 /// Evidence of a target on which all is well; tests spoil what they are about.
 struct Case {
+    conversion: Option<Conversion>,
+    committed: Option<Committed>,
     limits: Limits,
     interface: Interface,
     audit: Audit,
@@ -70,8 +72,11 @@ impl Case {
                 flash: limit(10_000),
                 stack: limit(2_000),
                 latency: Some(Limit { max: Instructions(5_000), margin: Ratio(0.2) }),
+                conversion: None,
                 max_lsb: Some(1),
             },
+            conversion: None,
+            committed: None,
             interface: Interface { findings: vec![agrees] },
             audit: Audit { library: "cmsis-nn".into(), rows: vec![row(0, "cmsis-nn", 100)] },
             arena: Ok(900),
@@ -109,6 +114,8 @@ impl Case {
         judge(
             &self.limits,
             Evidence {
+                conversion: self.conversion.as_ref(),
+                committed: self.committed.as_ref(),
                 interface: &self.interface,
                 audit: &self.audit,
                 arena_peak: self.arena,
@@ -153,6 +160,7 @@ fn a_target_on_its_margins_passes() {
         names,
         [
             "interface",
+            "parity",
             "operators",
             "arena_headroom",
             "flash",
@@ -316,6 +324,43 @@ fn policies_judge_the_share_of_macs() {
         case.audit.rows = vec![row(0, "reference", 9)];
     });
     assert_eq!(check.verdict, Verdict::Pass);
+}
+
+#[test]
+fn a_model_is_what_its_command_makes() {
+    let made = Conversion { runs: 2, watched: true, ..Conversion::default() };
+    let committed = |same| Committed {
+        file: "models/x.tflite".into(),
+        digest: "50b2".into(),
+        same,
+        differences: if same {
+            vec![]
+        } else {
+            vec!["tensor 3 `w`: constant".into(), "they do not compute the same".into()]
+        },
+    };
+    let case = |conversion: &Conversion, file: Option<Committed>| {
+        let spoil = |case: &mut Case| {
+            case.limits.conversion = Some(Making::Made);
+            (case.conversion, case.committed) = (Some(conversion.clone()), file);
+        };
+        Case::spoilt("conversion", spoil)
+    };
+    let (check, all) = case(&made, Some(committed(true)));
+    assert_eq!((check.verdict, all, check.manifest.as_deref()), (Verdict::Pass, Verdict::Pass, Some("convert")));
+    assert!(check.detail.contains("two runs") && check.detail.contains("nothing else"), "{}", check.detail);
+    let (check, all) = case(&made, Some(committed(false)));
+    assert_eq!((check.verdict, all), (Verdict::Fail, Verdict::Fail));
+    assert!(check.detail.contains("tensor 3 `w`") && check.detail.contains("copy `model.tflite`"), "{}", check.detail);
+    let unwatched = Conversion { runs: 1, watched: false, ..made.clone() };
+    assert!(case(&unwatched, None).0.detail.contains("were not looked for"));
+    let unread = Conversion { unread: vec!["old.npz".into()], ..made };
+    assert!(case(&unread, None).0.detail.contains("never read `old.npz`"));
+    let (check, all) = Case::spoilt("conversion", |case| case.limits.conversion = Some(Making::Forbidden));
+    assert_eq!((check.verdict, all), (Verdict::NotApplicable, Verdict::Pass));
+    let (check, _) = Case::spoilt("conversion", |case| case.limits.conversion = Some(Making::Made));
+    assert_eq!(check.verdict, Verdict::Unknown);
+    assert!(!Case::good().judge().checks.iter().any(|check| check.name == "conversion"));
 }
 
 #[test]

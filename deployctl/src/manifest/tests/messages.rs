@@ -76,8 +76,6 @@ fn header() {
 #[test]
 fn not_supported_yet() {
     snapshot!(catalogue(&[
-        ("convert", &[("runtime", "convert \"python3 train.py\" { input \"a\" }\nruntime")]),
-        ("preprocess", &[("runtime", "preprocess \"audio\" rate=16000\nruntime")]),
         ("services", &[("runtime", "services { ram \"8KiB\" }\nruntime")]),
         ("litert-micro", &[("\"aot\"", "\"litert-micro\"")]),
         ("accuracy", &[("gates {", "gates {\n    accuracy metric=\"top1\" min=\"90%\" dataset=\"x.npz\"")]),
@@ -277,4 +275,31 @@ fn a_file_that_is_not_there() {
     let path = project.root.join("manifests/kw.kdl");
     let errors = super::load(&path, &super::Catalog::builtin()).unwrap_err();
     snapshot!(rendered(&errors));
+}
+
+#[test]
+fn conversion() {
+    let convert = |text: &str| format!("convert {text}\nruntime");
+    let cases = [
+        ("no command", "{ input \"models\" }"),
+        ("no place for the model", "\"python3 train.py\""),
+        ("a shell's sign", "\"python3 train.py > {output}\""),
+        ("a quote without end", "\"python3 'train.py {output}\""),
+        ("an input that is not there", "\"python3 t.py {output}\" { input \"train.py\" }"),
+        ("an input outside the project", "\"python3 t.py {output}\" { input \"../..\" }"),
+        ("an input twice", "\"python3 t.py {output}\" { input \"vectors\"; input \"vectors/kws.npz\" }"),
+        ("a variable that is set", "\"python3 t.py {output}\" { environment \"HOME\" \"/root\" }"),
+        ("a variable twice", "\"python3 t.py {output}\" { environment \"A\" \"1\"; environment \"A\" \"2\" }"),
+        ("a variable without a value", "\"python3 t.py {output}\" { environment \"A\" }"),
+        ("a time without a unit", "\"python3 t.py {output}\" { time-limit \"30\" }"),
+        ("no time", "\"python3 t.py {output}\" { time-limit \"0s\" }"),
+        ("a source that is no input", "\"python3 t.py {output}\" { provenance { source \"kws.keras\" } }"),
+        ("a misspelt node", "\"python3 t.py {output}\" { inputs \"models\" }"),
+    ];
+    let project = Project::new();
+    let all = cases.iter().fold(String::new(), |all, (title, text)| {
+        let errors = project.load(edited(&[("runtime", &convert(text))])).map(|_| title).expect_err(title);
+        all + &format!("# {title}\n{}\n\n", rendered(&errors))
+    });
+    snapshot!(all);
 }

@@ -1,5 +1,6 @@
 //! The manifest as people meet it: good files load, bad ones are explained, hostile ones are survived.
 
+mod around;
 mod hostile;
 mod known_bad;
 mod messages;

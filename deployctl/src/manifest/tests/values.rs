@@ -175,3 +175,24 @@ fn two_manifests_cannot_share_a_place_for_outputs() {
     other.targets.clear();
     clashes(&[one, other]).unwrap();
 }
+
+#[test]
+fn a_command_is_words_and_what_they_read() {
+    let project = Project::new();
+    project.write("train/convert.py", "");
+    let text = "convert \"python3 ../train/convert.py --name 'a b' --out {output}\" {\n    input \"../train/convert.py\"; input \"vectors\"\n    \
+                environment \"A\" \"\"; time-limit \"1.5h\"; reproducible #true\n    \
+                provenance { calibration \"vectors\"; converter \"tensorflow\"; quantization \"int8\" }\n}\nruntime";
+    // The model need not be there: the command makes it.
+    std::fs::remove_file(project.root.join("manifests/models/kws.tflite")).unwrap();
+    let manifest = project.load(edited(&[("runtime", text)])).unwrap();
+    let convert = manifest.convert.unwrap();
+    assert_eq!(convert.command, ["python3", "../train/convert.py", "--name", "a b", "--out", "{output}"]);
+    let places: Vec<&str> = convert.inputs.iter().map(|input| input.value.place.as_str()).collect();
+    assert_eq!(places, ["train/convert.py", "manifests/vectors"]);
+    assert_eq!(convert.environment.get("A").map(String::as_str), Some(""));
+    assert_eq!((convert.time_limit.as_secs(), convert.reproducible, convert.forbidden), (5400, true, false));
+    assert_eq!(convert.provenance.calibration.as_deref(), Some("vectors"));
+    assert_eq!(manifest.model.path, project.root.join("manifests/models/kws.tflite"));
+    assert!(project.load(super::GOOD).is_err(), "without a command the model has to be there");
+}

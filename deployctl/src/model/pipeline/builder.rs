@@ -294,7 +294,7 @@ impl Builder {
         if let Some(way) = image::way(self, form) {
             return way;
         }
-        if self.in_hop && want.is_multiple_of(have) {
+        if self.in_hop && want > have && want.is_multiple_of(have) {
             return format!("add `frames {}`: so many rows of {have} are one input", want / have);
         }
         "change the steps, or export the model with this input".to_owned()

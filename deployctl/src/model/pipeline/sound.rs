@@ -87,7 +87,7 @@ pub enum LogBase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DctNorm {
-    /// Orthonormal, as in librosa and `scipy.fft.dct(…, norm="ortho")`.
+    /// Orthonormal, as in librosa and `SciPy`'s `norm="ortho"`.
     Ortho,
     /// Coefficient 0 is √2 times as large, as in HTK and TensorFlow's `mfccs_from_log_mel_spectrograms`.
     Htk,

@@ -115,7 +115,7 @@ fn of_bytes(steps: &[Step], channel: usize, channels: usize) -> Vec<u64> {
         let mut numbers = vec![0; 1];
         view_mut::<f32>(words_as_i8_mut(&mut numbers)).copy_from_slice(&table.unwrap_or_default());
         let operands = [&words_as_i8(&input)[..len], words_as_i8(&numbers)];
-        op.run(&operands[..1 + usize::from(table.is_some())], &mut [words_as_i8_mut(&mut output)]);
+        op.run(&operands[..=usize::from(table.is_some())], &mut [words_as_i8_mut(&mut output)]);
         (input, kind) = (output, Element::F32);
     }
     input

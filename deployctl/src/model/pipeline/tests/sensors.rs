@@ -48,6 +48,8 @@ fn windows_of_two_channels_overlap() {
 fn features_lie_beside_each_other() {
     let statistics = Step::Statistics { wanted: vec![Statistic::Mean, Statistic::Std] };
     let features = spec(2, TensorType::Int16, 0.5, steps(&[WINDOW, Step::Fft { points: None }, statistics]));
+    assert!(join(&features, &model(&form(REAL, &[1, 10], None))).is_ok(), "one row after the other");
+    assert!(join(&features, &model(&form(REAL, &[1, 5, 2], None))).is_err());
     let mut chain = Chain::new(join(&features, &model(&form(REAL, &[1, 2, 5], None))).unwrap());
     chain.hop(&samples(&[2, 100, 4, -100]));
     let written = chain.hop(&samples(&[8, 100, -6, -100]));
@@ -81,7 +83,7 @@ fn what_is_no_number_saturates() {
         [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1.0].iter().flat_map(|number| number.to_le_bytes()).collect();
     let four = Step::Window { samples: 4, stride: 4 };
     let port = form(TensorType::Int8, &[4], Some((1.0, 0)));
-    let mut chain = Chain::new(join(&spec(1, REAL, 1.0, steps(&[four.clone()])), &model(&port)).unwrap());
+    let mut chain = Chain::new(join(&spec(1, REAL, 1.0, steps(std::slice::from_ref(&four))), &model(&port)).unwrap());
     let written = chain.hop(&bytes);
     assert_eq!(of(&written, "in"), [0, 127, 128, 1]);
     for step in [Step::Detrend { linear: true }, Step::Standardize { declared: None }] {

@@ -117,11 +117,11 @@ impl Chain<'_> {
         let weights =
             builder.constant("frontend-window/weights", Int16, vec![len], &words(tables::window(p.tables, len)));
         let kernel = Kernel::Window(Window { rows: 1, len, shift: WEIGHT_BITS });
-        let windowed = append(builder, "window", kernel, vec![frame.id, weights], Int16, vec![len], vec![]);
+        let weighed = append(builder, "window", kernel, vec![frame.id, weights], Int16, vec![len], vec![]);
 
         let shift = builder.memory("frontend-scale/bits", Int32, 1);
         let kernel = Kernel::FftAutoScale(FftAutoScale { len });
-        let scaled = append(builder, "scale", kernel, vec![windowed], Int16, vec![len], vec![shift]);
+        let scaled = append(builder, "scale", kernel, vec![weighed], Int16, vec![len], vec![shift]);
 
         let mut factors = vec![0_i16; twiddle_count(points)];
         twiddles(points, false, &mut factors);
