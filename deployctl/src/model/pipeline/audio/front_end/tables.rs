@@ -107,7 +107,7 @@ pub(super) fn channels(p: &FrontEnd, rate: u32, points: usize) -> Result<Channel
     let mut bands = Vec::with_capacity(centers.len());
     let mut from = start;
     for &center in &centers {
-        let to = (from..=points).find(|&bin| mel_of(bin) > center).unwrap_or(from);
+        let to = (from..=points).find(|&bin| mel_of(bin) > center).unwrap_or(points);
         bands.push(from..to);
         from = to;
     }
