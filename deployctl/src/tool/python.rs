@@ -206,10 +206,8 @@ mod tests {
         write(&format!("{site}/plain-0.1.dist-info/METADATA"), "Name: plain\n");
         std::fs::create_dir_all(root.join("venv/bin")).unwrap();
         std::os::unix::fs::symlink(root.join("base/bin/python3.11"), root.join("venv/bin/python")).unwrap();
-        for program in ["base/bin/python3.11"] {
-            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-            std::fs::set_permissions(root.join(program), mode).unwrap();
-        }
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(root.join("base/bin/python3.11"), mode).unwrap();
         (keep, root)
     }
 
