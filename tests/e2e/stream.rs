@@ -8,36 +8,68 @@ use deployctl::{model, vectors};
 
 use crate::space::{NAME, Space};
 
+/// Steps before a model.
+struct Chain {
+    written: &'static str,
+    /// Names of the operators that run for each hop.
+    operators: &'static [&'static str],
+    /// Hops to the first inference.
+    hops: usize,
+    hop_samples: usize,
+}
+
+/// Samples as they are.
+const SAMPLES: Chain = Chain {
+    written: "rate=1000 {\n    window \"hann\" ms=5 stride-ms=2\n",
+    operators: &["frame", "window", "quantize", "frames"],
+    hops: 8,
+    hop_samples: 2,
+};
+
+/// Cepstral coefficients: every float32 function that the usual features need.
+const CEPSTRUM: Chain = Chain {
+    written: "rate=4000 {\n    window \"hann\" samples=60 stride=32\n    fft 64\n    power\n    mel bands=8 low=100 high=2000\n    log \
+              offset=1e-6\n    dct 5\n",
+    operators: &["frame", "window", "fft", "power", "mel", "log", "dct", "quantize", "frames"],
+    hops: 7,
+    hop_samples: 32,
+};
+
 /// Two new rows in each inference, two inferences in a sequence.
-fn space(board: &str) -> Option<Space> {
+fn space(board: &str, chain: &Chain) -> Option<Space> {
     let space = Space::built(board)?;
-    let audio =
-        "preprocess \"audio\" rate=1000 {\n    window \"hann\" ms=5 stride-ms=2\n    frames 6 advance=2\n}\n\ntarget";
-    space.edit(NAME, "target", audio);
+    let audio = format!("preprocess \"audio\" {}    frames 6 advance=2\n}}\n\ntarget", chain.written);
+    space.edit(NAME, "target", &audio);
     space.edit(NAME, "800 B", "2000 B");
     space.edit(NAME, "count=2 seed=1", "count=4 seed=1; steps 2");
     Some(space)
 }
 
-fn passes(board: &str) -> Option<Space> {
-    let space = space(board)?;
+fn passes(board: &str, chain: &Chain) -> Option<Space> {
+    let space = space(board, chain)?;
     space.build("").succeeded();
     let report: serde_json::Value = serde_json::from_slice(&space.result("gate-report.json")).unwrap();
     assert_eq!(report["verdict"], "pass", "{report}");
     let measured: serde_json::Value = serde_json::from_slice(&space.result("measurement.json")).unwrap();
-    // Four steps and eight operators, of four vectors in two runs each.
-    assert_eq!(measured["tensors_compared"], 12 * 4 * 2);
+    // The steps and eight operators, of four vectors in two runs each.
+    assert_eq!(measured["tensors_compared"], (chain.operators.len() + 8) * 4 * 2);
     let transcript = String::from_utf8(space.result("bringup.transcript")).unwrap();
     let due: Vec<&str> = transcript.lines().filter(|line| line.starts_with("hop ")).collect();
-    assert_eq!(due.len(), 8, "{transcript}");
-    assert!(due[6].starts_with("hop 6 due=0 ") && due[7].starts_with("hop 7 due=1 "), "{transcript}");
+    let says = |hop: usize, due_then: u8| due[hop].starts_with(&format!("hop {hop} due={due_then} "));
+    assert_eq!(due.len(), chain.hops, "{transcript}");
+    assert!(says(chain.hops - 2, 0) && says(chain.hops - 1, 1), "{transcript}");
     let header = String::from_utf8(space.result("c/sample.h")).unwrap();
     assert!(
-        header.contains("int16_t *sample_samples(void);") && header.contains("HOPS_TO_FIRST_INFERENCE 8\n"),
+        header.contains("int16_t *sample_samples(void);")
+            && header.contains(&format!("HOPS_TO_FIRST_INFERENCE {}\n", chain.hops))
+            && header.contains(&format!("HOP_ELEMENTS {}\n", chain.hop_samples)),
         "{header}"
     );
     let runbook = String::from_utf8(space.result("runbook.md")).unwrap();
-    assert!(runbook.contains("| hop.2 (line `op 10`) | quantize | `quantize` |"), "{runbook}");
+    let row = |(index, name): (usize, &&str)| format!("| hop.{index} (line `op {}`) | {name} |", 8 + index);
+    for row in chain.operators.iter().enumerate().map(row) {
+        assert!(runbook.contains(&row), "{row}\n{runbook}");
+    }
     Some(space)
 }
 
@@ -104,16 +136,21 @@ fn agrees_in_c(space: &Space) {
 
 #[test]
 fn on_the_host() {
-    let Some(space) = passes("host") else { return };
+    let Some(space) = passes("host", &SAMPLES) else { return };
     agrees_in_c(&space);
 }
 
 #[test]
-fn on_a_board_with_a_floating_point_unit() {
-    passes("mps2-an386");
+fn features_on_a_board_with_a_floating_point_unit() {
+    passes("mps2-an386", &CEPSTRUM);
 }
 
 #[test]
-fn on_a_board_without_one() {
-    passes("microbit");
+fn features_on_a_board_with_vectors() {
+    passes("mps3-an547", &CEPSTRUM);
+}
+
+#[test]
+fn features_on_a_board_without_a_floating_point_unit() {
+    passes("microbit", &CEPSTRUM);
 }

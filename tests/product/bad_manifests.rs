@@ -36,9 +36,18 @@ fn mistakes_have_a_line_and_a_next_step() {
     check(
         &space,
         "runtime \"aot\"",
+        "services; runtime \"aot\"",
+        &one(
+            "line 23: `services` is not supported yet by this version -> remove it, or use a version of deployctl that supports it",
+        ),
+    );
+    check(
+        &space,
+        "runtime \"aot\"",
         "convert \"make\"; runtime \"aot\"",
         &one(
-            "line 23: `convert` is not supported yet by this version -> remove it, or use a version of deployctl that supports it",
+            "line 23: the command does not say `{output}` -> write `{output}` where the command takes the path of the file that it \
+             makes",
         ),
     );
     check(

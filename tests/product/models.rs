@@ -73,13 +73,23 @@ fn the_repositorys_own_deployments_pass() {
     }
     let space = Space::new();
     let copy = |name: &str| space.write(name, std::fs::read(repository().join(name)).unwrap());
-    for name in ["kws.kdl", "kws-host.kdl", "models/kws.tflite", "models/kws-labels.txt", "models/kws-vectors.npz"] {
+    for name in ["kws.kdl", "kws-host.kdl"] {
         copy(&format!("manifests/{name}"));
+    }
+    for name in ["kws.tflite", "kws-labels.txt", "kws-vectors.npz", "kws-features.npz"] {
+        copy(&format!("manifests/models/{name}"));
+    }
+    for entry in std::fs::read_dir(repository().join("manifests/models/clips")).unwrap() {
+        copy(&format!("manifests/models/clips/{}", entry.unwrap().file_name().to_str().unwrap()));
     }
     // No manifest is named: all of the project.
     space.run(&["check"]).exits(0).says(&["kws.kdl", "kws-host.kdl"]);
     space.run(&["build"]).exits(0).says(&["on mps2-an386: pass", "on host: pass"]);
     space.run(&["build"]).exits(0).does_not_say(&["ran "]);
+    // From recordings through the emulated firmware to words.
+    let report = std::fs::read_to_string(space.path("out/kws/mps2-an386/gate-report.md")).unwrap();
+    assert!(report.contains("the best score of 11 of 12 is their recorded label"), "{report}");
+    assert!(report.contains("12 vectors: 0 of 5,880 elements of the model's input are off"), "{report}");
 }
 
 #[test]

@@ -145,7 +145,9 @@ fn differing_quantization(x: &Tensor, y: &Tensor) -> String {
     let channels = a.scales.len().max(b.scales.len());
     let first = (0..channels).find_map(|index| Some((index, pairs(index)?)));
     match first {
-        Some((index, ((Some(a), Some(b)), _))) if a.to_bits() != b.to_bits() => format!("scale {index}: {a:e} and {b:e}"),
+        Some((index, ((Some(a), Some(b)), _))) if a.to_bits() != b.to_bits() => {
+            format!("scale {index}: {a:e} and {b:e}")
+        }
         Some((index, (_, (Some(a), Some(b))))) => format!("zero point {index}: {a} and {b}"),
         Some((index, _)) => format!("channel {index} in one of them only"),
         None => format!("along dimension {} and {}", a.dimension, b.dimension),

@@ -1,6 +1,8 @@
 //! Stage `expect`: the vectors, and what the host reference computes for them: outputs, and a digest of every operator's
 //! output tensor. Recorded outputs, where the vectors have any, are held against the host reference here.
 
+use std::fmt::Write as _;
+
 use deployctl_cache::{BoxError, Fields, FileInput, Job, Stage};
 use kernels::as_i8;
 use serde::Serialize;
@@ -12,7 +14,7 @@ use super::{Runtime, artifact, fail};
 use crate::error::Kind;
 use crate::gate::evidence::{Expectation, ExpectedVector, Recorded};
 use crate::model::lower::{Refusal, Step};
-use crate::model::{self, Graph, TensorId};
+use crate::model::{self, Graph, TensorId, TensorType};
 use crate::vectors::{self, Vector, recording};
 
 /// Where vectors come from.
@@ -68,7 +70,7 @@ impl Stage for Expect {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn fields(&self) -> Fields {
@@ -162,6 +164,21 @@ impl Expect {
     }
 }
 
+/// How many vectors have their recorded label as the best score of the first output, of how many that have one. For int8 scores.
+fn labelled(graph: &Graph, vectors: &[ExpectedVector]) -> Option<(usize, usize)> {
+    graph
+        .outputs
+        .first()
+        .filter(|id| graph.tensor(**id).dtype == TensorType::Int8 && graph.tensor(**id).elements() > 1)?;
+    let labelled = || vectors.iter().filter_map(|vector| Some((vector.label?, vector.outputs.first()?)));
+    // Of equal scores the first counts, as it does for `top 1`.
+    let best = |scores: &[i8]| scores.iter().enumerate().rev().max_by_key(|(_, score)| **score).map(|(index, _)| index);
+    let is_right =
+        |(label, scores): &(i64, &Vec<i8>)| best(scores).is_some_and(|best| i64::try_from(best) == Ok(*label));
+    let count = labelled().count();
+    (count > 0).then(|| (labelled().filter(is_right).count(), count))
+}
+
 fn refused(error: &model::EvaluateError, vector: usize) -> BoxError {
     match error {
         model::EvaluateError::Own { .. } => fail(
@@ -217,6 +234,9 @@ fn compute(
         let hops = hops.iter().map(|digest| format!("{digest:016x}")).collect();
         let due = played.due(graph, steps);
         expectation.vectors.push(ExpectedVector { label: vector.label, operators, hops, due, outputs });
+    }
+    if let Some((right, labelled)) = labelled(graph, &expectation.vectors) {
+        let _ = write!(expectation.source, "; the best score of {right} of {labelled} is their recorded label");
     }
     let distinct: std::collections::BTreeSet<_> = expectation.vectors.iter().map(|vector| &vector.outputs).collect();
     expectation.distinct_outputs = distinct.len();

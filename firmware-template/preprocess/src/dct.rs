@@ -14,6 +14,7 @@ pub struct Dct {
 
 impl Dct {
     /// The sum of the numbers' products with each row of `cosines`, which hold the scale already.
+    #[inline]
     pub fn apply(&self, numbers: &[f32], cosines: &[f32], coefficients: &mut [f32]) {
         let rows = cosines.chunks_exact(self.bands);
         for (coefficient, cosines) in coefficients[..self.coefficients].iter_mut().zip(rows) {

@@ -51,6 +51,7 @@ fn label(at: usize) -> i32 {
 
 impl Top {
     /// Writes labels and scores.
+    #[inline]
     pub fn apply(&self, scores: &[f32], labels: &mut [i32], values: &mut [f32]) {
         let mut last = None;
         for (place, value) in labels.iter_mut().zip(values).take(self.count) {
@@ -64,6 +65,7 @@ impl Top {
 
 impl Threshold {
     /// The label and its score. `held` is the label that was given last, counted from 1; 0 where there was none.
+    #[inline]
     pub fn apply(&self, scores: &[f32], held: &mut u32) -> (i32, f32) {
         let scores = &scores[..self.len];
         let (at, score) = best(scores, None).unwrap_or((0, f32::MIN));

@@ -19,6 +19,7 @@ pub struct Detrend {
 
 impl Detrend {
     /// Sums go from the first sample to the last.
+    #[inline]
     pub fn apply(&self, input: &[f32], output: &mut [f32]) {
         // Exact: halves of whole numbers below 2^17.
         let middle = (self.samples - 1) as f32 / 2.0;

@@ -12,6 +12,7 @@ pub struct Feature {
 
 impl Feature {
     /// `256 x / 666 - 128`, rounded to the nearest and saturated: 25.6 features are 1, and 26 is the most.
+    #[inline]
     pub fn apply(&self, features: &[i16], output: &mut [i8]) {
         for (output, &feature) in output[..self.len].iter_mut().zip(features) {
             let value = (i32::from(feature) * 256 + 333) / 666 - 128;

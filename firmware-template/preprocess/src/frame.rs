@@ -33,6 +33,7 @@ impl Frame {
     }
 
     /// Takes a hop and gives the frame that it completes; returns whether there is one. Else the frame is zeros.
+    #[inline]
     pub fn apply(&self, hop: &[i8], frame: &mut [i8], state: &mut [i8]) -> bool {
         let (count, memory) = state.split_at_mut(size_of::<u32>());
         let count = &mut view_mut::<u32>(count)[0];

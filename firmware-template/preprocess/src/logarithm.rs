@@ -30,6 +30,7 @@ pub enum LogBase {
 
 impl Log {
     /// `log(max(x + offset, floor))`.
+    #[inline]
     pub fn apply(&self, numbers: &[f32], logarithms: &mut [f32]) {
         for (output, &number) in logarithms[..self.len].iter_mut().zip(numbers) {
             let number = number + self.offset;

@@ -13,6 +13,7 @@ pub struct Mel {
 
 impl Mel {
     /// The sum of each band, from the lowest frequency up.
+    #[inline]
     pub fn apply(&self, spectrum: &[f32], runs: &[[i16; 2]], mut weights: &[f32], sums: &mut [f32]) {
         for (sum, &[start, width]) in sums[..self.bands].iter_mut().zip(runs) {
             let (these, others) = weights.split_at(width as usize);

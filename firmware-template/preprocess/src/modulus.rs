@@ -14,6 +14,7 @@ pub struct Modulus {
 
 impl Modulus {
     /// The squares are rounded, then their sum, then the root.
+    #[inline]
     pub fn apply(&self, spectrum: &[f32], magnitudes: &mut [f32]) {
         for (magnitude, [re, im]) in magnitudes[..self.len].iter_mut().zip(spectrum.as_chunks::<2>().0) {
             *magnitude = finite(libm::sqrtf(re * re + im * im));

@@ -20,6 +20,7 @@ pub struct Normalize {
 
 impl Normalize {
     /// `(x - mean) / (deviation + ε)`, the deviation being that of all rows, not of a sample of them.
+    #[inline]
     pub fn apply(&self, rows: &[f32], output: &mut [f32]) {
         let len = self.rows * self.columns;
         let step = if self.together { 1 } else { self.columns };

@@ -32,6 +32,7 @@ impl Pcen {
 
     /// `(S / (ε + M)^gain + bias)^power - bias^power`, with `M` the level, as librosa computes it: all in logarithms. The level
     /// begins as if there had been ones for ever.
+    #[inline]
     pub fn apply(&self, bands: &[f32], output: &mut [f32], levels: &mut [f32], begun: &mut u32) {
         if *begun == 0 {
             levels.fill(1.0);

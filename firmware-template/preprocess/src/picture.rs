@@ -66,6 +66,7 @@ pub struct BlueFirst {
 
 impl Crop {
     /// The part.
+    #[inline]
     pub fn apply(&self, picture: &[u8], part: &mut [u8]) {
         let channels = self.format.channels();
         let mut places = part.chunks_exact_mut(channels);
@@ -79,6 +80,7 @@ impl Crop {
 
 impl PictureNearest {
     /// The picture in another size.
+    #[inline]
     pub fn apply(&self, picture: &[u8], resized: &mut [u8]) {
         let (p, channels) = (&self.resize, self.format.channels());
         let mut places = resized.chunks_exact_mut(channels);
@@ -92,6 +94,7 @@ impl PictureNearest {
 
 impl PictureBilinear {
     /// The picture in another size.
+    #[inline]
     pub fn apply(&self, picture: &[u8], resized: &mut [u8]) {
         let (p, channels) = (&self.resize, self.format.channels());
         let mut places = resized.chunks_exact_mut(channels);
@@ -117,6 +120,7 @@ impl PictureBilinear {
 
 impl Grayscale {
     /// `0.299 R + 0.587 G + 0.114 B` (ITU-R BT.601), with factors of 16 bits and rounded half up, as Pillow's `convert("L")`.
+    #[inline]
     pub fn apply(&self, picture: &[u8], gray: &mut [u8]) {
         for (at, place) in gray[..self.pixels].iter_mut().enumerate() {
             let [r, g, b] = self.format.read(picture, at).map(u32::from);
@@ -127,6 +131,7 @@ impl Grayscale {
 
 impl BlueFirst {
     /// The pixels with their ends swapped.
+    #[inline]
     pub fn apply(&self, picture: &[u8], swapped: &mut [u8]) {
         for (at, place) in swapped.as_chunks_mut().0[..self.pixels].iter_mut().enumerate() {
             let [r, g, b] = self.format.read(picture, at);

@@ -23,6 +23,7 @@ impl PreEmphasis {
     }
 
     /// Emphasizes a frame; `state` is the sample before it.
+    #[inline]
     pub fn apply(&self, samples: &[i16], emphasized: &mut [f32], state: &mut f32) {
         let real = |sample: i16| f32::from(sample) * (1.0 / 32768.0);
         let samples = &samples[..self.len];

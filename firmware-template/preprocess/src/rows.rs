@@ -23,6 +23,7 @@ impl Rows {
 
     /// Takes a row; returns whether all rows are there and enough of them new. `come` counts the rows that have come since the
     /// last time, or since the beginning.
+    #[inline]
     pub fn apply(&self, row: &[i8], rows: &mut [i8], come: &mut u32, begun: bool) -> bool {
         rows.copy_within(self.row.., 0);
         let last = rows.len() - self.row;

@@ -32,6 +32,7 @@ impl MovingAverage {
     }
 
     /// Sums go from the oldest to the newest, anew for each inference, so that no rounding stays.
+    #[inline]
     pub fn apply(&self, scores: &[f32], means: &mut [f32], seen: &mut u32, latest: &mut [f32]) {
         *seen = (*seen + 1).min(self.over as u32);
         latest.copy_within(self.len.., 0);
@@ -53,6 +54,7 @@ impl ExponentialAverage {
     }
 
     /// Difference, product and sum are rounded each.
+    #[inline]
     pub fn apply(&self, scores: &[f32], means: &mut [f32], begun: &mut u32, kept: &mut [f32]) {
         for ((mean, kept), &score) in means[..self.len].iter_mut().zip(kept).zip(scores) {
             let score = finite(score);

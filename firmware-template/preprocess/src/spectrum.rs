@@ -25,6 +25,7 @@ fn power_of([real, imaginary]: [f32; 2]) -> f32 {
 
 impl Power {
     /// `re² + im²` of each.
+    #[inline]
     pub fn apply(&self, spectrum: &[f32], powers: &mut [f32]) {
         for (output, &value) in powers[..self.bins].iter_mut().zip(spectrum.as_chunks().0) {
             *output = power_of(value);
@@ -34,6 +35,7 @@ impl Power {
 
 impl Magnitude {
     /// `√(re² + im²)` of each.
+    #[inline]
     pub fn apply(&self, spectrum: &[f32], magnitudes: &mut [f32]) {
         for (output, &value) in magnitudes[..self.bins].iter_mut().zip(spectrum.as_chunks().0) {
             *output = libm::sqrtf(power_of(value));

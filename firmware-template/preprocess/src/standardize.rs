@@ -19,6 +19,7 @@ pub struct Standardize {
 
 impl Standardize {
     /// Sums go from the first sample to the last, that of squares in a second pass.
+    #[inline]
     pub fn apply(&self, input: &[f32], output: &mut [f32]) {
         for channel in 0..self.channels {
             let values = || input[channel..].iter().step_by(self.channels).copied();

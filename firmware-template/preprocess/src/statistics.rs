@@ -114,6 +114,7 @@ fn over(dividend: f32, divisor: f32) -> f32 {
 
 impl Statistics {
     /// The statistics of all channels.
+    #[inline]
     pub fn apply(&self, input: &[f32], codes: &[i8], output: &mut [f32]) {
         for (channel, places) in (0..self.channels).zip(output.chunks_exact_mut(codes.len())) {
             let values = input[channel..].iter().step_by(self.channels).copied();

@@ -15,6 +15,7 @@ pub struct Window {
 
 impl Window {
     /// Products of samples and weights. The sample's part of it is exact, so each product is rounded once.
+    #[inline]
     pub fn apply(&self, samples: &[i16], weights: &[f32], products: &mut [f32]) {
         for ((product, &sample), &weight) in products.iter_mut().zip(samples).zip(weights) {
             *product = f32::from(sample) * (1.0 / 32768.0) * weight;
@@ -22,6 +23,7 @@ impl Window {
     }
 
     /// [`apply`](Self::apply) to float32.
+    #[inline]
     pub fn apply_to_floats(&self, samples: &[f32], weights: &[f32], products: &mut [f32]) {
         for ((product, &sample), &weight) in products.iter_mut().zip(samples).zip(weights) {
             *product = sample * weight;

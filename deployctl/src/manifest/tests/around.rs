@@ -40,7 +40,8 @@ fn a_picture_with_every_step() {
         resize width=10 height=49 method=\"bilinear\" half-pixel-centers=#false
         scale 2 offset=-1; normalize mean=127.5 std=127.5; quantize";
     let manifest = load(&format!("{PICTURE} {{ {steps} }}"));
-    let names: Vec<&str> = manifest.preprocess.unwrap().spec.steps.iter().map(crate::model::pipeline::StepSpec::name).collect();
+    let names: Vec<&str> =
+        manifest.preprocess.unwrap().spec.steps.iter().map(crate::model::pipeline::StepSpec::name).collect();
     assert_eq!(names, ["crop", "pad", "grayscale", "resize", "scale", "normalize", "quantize"]);
     let yuv = "preprocess \"image\" width=10 height=49 format=\"uyvy\" range=\"full\" { grayscale }";
     assert!(load(yuv).preprocess.is_some());
@@ -109,7 +110,8 @@ fn samples_with_every_step() {
     // 51 bins and two numbers, of ten channels.
     let text = with(&format!("{SENSOR} {{ {steps} }}")).replacen("shape 1 49 10 1", "shape 1 10 53", 1);
     let manifest = Project::new().load(text).map_err(|errors| rendered(&errors)).expect(steps);
-    let names: Vec<&str> = manifest.preprocess.unwrap().spec.steps.iter().map(crate::model::pipeline::StepSpec::name).collect();
+    let names: Vec<&str> =
+        manifest.preprocess.unwrap().spec.steps.iter().map(crate::model::pipeline::StepSpec::name).collect();
     assert_eq!(names, ["window", "detrend", "standardize", "fft", "statistics", "standardize", "quantize"]);
     load(&format!("{SENSOR} {{ window samples=49 stride=10; standardize {{ mean 1 2 3 4 5 6 7 8 9 0; std 1 }} }}"));
 }

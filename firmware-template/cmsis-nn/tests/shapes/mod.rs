@@ -4,7 +4,7 @@ use kernels::{Dims, Extent};
 
 #[expect(dead_code, reason = "shared with the reference kernels' tests, which use the rest")]
 #[path = "../../../kernels/src/testing.rs"]
-pub mod testing;
+pub(crate) mod testing;
 
 use testing::Random;
 
