@@ -40,7 +40,7 @@ fn space(board: &str, chain: &Chain) -> Option<Space> {
     let space = Space::built(board)?;
     let audio = format!("preprocess \"audio\" {}    frames 6 advance=2\n}}\n\ntarget", chain.written);
     space.edit(NAME, "target", &audio);
-    space.edit(NAME, "800 B", "2000 B");
+    space.edit(NAME, "800 B", "6 KiB");
     space.edit(NAME, "count=2 seed=1", "count=4 seed=1; steps 2");
     Some(space)
 }
