@@ -1,6 +1,7 @@
 //! Steps of sound, as manifests write them.
 
-use super::decode::{Grammar, Node};
+use super::decode::{Grammar, Node, Times};
+use super::preprocess::PARITY;
 use super::units::grouped;
 use super::value::Value;
 use crate::model::pipeline::{
@@ -8,6 +9,27 @@ use crate::model::pipeline::{
     MelSlopes, Over, Pcan, Source, StepSpec, WindowShape,
 };
 
+pub(super) const AUDIO: Grammar = Grammar {
+    arguments: 1,
+    properties: &["rate", "input"],
+    children: &[
+        ("pre-emphasis", Times::Once),
+        ("window", Times::Once),
+        ("frontend", Times::Once),
+        ("fft", Times::Once),
+        ("power", Times::Once),
+        ("magnitude", Times::Once),
+        ("mel", Times::Once),
+        ("log", Times::Once),
+        ("dct", Times::Once),
+        ("pcen", Times::Once),
+        ("normalize", Times::Once),
+        ("frames", Times::Once),
+        ("quantize", Times::Once),
+        (PARITY, Times::Once),
+    ],
+    later: &[],
+};
 const ONE: Grammar = Grammar { arguments: 1, ..Grammar::NOTHING };
 const PRE_EMPHASIS: Grammar = Grammar { properties: &["per"], ..ONE };
 const WINDOW: Grammar = Grammar { properties: &["ms", "stride-ms", "samples", "stride", "symmetric"], ..ONE };

@@ -4,33 +4,12 @@
 
 use camino::Utf8Path;
 
-use super::decode::{Grammar, Node, Times};
-use super::types::{Model, Port, Preprocess, Spanned};
+use super::decode::{Grammar, Node};
+use super::types::{Model, Port, Preprocess};
 use super::{audio, image, parity, sensor};
 use crate::model::Quantization;
 use crate::model::pipeline::{Form, Source, Spec, StepSpec, Wrong, build};
 
-const PREPROCESS: Grammar = Grammar {
-    arguments: 1,
-    properties: &["rate", "input"],
-    children: &[
-        ("pre-emphasis", Times::Once),
-        ("window", Times::Once),
-        ("frontend", Times::Once),
-        ("fft", Times::Once),
-        ("power", Times::Once),
-        ("magnitude", Times::Once),
-        ("mel", Times::Once),
-        ("log", Times::Once),
-        ("dct", Times::Once),
-        ("pcen", Times::Once),
-        ("normalize", Times::Once),
-        ("frames", Times::Once),
-        ("quantize", Times::Once),
-        (PARITY, Times::Once),
-    ],
-    later: &[],
-};
 /// The child that is no step.
 pub(super) const PARITY: &str = "parity";
 const FRAMES: Grammar = Grammar { arguments: 1, properties: &["advance"], ..Grammar::NOTHING };
@@ -53,7 +32,7 @@ pub(super) fn grammar(nodes: &[kdl::KdlNode]) -> &'static Grammar {
     match node.and_then(|node| node.get(0)).and_then(kdl::KdlValue::as_string) {
         Some("image") => &image::IMAGE,
         Some("sensor") => &sensor::SENSOR,
-        _ => &PREPROCESS,
+        _ => &audio::AUDIO,
     }
 }
 
@@ -66,14 +45,13 @@ pub(super) fn preprocess(node: &Node<'_>, model: Option<&Model>, manifest: &Utf8
         Kind::Image => image::source(node),
         Kind::Sensor => sensor::source(node),
     };
-    let steps: Option<Vec<Spanned<StepSpec>>> = steps_of(node).map(|child| step(&child, source.as_ref())).collect();
+    let steps: Option<Vec<StepSpec>> = steps_of(node).map(|child| step(&child, source.as_ref())).collect();
     let parity = match node.every_child().find(|child| child.name() == PARITY) {
         Some(child) => parity::parity(&child, manifest).map(Some),
         None => Some(None),
     };
-    let (steps, spans): (Vec<_>, Vec<_>) = steps?.into_iter().map(|step| (step.value, step.span)).unzip();
-    let preprocess =
-        Preprocess { spec: Spec { input: input?, source: source?, steps }, span: node.span(), spans, parity: parity? };
+    let spec = Spec { input: input?, source: source?, steps: steps? };
+    let preprocess = Preprocess { spec, parity: parity? };
     let port = port(node, &preprocess.spec, model?)?;
     if let Err(wrong) = build(&preprocess.spec, &form(port)) {
         refuse(node, wrong);
@@ -87,8 +65,8 @@ fn steps_of<'a>(node: &Node<'a>) -> impl Iterator<Item = Node<'a>> + use<'a> {
     node.every_child().filter(|child| child.name() != PARITY)
 }
 
-fn step(node: &Node<'_>, source: Option<&Source>) -> Option<Spanned<StepSpec>> {
-    let value = match (node.name(), source?) {
+fn step(node: &Node<'_>, source: Option<&Source>) -> Option<StepSpec> {
+    match (node.name(), source?) {
         ("frames", _) => frames(node),
         ("quantize", _) => {
             node.with(&Grammar::NOTHING);
@@ -97,8 +75,7 @@ fn step(node: &Node<'_>, source: Option<&Source>) -> Option<Spanned<StepSpec>> {
         (_, Source::Audio { rate }) => audio::step(node, *rate),
         (_, Source::Image(_)) => image::step(node),
         (_, Source::Sensor(_)) => sensor::step(node),
-    };
-    Some(Spanned { value: value?, span: node.span() })
+    }
 }
 
 fn frames(node: &Node<'_>) -> Option<StepSpec> {

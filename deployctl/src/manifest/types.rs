@@ -166,10 +166,6 @@ pub struct PortQuantization {
 pub struct Preprocess {
     /// Source and steps.
     pub spec: Spec,
-    /// Where the node stands.
-    pub span: std::ops::Range<usize>,
-    /// Where each step stands.
-    pub spans: Vec<std::ops::Range<usize>>,
     /// The `parity` node: features of the training side that steps are held against.
     pub parity: Option<Parity>,
 }

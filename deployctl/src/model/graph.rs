@@ -122,6 +122,19 @@ pub struct Constant {
     pub len: usize,
 }
 
+impl Constant {
+    /// Where constants begin in the blob.
+    pub const ALIGNMENT: usize = 16;
+
+    /// Adds a constant behind all others.
+    pub fn append(blob: &mut Vec<u8>, bytes: &[u8]) -> Self {
+        let constant = Self { offset: blob.len(), len: bytes.len() };
+        blob.extend_from_slice(bytes);
+        blob.resize(blob.len().next_multiple_of(Self::ALIGNMENT), 0);
+        constant
+    }
+}
+
 /// Element types of LiteRT that have a name here; others are refused by the reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -9,9 +9,6 @@
 use super::graph::{Constant, Options};
 use super::{Graph, Operator, OperatorId, Read, Tensor, TensorId, TensorType, builtin, lower};
 
-/// Where constants begin in the blob.
-const ALIGNMENT: usize = 16;
-
 /// `CONV_2D` in as many groups as there are input channels as the `DEPTHWISE_CONV_2D` that it is, from `filter`, in which the
 /// first and the last dimension have changed places; nothing for other operators.
 fn as_depthwise(graph: &Graph, operator: &Operator, filter: TensorId) -> Option<Operator> {
@@ -74,8 +71,6 @@ fn transposed(read: &mut Read, filter: TensorId) -> Option<Tensor> {
     if let Some(quantization) = new.quantization.as_mut().filter(|quantization| quantization.scales.len() > 1) {
         quantization.dimension = 3;
     }
-    new.constant = Some(Constant { offset: read.weights.len(), len: constant.len });
-    read.weights.extend(moved);
-    read.weights.resize(read.weights.len().next_multiple_of(ALIGNMENT), 0);
+    new.constant = Some(Constant::append(&mut read.weights, &moved));
     Some(new)
 }

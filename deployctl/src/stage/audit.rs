@@ -37,7 +37,7 @@ impl Stage for Audit {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn fields(&self) -> Fields {
@@ -91,8 +91,11 @@ impl Audit {
     /// What is not well with an operator. Where reference kernels were asked for, running them is no finding.
     fn finding(&self, graph: &Graph, lowered: &Result<Step, Refusal>, row: &AuditRow) -> Option<advice::Finding> {
         let own = row.kernel.as_ref().is_some_and(|kernel| kernel.library == library::OWN);
-        let asked =
-            own || !self.library_runs || self.policy == Policy::Forbid || self.is_overridden(graph, row.operator);
+        let asked = own
+            || graph.is_step(row.operator)
+            || !self.library_runs
+            || self.policy == Policy::Forbid
+            || self.is_overridden(graph, row.operator);
         if asked && lowered.is_ok() {
             return None;
         }
@@ -138,6 +141,10 @@ impl Audit {
         {
             return on_reference(format!("`use` in the manifest: {}", found.reason));
         }
+        // What stands around the model is no question to the library.
+        if graph.is_step(row.operator) {
+            return (library::reference(step), None);
+        }
         if !self.library_runs {
             return on_reference("this target runs reference kernels".to_owned());
         }
@@ -151,9 +158,10 @@ impl Audit {
     }
 
     fn refuse_idle_overrides(&self, graph: &Graph) -> Result<(), BoxError> {
-        let last = graph.operators.len().checked_sub(1).map(|last| graph.label(OperatorId(last)));
-        let inner = last.filter(|last| last.contains('.')).map(|last| format!(" (inside, as `op:{last}`)"));
-        let inner = inner.unwrap_or_default();
+        let own = || graph.operators().map(|(id, _)| id).filter(|id| !graph.is_step(*id));
+        let main = own().filter(|id| id.0 < graph.main().end).last().map(|id| graph.label(id)).unwrap_or_default();
+        let last = own().last().map(|id| graph.label(id)).filter(|label| label.contains('.'));
+        let inner = last.map(|last| format!(" (inside, as `op:{last}`)")).unwrap_or_default();
         for wanted in &self.overrides {
             let hit = graph.operators().any(|(operator, _)| selects(&wanted.operator, graph, operator));
             if !hit {
@@ -161,8 +169,7 @@ impl Audit {
                     Kind::Manifest,
                     format!("`kernels.use \"{}\"` names no operator of the model", wanted.operator),
                     format!(
-                        "name one as `op:0` to `op:{}`{inner}, by operator (`CONV_2D`) or by its output tensor",
-                        graph.main().end.saturating_sub(1)
+                        "name one as `op:0` to `op:{main}`{inner}, by operator (`CONV_2D`) or by its output tensor"
                     ),
                 ));
             }
@@ -216,5 +223,35 @@ mod tests {
             scratch: Bytes(0),
         };
         assert_eq!(known_bad(20_000, vec![one]).len(), bad.len() - 1);
+    }
+
+    #[test]
+    fn steps_around_a_model_are_no_question_to_the_library() {
+        use crate::model::pipeline::{Source, Spec, StepSpec, WindowShape, join};
+        let read = model::read(include_bytes!("../../../tests/golden/sample.tflite")).unwrap();
+        let window = StepSpec::Window { shape: WindowShape::Hann, symmetric: false, size: 5, stride: 3 };
+        let steps = vec![window, StepSpec::Frames { count: 6, advance: 1 }];
+        let read = join(&Spec { input: None, source: Source::Audio { rate: 16_000 }, steps }, &read).unwrap();
+        let steps = model::lower(&read.graph, &read.weights);
+        let named = |operator: &str| {
+            let (kernel, reason) = ("reference".to_owned(), "slow-reads".to_owned());
+            Override { operator: operator.to_owned(), kernel, reason, own: None, scratch: Bytes(0) }
+        };
+        let audit = |overrides| Audit {
+            library: "cmsis-nn".to_owned(),
+            library_runs: true,
+            features: Features { dsp: true, mve: false },
+            policy: Policy::Prefer,
+            overrides,
+            revision: None,
+            defects: vec![],
+        };
+        let rows = audit(vec![]).audit(&read.graph, &steps).rows;
+        let around: Vec<&AuditRow> = rows.iter().filter(|row| row.label.starts_with("hop.")).collect();
+        assert_eq!(around.len(), 4);
+        assert!(around.iter().all(|row| row.reason.is_none() && row.finding.is_none()), "{around:#?}");
+        let error = audit(vec![named("op:8")]).refuse_idle_overrides(&read.graph).unwrap_err();
+        let error = error.downcast_ref::<crate::error::Error>().unwrap();
+        assert!(format!("{error:?}").contains("`op:0` to `op:7`, by operator"), "{error:?}");
     }
 }

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::artifact;
 use crate::error::{Error, Kind};
-use crate::model;
-use crate::model::lower::Choice;
+use crate::model::lower::{Choice, give};
+use crate::model::{self, Graph, lower};
 
 /// The model file.
 #[derive(Debug, Serialize)]
@@ -44,13 +44,18 @@ impl Stage for Model {
         };
         let model::Read { graph, weights } = model::read(&bytes).map_err(|error| unreadable(&self.path, &error))?;
         job.write_json(artifact::ORIGIN, &model::origin(&bytes, &graph))?;
-        let mut steps = model::lower::lower(&graph, &weights);
-        model::lower::give(&graph, &mut steps, &self.choices);
-        job.write_json(artifact::STEPS, &steps)?;
-        job.write_json(artifact::GRAPH, &graph)?;
-        job.write(artifact::WEIGHTS, &weights)?;
-        Ok(())
+        write(job, &graph, &weights, &self.choices)
     }
+}
+
+/// Lowers a graph, and writes what all later stages read of it.
+pub(super) fn write(job: &Job, graph: &Graph, weights: &[u8], choices: &[Choice]) -> Result<(), BoxError> {
+    let mut steps = lower(graph, weights);
+    give(graph, &mut steps, choices);
+    job.write_json(artifact::STEPS, &steps)?;
+    job.write_json(artifact::GRAPH, graph)?;
+    job.write(artifact::WEIGHTS, weights)?;
+    Ok(())
 }
 
 /// The error for a model that cannot be read, wherever it is read.

@@ -4,9 +4,9 @@
 use deployctl_cache::{BoxError, Fields, Job, Stage};
 use serde::Serialize;
 
-use super::artifact;
-use crate::model::lower::{Choice, give, own_kernel};
-use crate::model::{Graph, OperatorId, Read, lower, optimize_but};
+use super::model;
+use crate::model::lower::{Choice, own_kernel};
+use crate::model::{Graph, OperatorId, Read, optimize_but};
 
 /// The model as it was read.
 #[derive(Debug, Serialize)]
@@ -35,11 +35,6 @@ impl Stage for Optimize {
         let read = Read { graph: job.read_json("graph")?, weights: job.read("weights")? };
         let kept = |graph: &Graph, id: OperatorId| own_kernel(graph, id, &self.choices).is_some();
         let Read { graph, weights } = optimize_but(read, &kept);
-        let mut steps = lower(&graph, &weights);
-        give(&graph, &mut steps, &self.choices);
-        job.write_json(artifact::STEPS, &steps)?;
-        job.write_json(artifact::GRAPH, &graph)?;
-        job.write(artifact::WEIGHTS, &weights)?;
-        Ok(())
+        model::write(job, &graph, &weights, &self.choices)
     }
 }

@@ -4,7 +4,7 @@
 //! The project's own code is compiled and run because its manifest names it: as a process, by Cargo in the same small world as
 //! firmware, without build scripts, macros and crates of others. What it includes must lie in its folder, which is in the key.
 
-use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use camino::{Utf8Path, Utf8PathBuf};
 use deployctl_cache::{BoxError, Fields, Job, Stage, TreeInput};
 use serde::Serialize;
 
@@ -13,6 +13,7 @@ use super::emit::Template;
 use super::{Runtime, artifact, fail};
 use crate::emit::{self, HOST_PROGRAM};
 use crate::error::Kind;
+use crate::manifest::plain;
 use crate::model::Graph;
 use crate::model::lower::{Refusal, Step};
 use crate::tool::{HostLinker, Rustc, ToolError};
@@ -210,19 +211,6 @@ fn files_read(text: &str) -> Vec<Utf8PathBuf> {
         files.extend(list.split(' ').filter(|file| !file.is_empty()).map(|file| file.replace('\0', " ").into()));
     }
     files
-}
-
-/// A path without `..`.
-fn plain(path: &Utf8Path) -> Utf8PathBuf {
-    let mut plain = Utf8PathBuf::new();
-    for part in path.components() {
-        match part {
-            Utf8Component::ParentDir => drop(plain.pop()),
-            Utf8Component::CurDir => {}
-            part => plain.push(part),
-        }
-    }
-    plain
 }
 
 #[cfg(test)]

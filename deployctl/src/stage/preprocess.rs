@@ -3,11 +3,11 @@
 use deployctl_cache::{BoxError, Fields, Job, Stage};
 use serde::Serialize;
 
-use super::{artifact, fail};
+use super::{fail, model};
 use crate::error::Kind;
-use crate::model::lower::{Choice, give};
+use crate::model::Read;
+use crate::model::lower::Choice;
 use crate::model::pipeline::{After, Spec, Wrong, conclude, join};
-use crate::model::{Read, lower};
 
 /// The steps.
 #[derive(Debug, Serialize)]
@@ -57,11 +57,6 @@ impl Stage for Preprocess {
                 .map_err(|wrong| refused(wrong, "postprocess", "output", &|step| after.steps[step].name()))?;
         }
         let Read { graph, weights } = around;
-        let mut steps = lower(&graph, &weights);
-        give(&graph, &mut steps, &self.choices);
-        job.write_json(artifact::STEPS, &steps)?;
-        job.write_json(artifact::GRAPH, &graph)?;
-        job.write(artifact::WEIGHTS, &weights)?;
-        Ok(())
+        model::write(job, &graph, &weights, &self.choices)
     }
 }

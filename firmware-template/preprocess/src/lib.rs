@@ -16,7 +16,6 @@ mod frame;
 mod logarithm;
 mod lookup_channels;
 mod mel;
-mod modulus;
 mod normalize;
 mod number;
 mod op;

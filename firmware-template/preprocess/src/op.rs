@@ -11,7 +11,6 @@ mod list {
     pub use crate::logarithm::{Log, log};
     pub use crate::lookup_channels::{LookupChannels, lookup_channels};
     pub use crate::mel::{Mel, mel};
-    pub use crate::modulus::{Modulus, modulus};
     pub use crate::normalize::{Normalize, normalize};
     pub use crate::pcen::{Pcen, pcen};
     pub use crate::picture::{
@@ -41,7 +40,6 @@ kernels::operators! {
     LookupChannels => lookup_channels,
     Magnitude => magnitude,
     Mel => mel,
-    Modulus => modulus,
     MovingAverage => moving_average,
     Normalize => normalize,
     NormalizeChannels => normalize_channels,

@@ -2,6 +2,8 @@
 
 use kernels::{view, view_mut, wrong_operands};
 
+use crate::number::finite;
+
 /// Squared magnitudes of a spectrum. Operands: spectrum, real and imaginary parts in turn (float32); powers (float32).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -10,7 +12,7 @@ pub struct Power {
     pub bins: usize,
 }
 
-/// Magnitudes of a spectrum. Operands: as of [`Power`].
+/// Magnitudes of a spectrum, of sound or of sensors, whose numbers may be anything. Operands: as of [`Power`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Magnitude {
@@ -34,11 +36,11 @@ impl Power {
 }
 
 impl Magnitude {
-    /// `√(re² + im²)` of each.
+    /// `√(re² + im²)` of each: squares, sum and root are rounded one after the other.
     #[inline]
     pub fn apply(&self, spectrum: &[f32], magnitudes: &mut [f32]) {
         for (output, &value) in magnitudes[..self.bins].iter_mut().zip(spectrum.as_chunks().0) {
-            *output = libm::sqrtf(power_of(value));
+            *output = finite(libm::sqrtf(power_of(value)));
         }
     }
 }
@@ -68,5 +70,7 @@ mod tests {
         assert_eq!(output, [25.0, 0.0, 0.25]);
         Magnitude { bins: 3 }.apply(&spectrum, &mut output);
         assert_eq!(output, [5.0, 0.0, 0.5]);
+        Magnitude { bins: 3 }.apply(&[3.0, -4.0, f32::MAX, 1.0, f32::NAN, 1.0], &mut output);
+        assert_eq!(output, [5.0, f32::MAX, 0.0]);
     }
 }

@@ -5,7 +5,7 @@
 
 use kernels::signal::{is_fft_length, twiddle_count, twiddles};
 use kernels::{Concatenate, Element, Op as Kernel, RealFft, Rearrange};
-use preprocess::{Affine, Detrend, Modulus, NormalizeChannels, Op, Standardize, Statistic, Statistics};
+use preprocess::{Affine, Detrend, Magnitude, NormalizeChannels, Op, Standardize, Statistic, Statistics};
 use serde::{Deserialize, Serialize};
 
 use super::StepOp;
@@ -199,8 +199,8 @@ fn spectrum(builder: &mut Builder, window: &Value, points: Option<usize>) -> Res
     let form = Form::plain(TensorType::Float32, vec![channels, bins, 2]);
     let complex = builder.append("spectrum", StepOp::Kernel(fft), vec![rows.id, table], form, vec![]);
     let form = Form::plain(TensorType::Float32, vec![channels, bins]);
-    let modulus = Op::Modulus(Modulus { len: channels * bins });
-    Ok(builder.append("fft", StepOp::Step(modulus), vec![complex.id], form, vec![]))
+    let magnitude = Op::Magnitude(Magnitude { bins: channels * bins });
+    Ok(builder.append("fft", StepOp::Step(magnitude), vec![complex.id], form, vec![]))
 }
 
 /// Channel after channel instead of sample after sample.

@@ -10,9 +10,6 @@ use super::{ReadError, elements, packed};
 use crate::model::graph::Constant;
 use crate::model::{Tensor, TensorId, TensorType};
 
-/// Alignment of every constant in the blob.
-const ALIGNMENT: usize = 16;
-
 /// Copies the constants that operators read (or that are `kept` for another reason) into one blob, each buffer once. Gives the
 /// tensors, with notes where their constants lie, and the blob.
 pub(super) fn collect(
@@ -53,18 +50,16 @@ pub(super) fn collect(
         let offset = if let Some(offset) = placed[buffer][copy] {
             offset
         } else {
-            let offset = blob.len();
             let bytes = &bytes[..reach[buffer][copy]];
-            if unpacked[index] {
-                blob.extend(packed::unpack(bytes, bytes.len() * 2));
+            let Constant { offset, .. } = if unpacked[index] {
+                Constant::append(&mut blob, &packed::unpack(bytes, bytes.len() * 2).collect::<Vec<u8>>())
             } else {
-                blob.extend_from_slice(bytes);
-            }
-            blob.resize(blob.len().next_multiple_of(ALIGNMENT), 0);
+                Constant::append(&mut blob, bytes)
+            };
             // Buffers of a sound file do not overlap, so that together they cannot be more than the file, and unpacked no
             // more than twice as much.
             let copies = if unpacked.contains(&true) { 3 } else { 1 };
-            let most = file.bytes.len().saturating_add(ALIGNMENT * file.buffers.len());
+            let most = file.bytes.len().saturating_add(Constant::ALIGNMENT * file.buffers.len());
             if blob.len() > most.saturating_mul(copies) {
                 let problem = "shares its bytes with other buffers";
                 return Err(ReadError::inconsistent(format!("model.buffers[{buffer}]"), problem));
@@ -111,9 +106,7 @@ impl<'a> Blob<'a> {
             return Some(constant);
         }
         self.room = self.room.checked_sub(data.len())?;
-        let constant = Constant { offset: self.bytes.len(), len: data.len() };
-        self.bytes.extend_from_slice(data);
-        self.bytes.resize(self.bytes.len().next_multiple_of(ALIGNMENT), 0);
+        let constant = Constant::append(self.bytes, data);
         self.copied.insert(key, constant);
         Some(constant)
     }

@@ -3,6 +3,7 @@
 mod outputs;
 mod pictures;
 mod sensors;
+mod streams;
 
 use super::*;
 use crate::model::evaluate::{NoOwnKernels, State, evaluate_hop, evaluate_with};
