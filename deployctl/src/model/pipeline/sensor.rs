@@ -176,9 +176,14 @@ fn beside(builder: &mut Builder, value: &Value, window: &Value, found: Value) ->
     builder.append("features", op, vec![value.id, found.id], form, vec![])
 }
 
+/// The next length of an FFT for so many samples; none above 65,536.
+pub fn next_fft(samples: usize) -> Option<usize> {
+    (samples.max(4)..=1 << 16).find(|&points| is_fft_length(points))
+}
+
 fn spectrum(builder: &mut Builder, window: &Value, points: Option<usize>) -> Result<Value, Wrong> {
     let [samples, channels] = [window.form.shape[0], window.form.shape[1]];
-    let next = (samples.max(4)..=1 << 16).find(|&points| is_fft_length(points));
+    let next = next_fft(samples);
     let advice = || format!("take {}, or leave `points` out", next.unwrap_or(1 << 16));
     let points = points.or(next).unwrap_or(samples);
     if !is_fft_length(points) {
