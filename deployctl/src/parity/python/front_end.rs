@@ -26,6 +26,7 @@ pub(super) fn write(file: &mut File, p: &FrontEnd, rate: u32) {
     let truth = |yes: bool| if yes { "True" } else { "False" };
     let mut lines: Vec<String> = vec![
         tables.to_owned(),
+        "import tensorflow as tf".to_owned(),
         "from tensorflow.lite.experimental.microfrontend.python.ops import audio_microfrontend_op".to_owned(),
         String::new(),
     ];
@@ -37,7 +38,7 @@ pub(super) fn write(file: &mut File, p: &FrontEnd, rate: u32) {
     }
     lines.extend([
         "rows = audio_microfrontend_op.audio_microfrontend(".to_owned(),
-        "    samples,".to_owned(),
+        "    tf.constant(samples),".to_owned(),
         "    sample_rate=RATE,".to_owned(),
         format!("    window_size={},", ms(p.size)),
         format!("    window_step={},", ms(p.stride)),

@@ -2,11 +2,11 @@
 
 use preprocess::Statistic;
 
-use super::Unwritten;
 use super::file::{File, Raw};
+use super::{Unwritten, sound};
 use crate::model::TensorType;
 use crate::model::pipeline::sensor::{Samples, Step, next_fft};
-use crate::model::pipeline::{Spec, StepSpec};
+use crate::model::pipeline::{Spec, StepSpec, WindowShape};
 
 /// Writes constants and steps, and says what one vector is.
 pub(super) fn write(file: &mut File, samples: &Samples, spec: &Spec) -> Result<Raw, Unwritten> {
@@ -113,9 +113,9 @@ impl Sensor {
                 ]),
             ),
             Step::Standardize { declared: Some((mean, std)) } => self.declared(file, mean, std),
-            Step::Fft { points } => {
+            Step::Fft { points, window, symmetric } => {
                 self.begin(file);
-                self.fft(file, *points);
+                self.fft(file, *points, window.map(|shape| (shape, *symmetric)));
                 self.beside(file);
             }
             Step::Statistics { wanted } => {
@@ -143,15 +143,24 @@ impl Sensor {
         }
     }
 
-    fn fft(&self, file: &mut File, points: Option<usize>) {
+    fn fft(&self, file: &mut File, points: Option<usize>, weights: Option<(WindowShape, bool)>) {
         let points = points.or(next_fft(self.size)).unwrap_or(self.size);
         let window_of = self.window.iter().cloned().collect::<Vec<_>>();
         if self.channels > 1 {
             let lines = ["return np.swapaxes(frames, 1, 2)".to_owned()];
             file.step_of("channels", &["frames"], &window_of, "Channel after channel.", &lines);
         }
-        let rows = if self.channels > 1 { "rows" } else { "np.swapaxes(rows, 1, 2)" };
-        let before: Vec<String> = if self.channels > 1 { file.latest().into_iter().collect() } else { window_of };
+        let mut rows = if self.channels > 1 { "rows" } else { "np.swapaxes(rows, 1, 2)" };
+        let latest = |file: &File| file.latest().into_iter().collect::<Vec<_>>();
+        let mut before = if self.channels > 1 { latest(file) } else { window_of };
+        if let Some((shape, symmetric)) = weights {
+            let lines = [
+                format!("weights = {}", sound::weights(shape, symmetric)),
+                format!("return ({rows} * weights).astype(np.float32)"),
+            ];
+            file.step_of("fft-window", &["rows"], &before, "Samples of each channel, weighed.", &lines);
+            (before, rows) = (latest(file), "rows");
+        }
         let lines = [format!("return np.fft.rfft({rows}, n={points}, axis=-1).astype(np.complex64)")];
         file.step_of("spectrum", &["rows"], &before, "Spectra; zeros stand behind the window.", &lines);
         file.step("fft", "spectra", "Magnitudes.", &["return np.abs(spectra).astype(np.float32)".to_owned()]);

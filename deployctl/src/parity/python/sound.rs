@@ -150,12 +150,7 @@ impl Sound {
     }
 
     fn window(&self, file: &mut File, shape: WindowShape, symmetric: bool) {
-        let period = if symmetric { "(SIZE - 1)" } else { "SIZE" };
-        let weights = match shape {
-            WindowShape::Rectangular => "np.ones(SIZE)".to_owned(),
-            WindowShape::Hann => format!("0.5 - 0.5 * np.cos(2 * np.pi * np.arange(SIZE) / {period})"),
-            WindowShape::Hamming => format!("0.54 - 0.46 * np.cos(2 * np.pi * np.arange(SIZE) / {period})"),
-        };
+        let weights = weights(shape, symmetric);
         let real = if self.emphasized { "frames" } else { "frames / 32768.0" };
         file.step(
             "window",
@@ -163,6 +158,16 @@ impl Sound {
             "Frames from -1 to 1, weighted.",
             &[format!("weights = {weights}"), format!("return ({real} * weights).astype(np.float32)")],
         );
+    }
+}
+
+/// The weights of a window.
+pub(super) fn weights(shape: WindowShape, symmetric: bool) -> String {
+    let period = if symmetric { "(SIZE - 1)" } else { "SIZE" };
+    match shape {
+        WindowShape::Rectangular => "np.ones(SIZE)".to_owned(),
+        WindowShape::Hann => format!("0.5 - 0.5 * np.cos(2 * np.pi * np.arange(SIZE) / {period})"),
+        WindowShape::Hamming => format!("0.54 - 0.46 * np.cos(2 * np.pi * np.arange(SIZE) / {period})"),
     }
 }
 

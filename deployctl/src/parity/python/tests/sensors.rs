@@ -41,17 +41,25 @@ fn features_of_windows() {
     let Some(python) = python() else { return };
     let all = Step::Statistics { wanted: Statistic::ALL.to_vec() };
     let int8 = |shape: &[usize]| port(TensorType::Int8, shape.to_vec(), Some((90.0, 4)));
-    let fft = || Step::Fft { points: None };
+    let fft = || Step::Fft { points: None, window: None, symmetric: false };
     let linear = Step::Detrend { linear: true };
     let three = spec(3, TensorType::Int16, vec![window(40, 16), linear, all.clone(), fft()], Some(4));
     let names = ["frame", "window", "detrend", "statistics", "channels", "spectrum", "fft", "features", "frames"];
     same(&python, &three, &int8(&[4, 3, 32]), &names);
+    let hann = Step::Fft { points: None, window: Some(WindowShape::Hann), symmetric: false };
+    let weighed = spec(3, TensorType::Int16, vec![window(40, 16), hann], None);
+    same(&python, &weighed, &int8(&[3, 21]), &["frame", "window", "channels", "fft-window", "spectrum", "fft"]);
     // One channel, windows with gaps between them, and an FFT with zeros behind.
     let own = Step::Standardize { declared: None };
-    let points = Step::Fft { points: Some(48) };
+    let points = Step::Fft { points: Some(48), window: Some(WindowShape::Hamming), symmetric: true };
     let one = spec(1, TensorType::Float32, vec![window(20, 32), Step::Detrend { linear: false }, own, points], None);
     let float = |shape: &[usize]| port(TensorType::Float32, shape.to_vec(), None);
-    same(&python, &one, &float(&[1, 25]), &["frame", "window", "detrend", "standardize", "spectrum", "fft"]);
+    same(
+        &python,
+        &one,
+        &float(&[1, 25]),
+        &["frame", "window", "detrend", "standardize", "fft-window", "spectrum", "fft"],
+    );
 }
 
 #[test]
