@@ -48,9 +48,11 @@ pub(super) fn run(args: &cli::Why, workshop: &Workshop) -> Result<Done, Error> {
 /// What a stage said.
 fn tell(node: &str, lines: &[String], workshop: &Workshop) {
     let title = if lines.is_empty() { "has not run here, or said nothing" } else { "said when it last ran:" };
+    // What others print must not move the cursor.
+    let plain = |line: &String| line.chars().filter(|sign| !sign.is_control() || *sign == '\t').collect::<String>();
     workshop.ui.show(&Event::Line {
         fields: serde_json::json!({ "stage": node, "log": lines }),
-        text: lines.iter().fold(format!("{node} {title}"), |text, line| format!("{text}\n  {line}")),
+        text: lines.iter().fold(format!("{node} {title}"), |text, line| format!("{text}\n  {}", plain(line))),
     });
 }
 
