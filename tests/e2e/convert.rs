@@ -236,6 +236,18 @@ fn without_strace_it_is_said_that_nobody_looked() {
 }
 
 #[test]
+fn somebody_at_a_terminal_is_asked_once() {
+    let Some(space) = copied("host") else { return };
+    let build = format!("build {NAME}");
+    let Some(refused) = space.run_at_terminal(&build, "n\n") else { return };
+    let refused = refused.failed(2, &["wants to run", "../train/source.bin {output}", "[y/N]", "not allowed yet"]);
+    assert!(!refused.text.contains('\u{fffd}'), "{}", refused.text);
+    space.run_at_terminal(&build, "y\n").unwrap().succeeded();
+    space.write("train/copy.sh", format!("# Changed, and the same command.\n{COPY}"));
+    space.build("").succeeded();
+}
+
+#[test]
 fn what_a_command_printed_is_kept_however_it_ended() {
     let Some(space) = copied("host") else { return };
     let log = || space.run(&format!("why convert --log {NAME}")).succeeded().text;
