@@ -166,7 +166,7 @@ impl Colour {
     fn of(verdict: Verdict) -> Self {
         match verdict {
             Verdict::Pass | Verdict::NotApplicable => Self::Good,
-            Verdict::Thin => Self::Thin,
+            Verdict::Waived | Verdict::Thin => Self::Thin,
             Verdict::Unknown | Verdict::Fail => Self::Bad,
         }
     }

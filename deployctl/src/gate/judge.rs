@@ -7,6 +7,7 @@ use super::evidence::{
     Audit, AuditRow, Committed, Conversion, Difference, Expectation, Footprint, Interface, Measurement, Parity,
 };
 use super::linked::broken_promise;
+use super::metric::{Sources, figures};
 use super::{Check, Judgement, Quantity, Unit, Verdict};
 use crate::manifest::{Bytes, Instructions, Limit, Policy, Ratio, grouped};
 use crate::model::short_name;
@@ -78,7 +79,9 @@ pub fn judge(limits: &Limits, evidence: Evidence) -> Judgement {
         latency(limits, evidence.measurement),
     ]);
     let verdict = checks.iter().map(|check| check.verdict).max().unwrap_or(Verdict::Unknown);
-    Judgement { verdict, checks }
+    let Evidence { audit, footprint, measurement, .. } = evidence;
+    let figures = figures(&Sources { arena_peak: evidence.arena_peak.ok(), audit, footprint, measurement });
+    Judgement { verdict, checks, figures }
 }
 
 pub(super) fn check(name: &str, title: &str, verdict: Verdict, detail: impl Into<String>) -> Check {

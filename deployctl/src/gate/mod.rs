@@ -6,6 +6,7 @@ mod conversion;
 pub mod evidence;
 mod judge;
 mod linked;
+pub mod metric;
 
 pub use judge::{Evidence, Limits, Making, judge};
 
@@ -19,6 +20,8 @@ pub enum Verdict {
     NotApplicable,
     /// Within the limit, with the margin that is asked for.
     Pass,
+    /// Outside the limit, which its owner has waived until a date that has not come.
+    Waived,
     /// Within the limit, but closer than the margin.
     Thin,
     /// Not measured.
@@ -33,6 +36,7 @@ impl Verdict {
         match self {
             Self::NotApplicable => "not applicable",
             Self::Pass => "pass",
+            Self::Waived => "waived",
             Self::Thin => "thin",
             Self::Unknown => "unknown",
             Self::Fail => "fail",
@@ -41,7 +45,7 @@ impl Verdict {
 
     /// True where nothing stands against shipping.
     pub fn is_good(self) -> bool {
-        self <= Self::Pass
+        self <= Self::Waived
     }
 }
 
@@ -98,4 +102,6 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// In the order of a bring-up: interface, operators, memory, kernels.
     pub checks: Vec<Check>,
+    /// What was measured.
+    pub figures: Vec<metric::Figure>,
 }

@@ -13,7 +13,8 @@ use crate::advice::Finding as Advice;
 use crate::gate::evidence::{
     self, Audit, AuditRow, Conversion, Expectation, ExpectedVector, FirmwareCrate, Footprint, Measurement,
 };
-use crate::gate::{Check, Judgement, Quantity, Unit, Verdict};
+use crate::gate::metric::Figure;
+use crate::gate::{Check, Judgement, Quantity, Verdict};
 use crate::memory::MemoryPlan;
 
 /// What the manifest, the board and the tools say about a target; the rest is evidence.
@@ -66,17 +67,6 @@ pub struct Named {
     pub name: String,
     /// Digest or version.
     pub value: String,
-}
-
-/// A measured figure.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Metric {
-    /// Stable name.
-    pub name: String,
-    /// For people.
-    pub title: String,
-    /// The figure.
-    pub quantity: Quantity,
 }
 
 /// One operator, as tables print it.
@@ -160,7 +150,7 @@ pub(super) struct Dossier {
     pub verdict: Verdict,
     pub verdict_text: String,
     pub gates: Vec<Row>,
-    pub metrics: Vec<Metric>,
+    pub metrics: Vec<Figure>,
     pub operators: Operators,
     pub memory: Option<MemoryPlan>,
     pub blocked: Option<String>,
@@ -223,7 +213,7 @@ impl Dossier {
             verdict: judgement.verdict,
             verdict_text: judgement.verdict.name().to_owned(),
             gates: judgement.checks.iter().map(row).collect(),
-            metrics: metrics(planned.plan.as_ref(), footprint, measurement, audit),
+            metrics: judgement.figures.clone(),
             operators: operators(audit, footprint, expectation.vectors.first()),
             code: code(footprint),
             warnings: subject.cautions.iter().cloned().chain(warnings(expectation, audit)).collect(),
@@ -243,42 +233,6 @@ impl Dossier {
             features: parity.as_ref().map(Features::of),
         }
     }
-}
-
-fn metrics(plan: Option<&MemoryPlan>, footprint: &Footprint, measurement: &Measurement, audit: &Audit) -> Vec<Metric> {
-    let measured = measurement.blocked.is_none();
-    let built = footprint.blocked.is_none();
-    let hops = measurement.hop_instructions;
-    let rows = [
-        ("arena_bytes", "arena, planned peak", plan.map(|plan| plan.peak as u64), Unit::Bytes),
-        (
-            "arena_touched_bytes",
-            "arena, touched on the target",
-            measured.then_some(measurement.arena_bytes),
-            Unit::Bytes,
-        ),
-        ("flash_bytes", "flash of the app", footprint.flash_bytes, Unit::Bytes),
-        ("weights_bytes", "of that, the model's constants", built.then_some(footprint.weights_bytes), Unit::Bytes),
-        ("ram_bytes", "static RAM of the app, arena included", footprint.ram_bytes, Unit::Bytes),
-        (
-            "stack_bytes",
-            "stack, app or harness",
-            measurement.stack_app_bytes.max(measurement.stack_harness_bytes),
-            Unit::Bytes,
-        ),
-        ("stack_invoke_bytes", "stack of one inference", measurement.stack_invoke_bytes, Unit::Bytes),
-        ("stack_hop_bytes", "stack of one hop", measurement.stack_hop_bytes, Unit::Bytes),
-        ("instructions", "instructions an inference", measurement.instructions, Unit::Instructions),
-        ("hop_instructions", "instructions a hop, at most", hops.map(|hops| hops.max), Unit::Instructions),
-        ("hop_instructions_mean", "instructions a hop, on the average", hops.map(|hops| hops.mean), Unit::Instructions),
-        ("macs", "multiply-accumulates an inference", Some(audit.macs()), Unit::Count),
-    ];
-    let metric = |(name, title, value, unit): (&str, &str, Option<u64>, Unit)| {
-        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-        let quantity = Quantity { value: value? as f64, unit };
-        Some(Metric { name: name.to_owned(), title: title.to_owned(), quantity })
-    };
-    rows.into_iter().filter_map(metric).collect()
 }
 
 fn operators(audit: &Audit, footprint: &Footprint, vector: Option<&ExpectedVector>) -> Operators {
@@ -367,6 +321,6 @@ fn provenance(papers: &Papers) -> Vec<Named> {
 }
 
 /// Metrics by name, as `gate-report.json` has them.
-pub(super) fn by_name(metrics: &[Metric]) -> BTreeMap<&str, Quantity> {
+pub(super) fn by_name(metrics: &[Figure]) -> BTreeMap<&str, Quantity> {
     metrics.iter().map(|metric| (metric.name.as_str(), metric.quantity)).collect()
 }

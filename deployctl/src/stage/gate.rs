@@ -23,7 +23,7 @@ impl Stage for Gate {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn fields(&self) -> Fields {

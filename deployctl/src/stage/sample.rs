@@ -5,6 +5,7 @@ use super::emit::Emission;
 use super::memory::Planned;
 use crate::advice::{Finding, Level, Standing, Way, WayKind};
 use crate::gate::evidence::{Audit, AuditRow, Expectation, ExpectedVector, FirmwareCrate, Footprint, Measurement};
+use crate::gate::metric::{Sources, figures};
 use crate::gate::{Check, Judgement, Quantity, Unit, Verdict};
 use crate::library::{InstructionPath, Kernel};
 use crate::memory::{Kind, Live, MemoryPlan, Placed};
@@ -95,8 +96,9 @@ pub(super) fn papers(output: &str) -> Papers {
         finding: None,
     };
     let bytes = |value: f64| Some(Quantity { value, unit: Unit::Bytes });
-    Papers {
+    let papers = Papers {
         judgement: Judgement {
+            figures: vec![],
             verdict: Verdict::Pass,
             checks: vec![Check {
                 name: "arena_headroom".into(),
@@ -168,7 +170,19 @@ pub(super) fn papers(output: &str) -> Papers {
         origin: vec![("file's description".into(), "MLIR Converted.".into())],
         conversion: None,
         parity: None,
-    }
+    };
+    measured(papers)
+}
+
+/// With the figures that the papers give.
+fn measured(mut papers: Papers) -> Papers {
+    papers.judgement.figures = figures(&Sources {
+        arena_peak: papers.planned.peak().ok(),
+        audit: &papers.audit,
+        footprint: &papers.footprint,
+        measurement: &papers.measurement,
+    });
+    papers
 }
 
 fn plan(output: &str) -> MemoryPlan {
@@ -212,7 +226,7 @@ pub(super) fn blocked() -> Papers {
     papers.footprint = Footprint { blocked: reason.clone(), ..Footprint::default() };
     papers.measurement = Measurement { blocked: reason.clone(), ..Measurement::default() };
     papers.emission = Emission { blocked: reason, digest: String::new(), operators: 0, stream: false };
-    papers
+    measured(papers)
 }
 
 /// Nothing of [`HOSTILE`] is more than text: tables keep their columns, nothing becomes HTML, a heading or a link.

@@ -1,0 +1,170 @@
+//! The one list of figures: what is measured of a target, under which name, in which unit.
+//!
+//! Limits in a manifest, reports, releases and trends speak of these and of no others; what was not measured is absent.
+
+use serde::{Deserialize, Serialize};
+
+use super::evidence::{Audit, Footprint, Measurement};
+use super::{Quantity, Unit};
+
+/// A figure that is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// Stable name.
+    pub name: &'static str,
+    /// For people.
+    pub title: &'static str,
+    /// What its values are counted in.
+    pub unit: Unit,
+    /// The stage that finds it out.
+    pub stage: &'static str,
+    /// What it is, in a sentence.
+    pub about: &'static str,
+    read: fn(&Sources<'_>) -> Option<u64>,
+}
+
+/// The results that figures are read from.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "each field is its stage's result")]
+pub struct Sources<'a> {
+    /// Planned peak of the arena, where there is a plan.
+    pub arena_peak: Option<u64>,
+    pub audit: &'a Audit,
+    pub footprint: &'a Footprint,
+    pub measurement: &'a Measurement,
+}
+
+/// A figure as it was measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Figure {
+    /// The metric's name.
+    pub name: String,
+    /// The metric's title.
+    pub title: String,
+    /// What was measured.
+    pub quantity: Quantity,
+}
+
+/// All figures, in the order in which reports print them.
+pub const METRICS: [Metric; 12] = [
+    Metric {
+        name: "arena_bytes",
+        title: "arena, planned peak",
+        unit: Unit::Bytes,
+        stage: "memory",
+        about: "most bytes of activations, state and scratch that are alive at once; the arena in firmware has this size",
+        read: |sources| sources.arena_peak,
+    },
+    Metric {
+        name: "arena_touched_bytes",
+        title: "arena, touched on the target",
+        unit: Unit::Bytes,
+        stage: "measure",
+        about: "end of the highest byte of the arena that was written, over all runs",
+        read: |sources| sources.measurement.blocked.is_none().then_some(sources.measurement.arena_bytes),
+    },
+    Metric {
+        name: "flash_bytes",
+        title: "flash of the app",
+        unit: Unit::Bytes,
+        stage: "compile",
+        about: "every loaded byte of the app that lies in flash, initial values of `.data` included",
+        read: |sources| sources.footprint.flash_bytes,
+    },
+    Metric {
+        name: "weights_bytes",
+        title: "of that, the model's constants",
+        unit: Unit::Bytes,
+        stage: "compile",
+        about: "filters, biases, tables and requantization factors",
+        read: |sources| sources.footprint.blocked.is_none().then_some(sources.footprint.weights_bytes),
+    },
+    Metric {
+        name: "ram_bytes",
+        title: "static RAM of the app, arena included",
+        unit: Unit::Bytes,
+        stage: "compile",
+        about: "`.data`, `.bss` and the arena",
+        read: |sources| sources.footprint.ram_bytes,
+    },
+    Metric {
+        name: "stack_bytes",
+        title: "stack, app or harness",
+        unit: Unit::Bytes,
+        stage: "measure",
+        about: "high-water mark of the painted stack, the larger of app and harness",
+        read: |sources| sources.measurement.stack_app_bytes.max(sources.measurement.stack_harness_bytes),
+    },
+    Metric {
+        name: "stack_invoke_bytes",
+        title: "stack of one inference",
+        unit: Unit::Bytes,
+        stage: "measure",
+        about: "high-water mark below the call of `invoke`",
+        read: |sources| sources.measurement.stack_invoke_bytes,
+    },
+    Metric {
+        name: "stack_hop_bytes",
+        title: "stack of one hop",
+        unit: Unit::Bytes,
+        stage: "measure",
+        about: "high-water mark below the call of `hop`, where there is a stream",
+        read: |sources| sources.measurement.stack_hop_bytes,
+    },
+    Metric {
+        name: "instructions",
+        title: "instructions an inference",
+        unit: Unit::Instructions,
+        stage: "measure",
+        about: "instructions of one undisturbed `invoke`, the most of all runs, counted by the emulator",
+        read: |sources| sources.measurement.instructions,
+    },
+    Metric {
+        name: "hop_instructions",
+        title: "instructions a hop, at most",
+        unit: Unit::Instructions,
+        stage: "measure",
+        about: "instructions of one undisturbed `hop`, the most of all, counted by the emulator",
+        read: |sources| sources.measurement.hop_instructions.map(|hops| hops.max),
+    },
+    Metric {
+        name: "hop_instructions_mean",
+        title: "instructions a hop, on the average",
+        unit: Unit::Instructions,
+        stage: "measure",
+        about: "instructions of one undisturbed `hop`, the mean of all",
+        read: |sources| sources.measurement.hop_instructions.map(|hops| hops.mean),
+    },
+    Metric {
+        name: "macs",
+        title: "multiply-accumulates an inference",
+        unit: Unit::Count,
+        stage: "audit",
+        about: "multiply-accumulates of the whole model, each operator once",
+        read: |sources| Some(sources.audit.macs()),
+    },
+];
+
+/// What was measured.
+pub fn figures(sources: &Sources<'_>) -> Vec<Figure> {
+    let figure = |metric: &Metric| {
+        #[expect(clippy::cast_precision_loss, reason = "sizes and counts are far below 2^52")]
+        let value = (metric.read)(sources)? as f64;
+        let (name, title) = (metric.name.to_owned(), metric.title.to_owned());
+        Some(Figure { name, title, quantity: Quantity { value, unit: metric.unit } })
+    };
+    METRICS.iter().filter_map(figure).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique() {
+        let names: BTreeSet<&str> = METRICS.iter().map(|metric| metric.name).collect();
+        assert_eq!(names.len(), METRICS.len());
+    }
+}
