@@ -231,7 +231,7 @@ impl Plan {
         let mut inputs = evidence();
         inputs.push(input("interface", shared.interface, artifact::INTERFACE));
         inputs.extend(made());
-        let gate = self.add(name, place, fields::gate(manifest, board, shared.made.is_some()), inputs);
+        let gate = self.add(name, place, fields::gate(manifest, board, materials), inputs);
 
         let mut inputs = evidence();
         let origin = input("origin", shared.read, artifact::ORIGIN);
