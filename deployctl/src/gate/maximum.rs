@@ -94,7 +94,7 @@ pub(super) fn stack(limits: &Limits, measured: &Measurement) -> Check {
 }
 
 pub(super) fn latency(limits: &Limits, measured: &Measurement) -> Check {
-    let base = declared("latency", "latency of an inference", limits.latency.as_ref());
+    let base = declared("latency", "latency", limits.latency.as_ref());
     timed(base, limits.latency, measured, measured.instructions)
 }
 

@@ -265,7 +265,7 @@ mod tests {
     /// Pinned: entries of earlier versions must still read.
     #[test]
     fn the_digest_is_of_deployment_path_and_value() {
-        assert_eq!(approval().digest(), "1");
+        assert_eq!(approval().digest(), "a039f7b115c8140bfe1e56be79a0fe6b661e0cf433aa090be9ee0835f3fc72e7");
         for other in [
             Approval { deployment: "kwsa".into(), param: "rena.budget".into(), ..approval() },
             Approval { to: Some("15360 byte".into()), ..approval() },
