@@ -19,7 +19,10 @@ pub struct Gate {
     /// The last release, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release: Option<LastRelease>,
-    /// What is held against it.
+    /// The release of the present version, where the build would make another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reissued: Option<LastRelease>,
+    /// What is held against them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub present: Option<Present>,
 }
@@ -55,7 +58,7 @@ impl Stage for Gate {
             let absent = Some("no `preprocess` is declared: what feeds the model is not known here".to_owned());
             Parity { absent, ..Parity::default() }
         };
-        let release = self.release()?;
+        let (release, reissued) = (self.read(self.release.as_ref())?, self.read(self.reissued.as_ref())?);
         let judgement = judge(
             &self.limits,
             Evidence {
@@ -69,6 +72,7 @@ impl Stage for Gate {
                 footprint: &job.read_json("footprint")?,
                 measurement: &job.read_json("measurement")?,
                 past: self.present.as_ref().zip(release.as_ref()),
+                reissued: self.present.as_ref().zip(reissued.as_ref()),
             },
         );
         job.write_json(artifact::VERDICT, &judgement)?;
@@ -77,9 +81,9 @@ impl Stage for Gate {
 }
 
 impl Gate {
-    /// What the last release says of itself.
-    fn release(&self) -> Result<Option<Release>, BoxError> {
-        let (Some(last), Some(present)) = (&self.release, &self.present) else { return Ok(None) };
+    /// What a release says of itself.
+    fn read(&self, release: Option<&LastRelease>) -> Result<Option<Release>, BoxError> {
+        let (Some(last), Some(present)) = (release, &self.present) else { return Ok(None) };
         let refuse = |reason: String| {
             let place = format!("releases/{}-{}/release.json", present.deployment, last.version);
             let help =
