@@ -295,4 +295,16 @@ mod tests {
         assert!(!wrong("    reason", "} reason").is_empty());
         assert!(read(&format!("{good}{}", "x".repeat(MOST_BYTES))).unwrap_err().contains("larger than"));
     }
+
+    /// A merge, an editor or a full disk may leave any beginning of it.
+    #[test]
+    fn no_beginning_of_the_file_is_a_whole_one_with_other_entries() {
+        let whole = format!("{APPROVALS_HEAD}{}{}", approval().text(), approval().text());
+        for end in (0..whole.len()).filter(|end| whole.is_char_boundary(*end)) {
+            if let Ok(found) = read(&whole[..end]) {
+                assert!(found.entries.iter().all(|entry| entry.to.as_deref() == Some("15360 bytes")), "{end}");
+                assert!(found.entries.len() < 2 || end + 2 >= whole.len(), "{end}");
+            }
+        }
+    }
 }
