@@ -279,7 +279,7 @@ impl Plan {
         let mut inputs = evidence();
         inputs.push(input("interface", shared.interface, artifact::INTERFACE));
         inputs.extend(made());
-        let gate = self.add(name, place, fields::gate(manifest, board, shared.made.is_some()), inputs);
+        let gate = self.add(name, place, fields::gate(manifest, board, materials), inputs);
 
         let mut inputs = evidence();
         let emission = input("emission", built.emit, artifact::EMISSION);

@@ -1,12 +1,13 @@
 //! Stage `gate`: the verdict. Budget, headroom and limits are inputs of this stage and of nothing before it.
 
-use deployctl_cache::{BoxError, Fields, Job, Stage};
+use deployctl_cache::{BoxError, Fields, FileInput, Job, Stage};
 use serde::Serialize;
 
 use super::memory::Planned;
-use super::{artifact, optional, parity};
+use super::{artifact, fail, optional, parity};
+use crate::error::Kind;
 use crate::gate::evidence::Parity;
-use crate::gate::{Evidence, Limits, judge};
+use crate::gate::{Evidence, Limits, Present, Release, judge};
 
 /// What is allowed.
 #[derive(Debug, Serialize)]
@@ -15,6 +16,24 @@ pub struct Gate {
     pub limits: Limits,
     /// Whether there are steps around the model, so that stage `parity` has run.
     pub parity: bool,
+    /// The last release, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<LastRelease>,
+    /// The release of the present version, where the build would make another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reissued: Option<LastRelease>,
+    /// What is held against them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub present: Option<Present>,
+}
+
+/// The `release.json` of a release in the project.
+#[derive(Clone, Debug, Serialize)]
+pub struct LastRelease {
+    /// Its version.
+    pub version: String,
+    /// The file.
+    pub file: FileInput,
 }
 
 impl Stage for Gate {
@@ -40,6 +59,7 @@ impl Stage for Gate {
             let absent = Some("no `preprocess` is declared: what feeds the model is not known here".to_owned());
             Parity { absent, ..Parity::default() }
         };
+        let (release, reissued) = (self.read(self.release.as_ref())?, self.read(self.reissued.as_ref())?);
         let judgement = judge(
             &self.limits,
             Evidence {
@@ -53,9 +73,26 @@ impl Stage for Gate {
                 footprint: &job.read_json("footprint")?,
                 measurement: &job.read_json("measurement")?,
                 load: load.as_ref(),
+                past: self.present.as_ref().zip(release.as_ref()),
+                reissued: self.present.as_ref().zip(reissued.as_ref()),
             },
         );
         job.write_json(artifact::VERDICT, &judgement)?;
         Ok(())
+    }
+}
+
+impl Gate {
+    /// What a release says of itself.
+    fn read(&self, release: Option<&LastRelease>) -> Result<Option<Release>, BoxError> {
+        let (Some(last), Some(present)) = (release, &self.present) else { return Ok(None) };
+        let refuse = |reason: String| {
+            let place = format!("releases/{}-{}/release.json", present.deployment, last.version);
+            let help =
+                "take the file as the release was made from version control; builds are compared with the last release";
+            fail(Kind::Manifest, format!("`{place}` cannot be used: {reason}"), help)
+        };
+        let release = Release::read(&last.file.bytes()?, &present.deployment, &last.version).map_err(refuse)?;
+        Ok(Some(release))
     }
 }
