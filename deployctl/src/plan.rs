@@ -68,6 +68,8 @@ pub struct Planned {
     pub results: Vec<(StageId, &'static str)>,
     /// The gate.
     pub gate: StageId,
+    /// What it allows.
+    pub judge: stage::Gate,
     /// The report.
     pub report: StageId,
 }
@@ -231,7 +233,8 @@ impl Plan {
         let mut inputs = evidence();
         inputs.push(input("interface", shared.interface, artifact::INTERFACE));
         inputs.extend(made());
-        let gate = self.add(name, place, fields::gate(manifest, board, shared.made.is_some()), inputs);
+        let judge = fields::gate(manifest, board, shared.made.is_some());
+        let gate = self.add(name, place, judge.clone(), inputs);
 
         let mut inputs = evidence();
         let origin = input("origin", shared.read, artifact::ORIGIN);
@@ -280,6 +283,7 @@ impl Plan {
                 .chain(features)
                 .collect(),
             gate,
+            judge,
             report,
         }
     }

@@ -1,6 +1,6 @@
 //! The checks, in the order of a bring-up: interface, operators, memory, kernels.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::conversion::conversion;
 use super::evidence::{
@@ -13,7 +13,7 @@ use crate::manifest::{Bytes, Instructions, Limit, Policy, Ratio, grouped};
 use crate::model::short_name;
 
 /// What the manifest and the board allow.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Limits {
     /// `arena` budget.
     pub budget: Bytes,
@@ -37,7 +37,7 @@ pub struct Limits {
 }
 
 /// What became of a declared command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Making {
     /// It made the model.
