@@ -25,7 +25,7 @@ mod parallel;
 mod phases;
 mod plan;
 mod promote;
-mod signature;
+mod seal;
 mod sources;
 mod survey;
 mod trust;

@@ -10,7 +10,7 @@ use super::deliver::Delivery;
 use super::pack::{Work, refused};
 use super::watch::Watcher;
 use super::workshop::Workshop;
-use super::{Done, lock, signature, trust};
+use super::{Done, lock, seal, trust};
 use crate::cli;
 use crate::error::{Error, Kind};
 use crate::gate::{Judgement, Verdict};
@@ -115,7 +115,7 @@ impl Place {
                 return Err(Error::plain(Kind::Gate, message, help));
             }
             if let Some(key) = self.key.as_ref().filter(|_| !self.folder.join(SIGNATURE).exists()) {
-                signature::sign(workshop, &path, key)?;
+                seal::sign(workshop, &path, key)?;
             }
             return Ok(false);
         }
@@ -123,7 +123,7 @@ impl Place {
         let written = self.write(releases, bytes, files).map_err(|error| self.failed(&error))?;
         if let Some(key) = &self.key {
             let partial = Utf8Path::from_path(written.path()).unwrap_or(releases);
-            signature::sign(workshop, &partial.join(ARCHIVE), key)?;
+            seal::sign(workshop, &partial.join(ARCHIVE), key)?;
         }
         self.place(releases, written).map_err(|error| self.failed(&error))?;
         Ok(true)

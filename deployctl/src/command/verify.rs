@@ -7,7 +7,7 @@ use deployctl_cache::Options;
 
 use super::pack::{Work, refused};
 use super::workshop::Workshop;
-use super::{Done, conversion, gather, signature};
+use super::{Done, conversion, gather, seal};
 use crate::cli;
 use crate::error::{Error, Kind};
 use crate::release::about::Release;
@@ -118,7 +118,7 @@ fn signed(args: &cli::Verify, bundle: &Utf8Path, found: &Found, workshop: &Works
     let signature = beside.filter(|(_, signature)| signature.is_file());
     match (signature, &args.allowed_signers) {
         (Some((archive, signature)), Some(signers)) => {
-            let name = signature::signer(workshop, archive, &signature, &workshop.around.path(signers))?;
+            let name = seal::signer(workshop, archive, &signature, &workshop.around.path(signers))?;
             Ok(Signed { text: format!("signed by {name}"), name: Some(name) })
         }
         (None, _) if args.require_signature => {
