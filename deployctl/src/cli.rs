@@ -50,6 +50,13 @@ pub enum Command {
     Build(Build),
     /// Say which fields of a stage's key changed since it last ran, old and new.
     Why(Why),
+    /// Record that someone agrees to governed values as the manifest has them now.
+    ///
+    /// Budget, kernels, limits and waivers are governed. Once a deployment has an entry, a value that differs from its newest one
+    /// fails the gate `governed`. Writes `approvals.kdl` in the project's root, and nothing else.
+    Approve(Approve),
+    /// List the figures that are measured: name, unit, the stage that finds it out, what it is.
+    Metrics,
     /// Print a manifest's preprocessing as Python, for the training side to call or to compare itself with.
     ///
     /// A function a step, which needs `numpy` alone; run as a program, it writes the file of features that `parity` reads.
@@ -219,6 +226,29 @@ pub struct Why {
     /// Whether they may run commands.
     #[command(flatten)]
     pub commands: Commands,
+}
+
+/// `approve`.
+#[derive(Debug, Args)]
+pub struct Approve {
+    /// The values, as `arena.budget` or `gates.flash.max`.
+    #[arg(value_name = "PARAM", conflicts_with = "all")]
+    pub params: Vec<String>,
+    /// All values that differ from what was approved.
+    #[arg(long)]
+    pub all: bool,
+    /// Who agrees: the value's owner, or an owner of the manifest by the repository's `CODEOWNERS`.
+    #[arg(long, value_name = "WHO")]
+    pub by: String,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// The manifest, where the project has several.
+    #[arg(long, value_name = "MANIFEST")]
+    pub manifest: Option<Utf8PathBuf>,
+    /// Sign the entries with this SSH key, with `ssh-keygen`; where an agent has the key, name its public half.
+    #[arg(long, value_name = "KEY")]
+    pub sign: Option<Utf8PathBuf>,
 }
 
 /// `features`.

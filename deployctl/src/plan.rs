@@ -233,7 +233,7 @@ impl Plan {
         let mut inputs = evidence();
         inputs.push(input("interface", shared.interface, artifact::INTERFACE));
         inputs.extend(made());
-        let judge = fields::gate(manifest, board, shared.made.is_some());
+        let judge = fields::gate(manifest, board, materials);
         let gate = self.add(name, place, judge.clone(), inputs);
 
         let mut inputs = evidence();

@@ -9,6 +9,7 @@ mod control;
 mod convert;
 mod fmt;
 mod front_end;
+mod governed;
 mod law_1_hermetic;
 mod law_2_minimal;
 mod law_3_reproducible;

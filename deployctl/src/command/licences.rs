@@ -34,6 +34,9 @@ pub(super) fn of_crates(crates: &[FirmwareCrate], vendor: &Utf8Path, files: &mut
                 one.name, one.version
             );
             files.insert(format!("{name}/NO-TEXT"), text.into_bytes());
+            if stated.contains(APACHE) {
+                files.insert(format!("{name}/{}", OWN[0].0), OWN[0].1.as_bytes().to_vec());
+            }
         }
         files.extend(texts.into_iter().map(|(file, bytes)| (format!("{name}/{file}"), bytes)));
     }

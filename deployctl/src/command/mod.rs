@@ -2,6 +2,7 @@
 //!
 //! Only here are the environment and the working directory read.
 
+mod approve;
 mod audit;
 mod boards;
 mod build;
@@ -17,15 +18,18 @@ mod features;
 mod fetch;
 mod fmt;
 mod gather;
+mod governance;
 mod init;
 mod licences;
 mod lock;
+mod metrics;
 mod pack;
 mod parallel;
 mod phases;
 mod plan;
 mod promote;
 mod seal;
+mod signature;
 mod sources;
 mod survey;
 mod trust;
@@ -45,7 +49,7 @@ use clap::{CommandFactory, Parser};
 use crate::cli::{Cli, Command, Commands, Manifests};
 use crate::error::{Error, Kind};
 use crate::fetch::Home;
-use crate::manifest::{self, Catalog, Manifest, Syntax};
+use crate::manifest::{self, Catalog, Date, Manifest, Syntax};
 use crate::tool::Supervisor;
 use crate::ui::{Event, Streams, Ui};
 
@@ -59,6 +63,8 @@ pub struct Io {
     pub err: Box<dyn Write + Send>,
     /// Whether a person watches standard error.
     pub terminal: bool,
+    /// The day, in UTC: what decides whether a waiver still holds, and what approvals are dated with.
+    pub today: Date,
     /// Working directory; empty where there is none with a name in UTF-8.
     pub cwd: Utf8PathBuf,
     /// Environment.
@@ -102,6 +108,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut io: Io) -> u8 {
     let surroundings = Surroundings {
         ui: &ui,
         writes: writes_home(&cli.command),
+        today: io.today,
         cwd: io.cwd,
         env: io.env,
         // Under `--json` a program reads, and answers nothing.
@@ -127,6 +134,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) ui: &'a Ui,
     /// Whether the command may write into the user's home folder of deployctl: most only look.
     pub(crate) writes: bool,
+    pub(crate) today: Date,
     pub(crate) cwd: Utf8PathBuf,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) answers: Option<Mutex<Box<dyn BufRead + Send>>>,
@@ -152,6 +160,8 @@ fn dispatch(cli: &Cli, around: &Surroundings) -> Result<Done, Error> {
         Command::Check(args) => check::run(args, around),
         Command::Fmt(args) => fmt::run(args, around),
         Command::Boards(args) => boards::run(args, around),
+        Command::Approve(args) => approve::run(args, around),
+        Command::Metrics => metrics::run(around),
         Command::Features(args) => features::run(args, around),
         Command::Plan(args) => plan::run(args, &workshop()?),
         Command::Build(args) => build::run(args, &workshop()?),

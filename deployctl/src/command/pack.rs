@@ -1,7 +1,5 @@
 //! From a manifest to the files of a bundle: what a build made, and what it was made from. Nothing is promised of them here.
 
-use std::collections::BTreeMap;
-
 use deployctl_cache::{Engine, Failure, Options, Outcome, StageId};
 
 use super::gather::{firmware_lock, gather};
@@ -12,7 +10,7 @@ use super::{licences, lock};
 use crate::error::{Error, Kind};
 use crate::gate::evidence::Footprint;
 use crate::lockfile::{self, Group};
-use crate::manifest::{Manifest, Source};
+use crate::manifest::{Manifest, Source, governed};
 use crate::plan::{self, Materials, Plan, Planned};
 use crate::release::about::Release;
 use crate::release::keys::Keys;
@@ -82,7 +80,7 @@ impl Work {
             manifest_at: project.manifest_at,
             sources: project.files,
             built_in: project.built_in,
-            governed: BTreeMap::new(),
+            governed: governed(manifest).into_iter().map(|one| (one.param, one.value)).collect(),
             targets,
             licences,
             crates: firmware_lock(),

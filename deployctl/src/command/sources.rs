@@ -59,6 +59,8 @@ impl<'a> Sources<'a> {
         }
         manifest.model.label_files.iter().try_for_each(|path| all.read(path))?;
         all.recorded(materials)?;
+        let earlier = materials.release.as_ref().and_then(|last| last.file.as_ref());
+        earlier.iter().try_for_each(|file| all.file(file))?;
         for own in materials.own.iter().flat_map(|own| &own.crates) {
             all.tree(&own.files)?;
         }

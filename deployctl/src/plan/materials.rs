@@ -3,8 +3,9 @@
 use camino::Utf8PathBuf;
 use deployctl_cache::{FileInput, TreeInput};
 
+use crate::gate::Governance;
 use crate::library::Build;
-use crate::stage::{ConvertSource, LibraryFile, OwnSource, Vendored};
+use crate::stage::{ConvertSource, LastRelease, LibraryFile, OwnSource, Vendored};
 use crate::tool::{Binutils, Gcc, HostLinker, Program, Qemu, Rustc, Strace};
 
 /// What a deployment is made of besides its manifest: contents of files, identities of tools.
@@ -20,6 +21,12 @@ pub struct Materials {
     pub parity: Option<ParityMaterials>,
     /// Kernels of the deployment's own, where it has any.
     pub own: Option<OwnMaterials>,
+    /// Gates whose waiver has expired. The day is asked for once, and is in no key.
+    pub expired: Vec<String>,
+    /// Governed values and their approvals, where anything was ever approved for the deployment.
+    pub governance: Option<Governance>,
+    /// The last release before the present version, where there is one.
+    pub release: Option<LastRelease>,
     /// For each target, in the manifest's order.
     pub targets: Vec<TargetMaterials>,
 }

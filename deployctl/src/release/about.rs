@@ -5,12 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::gate::evidence::Measurement;
-use crate::gate::{Judgement, Quantity, Unit, Verdict};
-use crate::manifest::{Manifest, Port, PortQuantization};
-use crate::model::TensorType;
+use crate::gate::{Interface, Judgement, Quantity, Unit, Verdict};
 
 /// Version of the schema.
-pub const SCHEMA: &str = "deployctl/release/1";
+pub const SCHEMA: &str = crate::gate::RELEASE_SCHEMA;
 
 /// What a release is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,26 +72,6 @@ impl Origin {
     }
 }
 
-/// Inputs and outputs.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "as in the manifest")]
-pub struct Interface {
-    pub inputs: Vec<Tensor>,
-    pub outputs: Vec<Tensor>,
-}
-
-/// A declared input or output.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "as in the manifest")]
-pub struct Tensor {
-    pub name: String,
-    #[serde(rename = "type")]
-    pub dtype: TensorType,
-    pub shape: Vec<usize>,
-    pub quantization: Option<PortQuantization>,
-    pub labels: Option<Vec<String>>,
-}
-
 /// What a target came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Target {
@@ -127,23 +105,6 @@ impl Target {
             verdict: judgement.verdict,
             elf,
             figures: judgement.figures.iter().map(figure).collect(),
-        }
-    }
-}
-
-impl Interface {
-    /// As a manifest declares it.
-    pub fn of(manifest: &Manifest) -> Self {
-        let tensor = |port: &Port| Tensor {
-            name: port.name.clone(),
-            dtype: port.dtype,
-            shape: port.shape.clone(),
-            quantization: port.quantization,
-            labels: port.labels.clone(),
-        };
-        Self {
-            inputs: manifest.model.inputs.iter().map(|port| tensor(&port.value)).collect(),
-            outputs: manifest.model.outputs.iter().map(|port| tensor(&port.value)).collect(),
         }
     }
 }
@@ -186,6 +147,8 @@ pub fn shown(quantity: Quantity) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gate::PortRecord;
+    use crate::manifest::PortQuantization;
 
     #[test]
     fn the_schema_is_the_documented_one() {
@@ -196,9 +159,9 @@ mod tests {
             elf: Elves { app: "aa".into(), harness: "bb".into() },
             figures: [("flash_bytes".to_owned(), Quantity { value: 59_060.0, unit: Unit::Bytes })].into(),
         };
-        let input = Tensor {
+        let input = PortRecord {
             name: "input".into(),
-            dtype: TensorType::Int8,
+            dtype: "int8".into(),
             shape: vec![1, 6],
             quantization: Some(PortQuantization { scale: 0.5, zero_point: -1 }),
             labels: None,

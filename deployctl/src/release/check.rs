@@ -92,7 +92,7 @@ fn check_target(release: &Release, board: &str, files: &Files) -> Result<usize, 
     keys.check_files(&folder, &made)?;
     check_images(&folder, &made)?;
     check_report(release, board, &path(artifact::REPORT_JSON), find(files, &path(artifact::REPORT_JSON))?)?;
-    check_verdict(&folder, &keys, &limits, &made)
+    check_verdict(&folder, &keys, &limits, &made, files)
 }
 
 /// That the images are those of which the footprint speaks.
@@ -131,7 +131,7 @@ fn check_report(release: &Release, board: &str, place: &str, bytes: &[u8]) -> Re
 }
 
 /// That the verdict follows from the evidence and the limits.
-fn check_verdict(folder: &str, keys: &Keys, limits: &[u8], made: &Files) -> Result<usize, CheckError> {
+fn check_verdict(folder: &str, keys: &Keys, limits: &[u8], made: &Files, all: &Files) -> Result<usize, CheckError> {
     let path = |name: &str| format!("{folder}{name}");
     let wrong = |name: &str, what: String| Err(CheckError::Evidence { place: path(name), what });
     let gate: stage::Gate = parse(&path(LIMITS), limits)?;
@@ -140,6 +140,9 @@ fn check_verdict(folder: &str, keys: &Keys, limits: &[u8], made: &Files) -> Resu
         return wrong(LIMITS, "these are not the limits that the verdict was given by".to_owned());
     }
     let paper = |name: &str| {
+        if name == stage::LastRelease::PAPER {
+            return Ok(last_release(&gate, all).cloned());
+        }
         let given = stage.inputs.iter().find(|given| given.name == name);
         Ok(given.and_then(|given| made.get(&given.path).cloned()))
     };
@@ -165,6 +168,13 @@ fn check_verdict(folder: &str, keys: &Keys, limits: &[u8], made: &Files) -> Resu
         },
     );
     wrong(artifact::VERDICT, what)
+}
+
+/// The earlier release by which the gate judged, among the project's files.
+fn last_release<'f>(gate: &stage::Gate, files: &'f Files) -> Option<&'f Vec<u8>> {
+    let (last, present) = (gate.release.as_ref()?, gate.present.as_ref()?);
+    let name = format!("/releases/{}/{RELEASE}", about::folder(&present.deployment, &last.version));
+    files.iter().find(|(path, _)| path.starts_with(SOURCES) && path.ends_with(&name)).map(|(_, bytes)| bytes)
 }
 
 /// That the provenance speaks of these files.

@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use deployctl_cache::{PrintedField, Section};
 use serde_json::Value;
 
-use super::about::{Interface, Release, Target, Tensor, shown};
+use super::about::{Release, Target, shown};
 use super::archive::Files;
 use super::keys::{Keys, Stage};
 use super::make::parse;
 use super::{CheckError, KEYS, LIMITS, PROVENANCE, RELEASE, TARGETS};
 use crate::gate::evidence::{Audit, AuditRow};
+use crate::gate::{Interface, PortRecord};
 use crate::stage::artifact;
 
 /// What two bundles differ in.
@@ -112,11 +113,11 @@ fn about(release: &Release) -> Values {
 
 fn interface(interface: &Interface) -> Values {
     let mut values = Values::new();
-    let mut add = |kind: &str, at: usize, tensor: &Tensor| {
+    let mut add = |kind: &str, at: usize, tensor: &PortRecord| {
         let mut put = |field: &str, value: String| values.insert(format!("{kind} {at} {field}"), value);
         put("name", tensor.name.clone());
         put("shape", format!("{:?}", tensor.shape));
-        put("type", format!("{:?}", tensor.dtype).to_lowercase());
+        put("type", tensor.dtype.clone());
         if let Some(found) = tensor.quantization {
             put("quantization", format!("scale {} zero point {}", found.scale, found.zero_point));
         }
@@ -256,26 +257,31 @@ fn stages(old: &Keys, new: &Keys) -> Vec<Change> {
     changes
 }
 
+/// Own fields one by one; what a stage was given, in one line with who made it.
 fn fields(old: &Stage, new: &Stage) -> Vec<Change> {
-    let table = |stage: &Stage| -> BTreeMap<(Section, String), PrintedField> {
-        stage.record.fields.iter().map(|field| ((field.section, field.name.clone()), field.clone())).collect()
+    let table = |stage: &Stage| -> BTreeMap<(Section, String), String> {
+        let fields = stage.record.fields.iter();
+        fields.map(|field: &PrintedField| ((field.section, field.name.clone()), field.value.clone())).collect()
     };
     let (before, after) = (table(old), table(new));
-    let names: BTreeSet<&(Section, String)> = before.keys().chain(after.keys()).collect();
-    let change = |key: &(Section, String)| {
-        let (old, now) = (before.get(key), after.get(key));
-        if old.map(|field| &field.value) == now.map(|field| &field.value) {
-            return None;
-        }
-        let given = new.inputs.iter().find(|given| key.0 == Section::Input && given.name == key.1);
-        let by = given.map(|given| format!("made by {}", given.from.rsplit('/').next().unwrap_or(&given.from)));
-        let text = |field: Option<&PrintedField>| {
-            field.map(|field| {
-                if key.0 == Section::Input { field.value.chars().take(12).collect() } else { field.value.clone() }
-            })
-        };
-        let what = format!("{}: {}", new.stage, key.1);
-        Some(Change { what, old: text(old), new: text(now), by: by.unwrap_or_default() })
+    let keys: BTreeSet<&(Section, String)> = before.keys().chain(after.keys()).collect();
+    let differing: Vec<_> = keys.into_iter().filter(|key| before.get(*key) != after.get(*key)).collect();
+    let own = differing.iter().filter(|key| key.0 != Section::Input).map(|key| Change {
+        what: format!("{}: {}", new.stage, key.1),
+        old: before.get(*key).cloned(),
+        new: after.get(*key).cloned(),
+        by: String::new(),
+    });
+    let mut changes: Vec<Change> = own.collect();
+    let maker = |name: &String| {
+        let given = new.inputs.iter().chain(&old.inputs).find(|given| given.name == *name);
+        given.map(|given| given.from.rsplit('/').next().unwrap_or(&given.from).to_owned()).unwrap_or_default()
     };
-    names.into_iter().filter_map(change).collect()
+    let given = differing.iter().filter(|key| key.0 == Section::Input);
+    let given: Vec<String> = given.map(|key| format!("`{}` of {}", key.1, maker(&key.1))).collect();
+    if !given.is_empty() {
+        let by = format!("was given another {}", given.join(", "));
+        changes.push(Change { what: new.stage.clone(), old: None, new: None, by });
+    }
+    changes
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 
-use super::about::{self, Elves, Interface, Named, Release, Target};
+use super::about::{self, Elves, Named, Release, Target};
 use super::archive::Files;
 use super::checksums::{checksums, sha256};
 use super::keys::Keys;
@@ -13,9 +13,9 @@ use super::{
     provenance, sbom,
 };
 use crate::elf;
-use crate::gate::Judgement;
+use crate::gate::{Interface, Judgement, PortRecord};
 use crate::gate::evidence::{Footprint, Measurement};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Port, Spanned};
 use crate::stage::{self, artifact};
 
 /// Everything that goes into a bundle.
@@ -98,7 +98,10 @@ pub fn make(draft: Draft<'_>) -> Result<(Release, Files), CheckError> {
         version: draft.manifest.version.clone(),
         manifest: Named { path: draft.manifest_at.clone(), digest: manifest },
         evidence: about::origin(&targets),
-        interface: Interface::of(draft.manifest),
+        interface: Interface {
+            inputs: ports(&draft.manifest.model.inputs),
+            outputs: ports(&draft.manifest.model.outputs),
+        },
         governed: draft.governed.clone(),
         targets,
     };
@@ -113,8 +116,17 @@ pub fn make(draft: Draft<'_>) -> Result<(Release, Files), CheckError> {
     }
     files.insert(RELEASE.to_owned(), release.to_bytes());
     files.insert(PROVENANCE.to_owned(), json(&provenance::statement(&release, &files, &draft.tools)));
-    files.insert(CHECKSUMS.to_owned(), checksums(&files).into_bytes());
+    seal(&mut files);
     Ok((release, files))
+}
+
+/// Writes the checksums of all files.
+pub fn seal(files: &mut Files) {
+    files.insert(CHECKSUMS.to_owned(), checksums(files).into_bytes());
+}
+
+fn ports(ports: &[Spanned<Port>]) -> Vec<PortRecord> {
+    ports.iter().map(|port| (&port.value).into()).collect()
 }
 
 /// What a release says of a target, from the evidence alone.

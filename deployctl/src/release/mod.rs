@@ -19,7 +19,7 @@ pub use archive::{ArchiveError, Files};
 pub use check::{Checked, check};
 pub use checksums::{ChecksumError, sha256};
 pub use difference::{Change, Difference, difference};
-pub use make::{Draft, Library, Made, Tool, make};
+pub use make::{Draft, Library, Made, Tool, make, seal};
 pub use table::{markdown, text};
 
 use serde::Serialize;

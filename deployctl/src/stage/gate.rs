@@ -1,13 +1,14 @@
 //! Stage `gate`: the verdict. Budget, headroom and limits are inputs of this stage and of nothing before it.
 
-use deployctl_cache::{BoxError, Fields, Job, Record, Section, Stage};
+use deployctl_cache::{BoxError, Digest, Fields, FileInput, Job, Record, Section, Stage};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::memory::Planned;
-use super::{artifact, parity};
+use super::{artifact, fail, parity};
+use crate::error::Kind;
 use crate::gate::evidence::Parity;
-use crate::gate::{Evidence, Judgement, Limits, judge};
+use crate::gate::{Evidence, Judgement, Limits, Present, Release, judge};
 
 /// What is allowed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -16,6 +17,25 @@ pub struct Gate {
     pub limits: Limits,
     /// Whether there are steps around the model, so that stage `parity` has run.
     pub parity: bool,
+    /// The last release, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<LastRelease>,
+    /// What is held against it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub present: Option<Present>,
+}
+
+/// The `release.json` of a release in the project.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LastRelease {
+    /// Its version.
+    pub version: String,
+    /// Digest of the file.
+    #[serde(rename = "file")]
+    pub digest: Digest,
+    /// The file, where it is in the project.
+    #[serde(skip)]
+    pub file: Option<FileInput>,
 }
 
 /// The evidence of a name, where there is any.
@@ -27,7 +47,7 @@ impl Stage for Gate {
     }
 
     fn version(&self) -> u32 {
-        5
+        6
     }
 
     fn fields(&self) -> Fields {
@@ -35,13 +55,26 @@ impl Stage for Gate {
     }
 
     fn run(&self, job: &Job) -> Result<(), BoxError> {
-        let judgement = self.judge(&|name| match job.read(name) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(deployctl_cache::Error::NoInput { .. }) => Ok(None),
-            Err(other) => Err(other.into()),
+        let judgement = self.judge(&|name| match (name, &self.release) {
+            (LastRelease::PAPER, Some(LastRelease { file: Some(file), .. })) => Ok(Some(file.bytes()?)),
+            _ => match job.read(name) {
+                Ok(bytes) => Ok(Some(bytes)),
+                Err(deployctl_cache::Error::NoInput { .. }) => Ok(None),
+                Err(other) => Err(other.into()),
+            },
         })?;
         job.write_json(artifact::VERDICT, &judgement)?;
         Ok(())
+    }
+}
+
+impl LastRelease {
+    /// What the gate asks for it by.
+    pub const PAPER: &str = "last release";
+
+    /// A release in the project.
+    pub fn new(version: String, file: FileInput) -> Self {
+        Self { version, digest: file.digest(), file: Some(file) }
     }
 }
 
@@ -62,6 +95,7 @@ impl Gate {
             let absent = Some("no `preprocess` is declared: what feeds the model is not known here".to_owned());
             Parity { absent, ..Parity::default() }
         };
+        let release = self.release(papers)?;
         let evidence = Evidence {
             conversion: conversion.as_ref(),
             committed: committed.as_ref(),
@@ -72,8 +106,23 @@ impl Gate {
             parity: &parity,
             footprint: &needed(papers, "footprint")?,
             measurement: &needed(papers, "measurement")?,
+            past: self.present.as_ref().zip(release.as_ref()),
         };
         Ok(judge(&self.limits, evidence))
+    }
+
+    /// What the last release says of itself.
+    fn release(&self, papers: &Papers<'_>) -> Result<Option<Release>, BoxError> {
+        let (Some(last), Some(present)) = (&self.release, &self.present) else { return Ok(None) };
+        let refuse = |reason: String| {
+            let place = format!("releases/{}-{}/release.json", present.deployment, last.version);
+            let help =
+                "take the file as the release was made from version control; builds are compared with the last release";
+            fail(Kind::Manifest, format!("`{place}` cannot be used: {reason}"), help)
+        };
+        let bytes = papers(LastRelease::PAPER)?.filter(|bytes| Digest::of(bytes) == last.digest);
+        let bytes = bytes.ok_or_else(|| refuse("it is not the one that was judged by".to_owned()))?;
+        Ok(Some(Release::read(&bytes, &present.deployment, &last.version).map_err(refuse)?))
     }
 }
 

@@ -47,7 +47,7 @@ pub use crates::Crates;
 pub use dossier::{Deployment, Named, Subject, Target as TargetName};
 pub use emit::{Emit, Project, ProjectLibrary, Template};
 pub use expect::{Expect, VectorSource};
-pub use gate::Gate;
+pub use gate::{Gate, LastRelease};
 pub use header::Header;
 pub use interface::Interface;
 pub use kernels::Kernels;
