@@ -21,6 +21,7 @@ mod law_8_nothing_hidden;
 mod locked;
 mod own;
 mod parity;
+mod release;
 mod rerun;
 mod space;
 mod state;

@@ -28,6 +28,7 @@ mod parallel;
 mod phases;
 mod plan;
 mod promote;
+mod rebuild;
 mod seal;
 mod signature;
 mod sources;

@@ -8,6 +8,7 @@ use deployctl_cache::{Engine, Outcome};
 
 use super::deliver::Delivery;
 use super::pack::{Work, refused};
+use super::rebuild::rebuild;
 use super::watch::Watcher;
 use super::workshop::Workshop;
 use super::{Done, lock, seal, trust};
@@ -37,12 +38,17 @@ fn promote(args: &cli::Promote, workshop: &Workshop) -> Result<(), Error> {
     let outcome = build(&work, args.allow_commands, workshop)?;
     refuse_unpromotable(&work, &outcome)?;
     lock::record(&work.manifests, &[work.used()])?;
-    let (about, files) = work.pack(&outcome, workshop)?;
+    let (about, mut files) = work.pack(&outcome, workshop)?;
+    release::reproduced(&about, &mut files);
     // What could not be verified must not leave the house.
     release::check(&files).map_err(|error| refused(&error))?;
     let place = Place::of(&work, &about, args.sign.as_deref(), workshop);
     let bytes = archive::write(&files).map_err(|error| refused(&error.into()))?;
-    let is_new = place.put(&bytes, &files, workshop)?;
+    let is_new = !place.is_there(&bytes)?;
+    if is_new {
+        rebuild(&about, &files, workshop)?;
+    }
+    place.put(&bytes, &files, is_new, workshop)?;
     place.show(&about, &bytes, is_new, workshop);
     Ok(())
 }
@@ -102,22 +108,25 @@ impl Place {
         Self { folder, shown, key: key.map(|key| workshop.around.path(key)) }
     }
 
-    /// Puts the release in its place in one step. False if the same one is there already; another one is never changed.
-    fn put(&self, bytes: &[u8], files: &Files, workshop: &Workshop) -> Result<bool, Error> {
-        let path = self.folder.join(ARCHIVE);
-        if self.folder.exists() {
-            if std::fs::read(&path).map_err(|error| self.failed(&error))? != bytes {
-                let message = format!("`{}` is there, and is another release than this", self.shown);
-                let help = format!(
-                    "raise `version` of the deployment; `deployctl diff {} MANIFEST` says what differs",
-                    self.shown
-                );
-                return Err(Error::plain(Kind::Gate, message, help));
-            }
-            if let Some(key) = self.key.as_ref().filter(|_| !self.folder.join(SIGNATURE).exists()) {
-                seal::sign(workshop, &path, key)?;
-            }
+    /// Whether this release is there already. Another one is never changed.
+    fn is_there(&self, bytes: &[u8]) -> Result<bool, Error> {
+        if !self.folder.exists() {
             return Ok(false);
+        }
+        if std::fs::read(self.folder.join(ARCHIVE)).map_err(|error| self.failed(&error))? == bytes {
+            return Ok(true);
+        }
+        let message = format!("`{}` is there, and is another release than this", self.shown);
+        let help =
+            format!("raise `version` of the deployment; `deployctl diff {} MANIFEST` says what differs", self.shown);
+        Err(Error::plain(Kind::Gate, message, help))
+    }
+
+    /// Puts the release in its place in one step; one that is there may still be signed.
+    fn put(&self, bytes: &[u8], files: &Files, is_new: bool, workshop: &Workshop) -> Result<(), Error> {
+        if !is_new {
+            let unsigned = self.key.as_ref().filter(|_| !self.folder.join(SIGNATURE).exists());
+            return unsigned.map_or(Ok(()), |key| seal::sign(workshop, &self.folder.join(ARCHIVE), key));
         }
         let releases = self.folder.parent().unwrap_or(&self.folder);
         let written = self.write(releases, bytes, files).map_err(|error| self.failed(&error))?;
@@ -125,8 +134,7 @@ impl Place {
             let partial = Utf8Path::from_path(written.path()).unwrap_or(releases);
             seal::sign(workshop, &partial.join(ARCHIVE), key)?;
         }
-        self.place(releases, written).map_err(|error| self.failed(&error))?;
-        Ok(true)
+        self.place(releases, written).map_err(|error| self.failed(&error))
     }
 
     fn write(&self, releases: &Utf8Path, bytes: &[u8], files: &Files) -> std::io::Result<tempfile::TempDir> {

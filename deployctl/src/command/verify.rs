@@ -3,16 +3,14 @@
 use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use deployctl_cache::Options;
 
-use super::pack::{Work, refused};
+use super::pack::refused;
+use super::rebuild::rebuild;
 use super::workshop::Workshop;
-use super::{Done, conversion, gather, seal};
+use super::{Done, seal};
 use crate::cli;
 use crate::error::{Error, Kind};
-use crate::release::about::Release;
-use crate::release::{self, ARCHIVE, CHECKSUMS, Checked, Files, RELEASE, SIGNATURE, SOURCES, TARGETS, archive};
-use crate::stage::artifact;
+use crate::release::{self, ARCHIVE, CHECKSUMS, Checked, Files, RELEASE, SIGNATURE, archive};
 use crate::ui::Event;
 
 /// A release where it lies.
@@ -26,20 +24,22 @@ pub(super) struct Found {
 pub(super) fn run(args: &cli::Verify, workshop: &Workshop) -> Result<Done, Error> {
     let bundle = workshop.around.path(&args.bundle);
     let found = open(&bundle)?;
-    let Checked { release, judged } = release::check(&found.files).map_err(|error| refused(&error))?;
+    let checked = release::check(&found.files).map_err(|error| refused(&error))?;
+    let Checked { release, judged, reproduced } = &checked;
     let signed = signed(args, &bundle, &found, workshop)?;
-    let rebuilt = if args.rebuild { Some(rebuild(&release, &found.files, workshop)?) } else { None };
+    let rebuilt = if args.rebuild { Some(rebuild(release, &found.files, workshop)?) } else { None };
     workshop.ui.show(&Event::Line {
         fields: serde_json::json!({
             "deployment": release.deployment, "version": release.version, "evidence": release.evidence,
-            "files": found.files.len(), "checks": judged, "signer": signed.name, "rebuilt": rebuilt
+            "files": found.files.len(), "checks": judged, "reproduced": reproduced, "signer": signed.name, "rebuilt": rebuilt
         }),
-        text: text(&release, found.files.len(), judged, &signed, rebuilt),
+        text: text(&checked, found.files.len(), &signed, rebuilt),
     });
     Ok(Done::Ok)
 }
 
-fn text(release: &Release, files: usize, judged: usize, signed: &Signed, rebuilt: Option<usize>) -> String {
+fn text(checked: &Checked, files: usize, signed: &Signed, rebuilt: Option<usize>) -> String {
+    let Checked { release, judged, reproduced } = checked;
     let (name, version) = (&release.deployment, &release.version);
     let mut lines = vec![
         format!("{name} {version} is what it says"),
@@ -51,6 +51,9 @@ fn text(release: &Release, files: usize, judged: usize, signed: &Signed, rebuilt
             format!("  {}: {}, evidence: {}", target.board, target.verdict.name(), target.evidence.name())
         }),
     );
+    if *reproduced {
+        lines.push("  a second build, from the bundle alone, gave the same firmware before it was promoted".to_owned());
+    }
     lines.push(format!("  {}", signed.text));
     lines.extend(rebuilt.map(|count| format!("  {count} ELF files built again, byte by byte the same")));
     lines.join("\n")
@@ -133,54 +136,4 @@ fn signed(args: &cli::Verify, bundle: &Utf8Path, found: &Found, workshop: &Works
         }
         (None, _) => unsigned("not signed"),
     }
-}
-
-/// Builds the release's firmware in an empty project with an empty store; gives the number of ELF files that are the same.
-fn rebuild(release: &Release, files: &Files, workshop: &Workshop) -> Result<usize, Error> {
-    let failed =
-        |error: &std::io::Error| Error::caused(Kind::Store, error, "a release is rebuilt in a temporary folder");
-    let folder = tempfile::tempdir().map_err(|error| failed(&error))?;
-    let folder =
-        Utf8Path::from_path(folder.path()).ok_or_else(|| failed(&std::io::Error::other("no name in UTF-8")))?;
-    for (path, bytes) in files.iter().filter(|(path, _)| path.starts_with(SOURCES)) {
-        let to = folder.join(path);
-        let written = fs::create_dir_all(to.parent().unwrap_or(folder)).and_then(|()| fs::write(&to, bytes));
-        written.map_err(|error| failed(&error))?;
-    }
-    // Nothing that was ever built is looked at; fetched sources are those of the user, and have the digests that were recorded.
-    let apart = Workshop::open(workshop.around, Some(&folder.join("store")))?;
-    let named = cli::Manifests { manifests: vec![folder.join(SOURCES).join(&release.manifest.path)] };
-    let mut manifests = workshop.around.manifests(&named)?;
-    conversion::forbid(&mut manifests);
-    let Some(manifest) = manifests.pop() else { return Ok(0) };
-    let recorded = gather::recorded(&manifest)?;
-    let work = Work::plan(manifest, &apart)?;
-    let differences: Vec<String> =
-        recorded.differences(&work.used()).iter().map(|difference| format!("\n  {difference}")).collect();
-    let outcome = work.build(Options { scope: "rebuild".to_owned(), ..apart.options(&work.manifests) }, &apart)?;
-    let mut same = 0;
-    for target in &work.plan.targets {
-        for name in [artifact::APP, artifact::HARNESS] {
-            let found = target.results.iter().find(|(_, path)| *path == name);
-            let made = found.and_then(|(id, path)| outcome.artifact(*id, path).ok());
-            let path = format!("{TARGETS}{}/{name}", target.board);
-            if made.is_none() || made.as_ref() != files.get(&path) {
-                return Err(differs(&path, &differences));
-            }
-            same += 1;
-        }
-    }
-    Ok(same)
-}
-
-/// What came out otherwise, and what of the machine is otherwise.
-fn differs(path: &str, differences: &[String]) -> Error {
-    let message = format!("`{path}` does not come out again: what was built from the release's own manifest differs");
-    if differences.is_empty() {
-        let help =
-            "the tools and sources are those that were recorded; was the release made by another version of deployctl?";
-        return Error::plain(Kind::Gate, message, help);
-    }
-    let message = format!("{message}; this machine differs from `deploy.lock`:{}", differences.concat());
-    Error::plain(Kind::Gate, message, "install the recorded versions, and verify again")
 }

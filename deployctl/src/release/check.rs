@@ -6,8 +6,10 @@ use serde_json::Value;
 use super::about::{self, Release};
 use super::archive::Files;
 use super::keys::{self, Keys};
-use super::make::{about_target, flashable, parse};
-use super::{CheckError, KEYS, LIMITS, PROVENANCE, RELEASE, SOURCES, TARGETS, checksums, provenance, sha256};
+use super::make::{about_target, flashable, parse, reproduction};
+use super::{
+    CheckError, KEYS, LIMITS, PROVENANCE, RELEASE, REPRODUCED, SOURCES, TARGETS, checksums, provenance, sha256,
+};
 use crate::elf;
 use crate::gate::Judgement;
 use crate::gate::evidence::Footprint;
@@ -20,6 +22,8 @@ pub struct Checked {
     pub release: Release,
     /// Checks of all gates that were judged again.
     pub judged: usize,
+    /// Whether a second build gave the same firmware before it was promoted.
+    pub reproduced: bool,
 }
 
 /// Checks a bundle's files against each other.
@@ -59,7 +63,12 @@ pub fn check(files: &Files) -> Result<Checked, CheckError> {
         ));
     }
     check_provenance(&release, files)?;
-    Ok(Checked { release, judged })
+    let reproduced = files.get(REPRODUCED).map(|bytes| parse::<Value>(REPRODUCED, bytes)).transpose()?;
+    if reproduced.as_ref().is_some_and(|found| *found != reproduction(&release)) {
+        let what = "it speaks of other ELF files".to_owned();
+        return Err(CheckError::Evidence { place: REPRODUCED.to_owned(), what });
+    }
+    Ok(Checked { release, judged, reproduced: reproduced.is_some() })
 }
 
 /// One target: gives the number of checks that were judged again.

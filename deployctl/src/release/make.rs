@@ -9,12 +9,12 @@ use super::archive::Files;
 use super::checksums::{checksums, sha256};
 use super::keys::Keys;
 use super::{
-    BUILT_IN, CHECKSUMS, CheckError, KEYS, LICENCES, LIMITS, PROVENANCE, RELEASE, SBOM, SOURCES, TARGETS, image, json,
-    provenance, sbom,
+    BUILT_IN, CHECKSUMS, CheckError, KEYS, LICENCES, LIMITS, PROVENANCE, RELEASE, REPRODUCED, SBOM, SOURCES, TARGETS,
+    image, json, provenance, sbom,
 };
 use crate::elf;
-use crate::gate::{Interface, Judgement, PortRecord};
 use crate::gate::evidence::{Footprint, Measurement};
+use crate::gate::{Interface, Judgement, PortRecord};
 use crate::manifest::{Manifest, Port, Spanned};
 use crate::stage::{self, artifact};
 
@@ -118,6 +118,19 @@ pub fn make(draft: Draft<'_>) -> Result<(Release, Files), CheckError> {
     files.insert(PROVENANCE.to_owned(), json(&provenance::statement(&release, &files, &draft.tools)));
     seal(&mut files);
     Ok((release, files))
+}
+
+/// Writes down that a second build gave the same ELF files.
+pub fn reproduced(release: &Release, files: &mut Files) {
+    files.insert(REPRODUCED.to_owned(), json(&reproduction(release)));
+    seal(files);
+}
+
+/// What a second build gave, where it gave the same.
+pub(super) fn reproduction(release: &Release) -> serde_json::Value {
+    let elves: BTreeMap<&str, &Elves> =
+        release.targets.iter().map(|target| (target.board.as_str(), &target.elf)).collect();
+    serde_json::json!({ "schema": "deployctl/reproduced/1", "builds": 2, "elf": elves })
 }
 
 /// Writes the checksums of all files.

@@ -19,7 +19,7 @@ pub use archive::{ArchiveError, Files};
 pub use check::{Checked, check};
 pub use checksums::{ChecksumError, sha256};
 pub use difference::{Change, Difference, difference};
-pub use make::{Draft, Library, Made, Tool, make, seal};
+pub use make::{Draft, Library, Made, Tool, make, reproduced, seal};
 pub use table::{markdown, text};
 
 use serde::Serialize;
@@ -36,6 +36,8 @@ pub const CHECKSUMS: &str = "checksums.txt";
 pub const SBOM: &str = "sbom.cdx.json";
 /// What the firmware was made from.
 pub const PROVENANCE: &str = "provenance.intoto.json";
+/// That the bundle's own sources gave its firmware again, before it was promoted.
+pub const REPRODUCED: &str = "reproduced.json";
 /// Manifest, lock file and everything that they name, as in the project.
 pub const SOURCES: &str = "sources/";
 /// Built-in files that the manifest names.
