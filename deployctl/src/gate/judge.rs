@@ -46,7 +46,7 @@ pub struct Limits {
     /// How the declared target is run: `host`, `qemu mps2-an386`, `probe STM32F446RETx`.
     pub runner: String,
     /// `gates` waive.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waivers: Vec<Waived>,
     /// Governed values and their approvals; absent where nothing was ever approved.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -134,3 +134,57 @@ fn found<T: DeserializeOwned>(papers: &Papers<'_>, name: &str) -> Result<Option<
 fn needed<T: DeserializeOwned>(papers: &Papers<'_>, name: &str) -> Result<T, BoxError> {
     found(papers, name)?.ok_or_else(|| format!("there is no evidence `{name}`").into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::Making;
+    use crate::manifest::{Bytes, Ratio};
+
+    /// A release carries the fields as JSON: they must come back as they were.
+    #[test]
+    fn limits_come_back_from_their_file() {
+        let limits = Limits {
+            budget: Bytes(800),
+            headroom: Ratio(0.1),
+            policy: None,
+            max_mac_share: Ratio(1.0 / 3.0),
+            flash: None,
+            ram: None,
+            stack: None,
+            latency: None,
+            hop: None,
+            accuracy: None,
+            runner: "host".into(),
+            waivers: vec![],
+            governance: None,
+            max_lsb: Some(1),
+            conversion: Some(Making::Made),
+        };
+        let release = LastRelease { version: "1.0.0".into(), digest: Digest::of(b"{}"), file: None };
+        let gate = Gate { limits, parity: false, release: Some(release), present: None };
+        let back: Gate = serde_json::from_slice(&serde_json::to_vec_pretty(&gate).unwrap()).unwrap();
+        let record = Record { fields: gate.fields().printed(), outputs: vec![] };
+        assert!(back.is_in(&record));
+        let other = Gate { parity: true, ..back };
+        assert!(!other.is_in(&record));
+    }
+
+    #[test]
+    fn an_earlier_release_is_the_one_that_was_judged_by() {
+        let release = LastRelease { version: "1.0.0".into(), digest: Digest::of(b"{}"), file: None };
+        let papers = |name: &str| -> Result<Option<Vec<u8>>, BoxError> {
+            Ok((name == LastRelease::PAPER).then(|| b"{ }".to_vec()))
+        };
+        let text = serde_json::json!({
+            "limits": { "budget": 1, "headroom": 0.0, "policy": null, "max_mac_share": 0.0, "flash": null, "stack": null,
+                "latency": null, "runner": "host", "max_lsb": null },
+            "parity": false,
+            "present": { "deployment": "kws", "version": "1.1.0", "board": "host",
+                "interface": { "inputs": [], "outputs": [] }, "governed": {} },
+        });
+        let gate = Gate { release: Some(release), ..serde_json::from_value(text).unwrap() };
+        let error = gate.release(&papers).unwrap_err().to_string();
+        assert!(error.contains("`releases/kws-1.0.0/release.json` cannot be used: it is not the one"), "{error}");
+    }
+}
