@@ -239,6 +239,38 @@ fn release_whose_verdict_does_not_follow_is_refused() {
     );
 }
 
+/// A forger with all the program's means makes a bundle that agrees with itself; the manifest in it does not agree.
+#[test]
+fn release_with_other_limits_is_found_out_by_building_it_again() {
+    let (Some(bundle), Some(space)) = (bundle(), released()) else { return };
+    let at = |name: &str| format!("targets/{BOARD}/{name}");
+    let mut files = archive::read(bundle).unwrap();
+    edit(&mut files, &at("limits.json"), "262144", "362144");
+    let gate: deployctl::stage::Gate = serde_json::from_slice(&files[&at("limits.json")]).unwrap();
+    let mut keys: Value = serde_json::from_slice(&files[&at("keys.json")]).unwrap();
+    let stages = keys["stages"].as_array_mut().unwrap();
+    let stage = stages.iter_mut().find(|stage| stage["stage"] == "gate").unwrap();
+    let fields = stage["record"]["fields"].as_array_mut().unwrap();
+    fields.iter_mut().find(|field| field["name"] == "limits.flash.max").unwrap()["value"] = json!("362144");
+    let inputs = stage["inputs"].clone();
+    let paper = |name: &str| {
+        let given = inputs.as_array().unwrap().iter().find(|given| given["name"] == name);
+        Ok(given.map(|given| files[&at(given["path"].as_str().unwrap())].clone()))
+    };
+    let judgement = gate.judge(&paper).unwrap();
+    let verdict = format!("{}\n", serde_json::to_string_pretty(&judgement).unwrap());
+    let digest = |bytes: &[u8]| deployctl_cache::Digest::of(bytes).to_hex();
+    let keys = serde_json::to_string_pretty(&keys).unwrap();
+    let keys = keys.replace(&digest(&files[&at("verdict.json")]), &digest(verdict.as_bytes()));
+    files.insert(at("verdict.json"), verdict.into_bytes());
+    files.insert(at("keys.json"), keys.into_bytes());
+    release::seal(&mut files);
+    space.write("forged.tar", archive::write(&files).unwrap());
+    space.run("verify forged.tar").succeeded();
+    let words = "`targets/mps2-an386/limits.json` has other limits than the manifest in the bundle";
+    space.run("--json verify forged.tar --rebuild").failed(1, &[words]);
+}
+
 #[test]
 fn release_is_signed_and_signatures_are_asked_for() {
     if Command::new("ssh-keygen").arg("-?").output().is_err() {
@@ -255,7 +287,7 @@ fn release_is_signed_and_signatures_are_asked_for() {
     space.write("signers", format!("release@example.com {}", public("key")));
     space.write("strangers", format!("else@example.com {}", public("other")));
     let required =
-        |signers: &str| space.run(&format!("verify {RELEASE} --allowed-signers {signers} --require-signature"));
+        |signers: &str| space.run(&format!("--json verify {RELEASE} --allowed-signers {signers} --require-signature"));
     required("signers").failed(1, &["is not signed, and a signature is required"]);
     space.run(&format!("promote {NAME} --sign key")).succeeded();
     assert!(required("signers").succeeded().text.contains("\"signer\":\"release@example.com\""));
@@ -284,6 +316,7 @@ fn release_and_manifest_are_held_against_each_other() {
     let expected = [
         "sample 0.1.0 → sample 0.2.0",
         "  arena.budget: 800 bytes → 1000 bytes",
+        "  budget: 800 → 1000",
         "  gate: limits.budget: 800 → 1000",
         "  emit: project.version: 0.1.0 → 0.2.0",
         "  measure: was given another `emission` of emit, `firmware` of compile",

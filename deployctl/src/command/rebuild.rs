@@ -41,11 +41,9 @@ pub(super) fn rebuild(release: &Release, files: &Files, workshop: &Workshop) -> 
     let work = Work::plan(manifest, &apart)?;
     let differences: Vec<String> =
         recorded.differences(&work.used()).iter().map(|difference| format!("\n  {difference}")).collect();
+    work.plan.targets.iter().try_for_each(|target| same_limits(target, files))?;
     let outcome = work.build(Options { scope: "rebuild".to_owned(), ..apart.options(&work.manifests) }, &apart)?;
-    for target in &work.plan.targets {
-        same_limits(target, files)?;
-        same_firmware(target, &outcome, files, &differences)?;
-    }
+    work.plan.targets.iter().try_for_each(|target| same_firmware(target, &outcome, files, &differences))?;
     Ok(2 * work.plan.targets.len())
 }
 

@@ -50,14 +50,12 @@ fn title(difference: &Difference) -> String {
 }
 
 fn line(Change { what, old, new, by }: &Change) -> String {
-    let by = if by.is_empty() { String::new() } else { format!(" ({by})") };
-    match (old, new) {
-        (None, None) => format!("{what}{by}"),
-        (old, new) => {
-            let value = |value: &Option<String>| value.as_deref().map_or_else(|| "(absent)".to_owned(), short);
-            format!("{what}: {} → {}{by}", value(old), value(new))
-        }
+    if old.is_none() && new.is_none() {
+        return format!("{what}: {by}");
     }
+    let value = |value: &Option<String>| value.as_deref().map_or_else(|| "(absent)".to_owned(), short);
+    let by = if by.is_empty() { String::new() } else { format!(" ({by})") };
+    format!("{what}: {} → {}{by}", value(old), value(new))
 }
 
 /// A value on one line, its middle left out where it is long.
