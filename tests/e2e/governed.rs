@@ -1,5 +1,7 @@
 //! Governed values through a build: approvals, the last release, and what they rerun.
 
+use std::process::Command;
+
 use serde_json::{Value, json};
 
 use crate::space::{NAME, Ran, Space};
@@ -65,10 +67,11 @@ fn a_build_is_held_against_the_last_release() {
     };
     space.write("releases/sample-0.0.9/release.json", release("0.0.9", 0.25));
     space.write("releases/sample-0.0.10/release.json", release("0.0.10", 0.5));
-    // Neither this version's own, nor another deployment's, nor a folder without a release.
-    for (folder, text) in [("sample-0.1.0", "{}"), ("sample-more-9.0.0", "{}"), ("samples-9.0.0", "{}")] {
+    // Neither another deployment's, nor a folder without a release; and of its own version one that promises the same.
+    for (folder, text) in [("sample-more-9.0.0", "{}"), ("samples-9.0.0", "{}")] {
         space.write(&format!("releases/{folder}/release.json"), text);
     }
+    space.write("releases/sample-0.1.0/release.json", release("0.1.0", 0.5));
     std::fs::create_dir_all(space.path("releases/sample-0.0.11")).unwrap();
     let ran = space.build_as_foretold();
     assert!(ran.contains("sample/host/gate") && !ran.contains("sample/host/measure"), "{ran:?}");
@@ -78,6 +81,11 @@ fn a_build_is_held_against_the_last_release() {
     assert!(gate(&space, "trend")["detail"].as_str().unwrap().contains("since 0.0.10: `arena_bytes` +"));
     assert!(space.build("").succeeded().ran().is_empty());
 
+    space.write("releases/sample-0.1.0/release.json", release("0.1.0", 0.25));
+    space.build("").failed(1, &[]);
+    let version = gate(&space, "version");
+    assert!(version["detail"].as_str().unwrap().starts_with("0.1.0 is released already: quantization of"), "{version}");
+    std::fs::remove_dir_all(space.path("releases/sample-0.1.0")).unwrap();
     space.write("releases/sample-1.0.0/release.json", release("1.0.0", 0.25));
     space.build("").failed(1, &[]);
     let version = gate(&space, "version");
@@ -85,4 +93,34 @@ fn a_build_is_held_against_the_last_release() {
     assert_eq!(version["line"], 3);
     space.write("releases/sample-1.0.0/release.json", "{");
     space.build("").failed(3, &["`releases/sample-1.0.0/release.json` cannot be used: it is damaged"]);
+}
+
+#[test]
+fn where_signatures_are_asked_for_an_entry_counts_only_with_one() {
+    let Some(space) = Space::built("host") else { return };
+    let key = space.path("key");
+    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f", key.as_str()]).status();
+    if !made.is_ok_and(|status| status.success()) {
+        eprintln!("SKIPPED: signatures of approvals: `ssh-keygen` is not installed");
+        return;
+    }
+    let public = std::fs::read_to_string(space.path("key.pub")).unwrap();
+    space.write("allowed_signers", format!("platform@example.com {public}"));
+    approve(&space, "--all --by platform@example.com").succeeded();
+    let begin = "approvals version=1\n";
+    space.edit("approvals.kdl", begin, &format!("{begin}\nrequire-signature \"allowed_signers\"\n"));
+    space.build("").failed(1, &[]);
+    let detail = |space: &Space| gate(space, "governed")["detail"].as_str().unwrap().to_owned();
+    assert!(detail(&space).contains("does not count: it must be signed, and is not"), "{}", detail(&space));
+    approve(&space, &format!("--all --by platform@example.com --sign {key}")).succeeded();
+    space.build("").succeeded();
+    // What is signed is every word: another reason is another entry, though its digest is right.
+    let text = std::fs::read_to_string(space.path("approvals.kdl")).unwrap();
+    space.write("approvals.kdl", text.replace("reason \"agreed\"", "reason \"agreed to\""));
+    space.build("").failed(1, &[]);
+    assert!(detail(&space).contains("its signature is not by platform@example.com"), "{}", detail(&space));
+    space.write("approvals.kdl", text);
+    // A key that is no longer allowed.
+    space.write("allowed_signers", format!("audio@example.com {public}"));
+    space.build("").failed(1, &[]);
 }

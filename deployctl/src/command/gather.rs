@@ -143,7 +143,8 @@ impl Gathering<'_> {
         let governance = records.governance(manifest, self.workshop.around)?;
         let expired = governance::expired(manifest, self.workshop.around);
         let release = governance::last_release(manifest, file)?;
-        Ok(Materials { model, convert, vectors, parity, own, expired, governance, release, targets })
+        let reissued = governance::reissued(manifest, file)?;
+        Ok(Materials { model, convert, vectors, parity, own, expired, governance, release, reissued, targets })
     }
 
     fn target(&self, manifest: &Manifest, target: &Target, lock: &Group) -> Result<TargetMaterials, Error> {

@@ -6,10 +6,11 @@ use camino::Utf8Path;
 use cargo_metadata::semver::Version;
 use deployctl_cache::FileInput;
 
+use super::workshop::store_error;
 use super::{Surroundings, signature};
 use crate::error::{Error, Kind};
 use crate::fetch::Home;
-use crate::gate::{Approved, Governance, GovernedValue};
+use crate::gate::{Approved, Governance, GovernedValue, Present, Release};
 use crate::manifest::{self, Approval, Approvals, Codeowners, Governed, Manifest, Syntax};
 use crate::stage::LastRelease;
 
@@ -147,4 +148,22 @@ pub(super) fn last_release(
     let Some((_, version)) = found.pop_last() else { return Ok(None) };
     let path = folder.join(format!("{}-{version}/release.json", manifest.name.value));
     Ok(Some(LastRelease::new(version, file(&path)?)))
+}
+
+/// The release of the manifest's own version, where the manifest promises something else by now. One that it still agrees with
+/// says nothing new: a build after `promote` runs nothing.
+pub(super) fn reissued(
+    manifest: &Manifest,
+    file: impl Fn(&Utf8Path) -> Result<FileInput, Error>,
+) -> Result<Option<LastRelease>, Error> {
+    let (name, version) = (&manifest.name.value, &manifest.version);
+    let path = manifest.root.join("releases").join(format!("{name}-{version}")).join("release.json");
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let file = file(&path)?;
+    let bytes = file.bytes().map_err(|error| store_error(&error))?;
+    let agrees = Release::read(&bytes, name, version).is_ok_and(|release| Present::of(manifest, "").agrees(&release));
+    // One that cannot be read is the gate's to refuse.
+    Ok((!agrees).then(|| LastRelease::new(version.clone(), file)))
 }

@@ -3,6 +3,8 @@
 //! The outputs that are looked at are the host's; they are the target's where `bit_exactness` has passed, and only there does
 //! this check say anything.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 use super::evidence::Expectation;
@@ -96,10 +98,19 @@ fn counted(scores: &Scores, expectation: &Expectation) -> Result<(usize, usize),
     Ok((right, all))
 }
 
-/// How many scores come before that at `at`: the larger ones, and of equal ones those before it, as `top 1` has it.
+/// How many scores come before that at `at`: the larger ones, and of equal ones those before it, as `top 1` has it. What is no
+/// number comes last.
 fn rank(values: &[f64], at: usize) -> usize {
     let own = values[at];
-    values.iter().enumerate().filter(|(index, value)| **value > own || (**value == own && *index < at)).count()
+    if own.is_nan() {
+        return values.len();
+    }
+    let is_before = |(index, value): (usize, &f64)| match value.partial_cmp(&own) {
+        Some(Ordering::Greater) => true,
+        Some(Ordering::Equal) => index < at,
+        _ => false,
+    };
+    values.iter().enumerate().filter(|(index, value)| is_before((*index, value))).count()
 }
 
 /// Elements as numbers, all of which a double holds exactly.
@@ -238,6 +249,7 @@ mod tests {
         assert_eq!(elements(&bytes(&[0xff, 0xff, 1, 0]), TensorType::Int16).unwrap(), [-1.0, 1.0]);
         assert_eq!(elements(&bytes(&0.5_f32.to_le_bytes()), TensorType::Float32).unwrap(), [0.5]);
         assert_eq!(elements(&[1], TensorType::Complex64), None);
+        assert_eq!((rank(&[0.5, f64::NAN], 0), rank(&[0.5, f64::NAN], 1)), (0, 2));
     }
 
     #[test]

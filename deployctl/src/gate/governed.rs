@@ -102,9 +102,9 @@ fn difference(standing: &GovernedValue) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn approved(value: Option<&str>) -> Option<Approved> {
+    fn approved(value: Option<&str>) -> Approved {
         let (by, date) = ("ml@example.com".to_owned(), "2026-11-23".to_owned());
-        Some(Approved { value: value.map(str::to_owned), by, date, line: 7, fault: None, remark: None })
+        Approved { value: value.map(str::to_owned), by, date, line: 7, fault: None, remark: None }
     }
 
     fn judged(values: &[(&str, Option<&str>, Option<Approved>)]) -> Check {
@@ -118,34 +118,36 @@ mod tests {
 
     #[test]
     fn what_was_approved_last_passes() {
-        let check =
-            judged(&[("arena.budget", Some("1024 bytes"), approved(Some("1024 bytes"))), ("x", None, approved(None))]);
+        let check = judged(&[
+            ("arena.budget", Some("1024 bytes"), Some(approved(Some("1024 bytes")))),
+            ("x", None, Some(approved(None))),
+        ]);
         assert_eq!(
             (check.verdict, &check.detail[..]),
             (Verdict::Pass, "all 1 governed values are as they were approved")
         );
         let check = governed(None);
         assert!(check.verdict == Verdict::NotApplicable && check.detail.contains("approve --all"), "{}", check.detail);
-        let remark = Approved { remark: Some("x approved it".to_owned()), ..approved(Some("1")).unwrap() };
+        let remark = Approved { remark: Some("x approved it".to_owned()), ..approved(Some("1")) };
         assert!(judged(&[("a", Some("1"), Some(remark))]).detail.ends_with("; x approved it"));
     }
 
     #[test]
     fn what_differs_fails_with_both_values_and_the_approvals_line() {
-        let check = judged(&[("arena.budget", Some("2048 bytes"), approved(Some("1024 bytes")))]);
+        let check = judged(&[("arena.budget", Some("2048 bytes"), Some(approved(Some("1024 bytes"))))]);
         assert_eq!((check.verdict, check.manifest.as_deref()), (Verdict::Fail, Some("arena.budget")));
         assert_eq!(
             check.detail,
             "`arena.budget` is 2048 bytes, and ml@example.com approved 1024 bytes on 2026-11-23 (approvals.kdl:7); \
              `deployctl approve arena.budget --by … --reason …` records an agreement, or undo the change"
         );
-        let gone = judged(&[("gates.ram.max", None, approved(Some("1 bytes")))]);
+        let gone = judged(&[("gates.ram.max", None, Some(approved(Some("1 bytes"))))]);
         assert!(gone.detail.contains("`gates.ram.max` is no longer in the manifest, and"), "{}", gone.detail);
-        let back = judged(&[("gates.ram.max", Some("1 bytes"), approved(None))]);
+        let back = judged(&[("gates.ram.max", Some("1 bytes"), Some(approved(None)))]);
         assert!(back.detail.contains("approved its removal on"), "{}", back.detail);
         let new = judged(&[("gates.ram.max", Some("1 bytes"), None), ("b", Some("2"), None)]);
         assert!(new.detail.contains("is 1 bytes, and nobody approved it; `b` is 2"), "{}", new.detail);
-        let fault = Approved { fault: Some("it has no signature".to_owned()), ..approved(Some("1")).unwrap() };
+        let fault = Approved { fault: Some("it has no signature".to_owned()), ..approved(Some("1")) };
         let unsigned = judged(&[("a", Some("1"), Some(fault))]);
         assert!(
             unsigned.detail.contains("(approvals.kdl:7) does not count: it has no signature"),

@@ -84,11 +84,13 @@ pub struct Evidence<'a> {
     pub measurement: &'a Measurement,
     /// The last release and what the build is held against it with; absent before the first.
     pub past: Option<(&'a Present, &'a Release)>,
+    /// The release of the present version, where the build would make another.
+    pub reissued: Option<(&'a Present, &'a Release)>,
 }
 
 /// Judges a target.
 pub fn judge(limits: &Limits, evidence: Evidence) -> Judgement {
-    let Evidence { audit, footprint, measurement, past, .. } = evidence;
+    let Evidence { audit, footprint, measurement, past, reissued, .. } = evidence;
     let figures = figures(&Sources { arena_peak: evidence.arena_peak.ok(), audit, footprint, measurement });
     let exactness = bit_exactness(measurement);
     let exact = exactness.verdict == Verdict::Pass;
@@ -110,7 +112,7 @@ pub fn judge(limits: &Limits, evidence: Evidence) -> Judgement {
         accuracy(limits.accuracy.as_ref(), evidence.expectation, exact),
         reproducible(),
         trend(limits, past, &figures),
-        version(past),
+        version(past, reissued),
         governed(limits.governance.as_ref()),
         declared_target(limits, measurement),
     ];

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::judge::{Limits, check, none_of};
 use super::metric::Figure;
 use super::{Check, Quantity, Unit, Verdict};
-use crate::manifest::{Port, PortQuantization, Ratio};
+use crate::manifest::{self, Manifest, Port, PortQuantization, Ratio, Spanned};
 
 /// What `release.json` says of a release, as far as later builds are held against it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -94,6 +94,25 @@ impl From<&Port> for PortRecord {
     }
 }
 
+impl Present {
+    /// What a manifest says of itself, for one of its boards.
+    pub fn of(manifest: &Manifest, board: &str) -> Self {
+        let ports = |ports: &[Spanned<Port>]| ports.iter().map(|port| (&port.value).into()).collect();
+        Self {
+            deployment: manifest.name.value.clone(),
+            version: manifest.version.clone(),
+            board: board.to_owned(),
+            interface: Interface { inputs: ports(&manifest.model.inputs), outputs: ports(&manifest.model.outputs) },
+            governed: manifest::governed(manifest).into_iter().map(|one| (one.param, one.value)).collect(),
+        }
+    }
+
+    /// Whether a release of this version would promise the same.
+    pub fn agrees(&self, released: &Release) -> bool {
+        breaks(&released.interface, &self.interface).is_empty() && changes(released, self).is_empty()
+    }
+}
+
 impl Release {
     /// Reads `release.json` of a version of a deployment.
     ///
@@ -113,10 +132,10 @@ impl Release {
 }
 
 /// A limited figure that the build and the last release both have.
-struct Growth<'a> {
+struct Grown<'a> {
     gate: &'a str,
     metric: &'a str,
-    growth: f64,
+    by: f64,
     limit: f64,
 }
 
@@ -139,25 +158,27 @@ pub(super) fn trend(limits: &Limits, past: Option<(&Present, &Release)>, figures
     if declared.is_empty() {
         return Check { detail: format!("no `growth` is declared; {changes}"), ..base };
     }
-    let lost = declared.iter().find(|(_, metric, _)| of(metric).is_none());
+    // What neither could measure is no loss, and what the release did not have cannot have grown.
+    let lost = declared.iter().find(|(_, metric, _)| before.figures.contains_key(*metric) && of(metric).is_none());
     let measured = declared
         .iter()
-        .filter_map(|(gate, metric, limit)| Some(Growth { gate, metric, growth: of(metric)?, limit: limit.0 }));
-    let worst = measured.max_by(|a, b| (a.growth - a.limit).total_cmp(&(b.growth - b.limit)));
+        .filter_map(|(gate, metric, limit)| Some(Grown { gate, metric, by: of(metric)?, limit: limit.0 }));
+    let worst = measured.max_by(|a, b| (a.by - a.limit).total_cmp(&(b.by - b.limit)));
     let mut result = base;
     if let Some(worst) = &worst {
         result.manifest = Some(format!("gates.{}.growth", worst.gate));
-        (result.limit, result.value) = (ratio(worst.limit), ratio(worst.growth).filter(|_| worst.growth.is_finite()));
+        result.limit = Some(ratio(worst.limit));
+        result.value = worst.by.is_finite().then(|| ratio(worst.by));
     }
     (result.verdict, result.detail) = match (worst, lost) {
-        (Some(worst), _) if worst.growth > worst.limit => {
-            let (metric, grown, limit) = (worst.metric, signed(worst.growth), percent(worst.limit));
+        (Some(worst), _) if worst.by > worst.limit => {
+            let (metric, grown, limit) = (worst.metric, signed(worst.by), percent(worst.limit));
             let next = "find what grew with `deployctl diff`, or agree on another `growth` with the limit's owner";
             (Verdict::Fail, format!("`{metric}` has changed by {grown} and may grow by {limit}; {next}; {changes}"))
         }
         (_, Some((gate, metric, _))) => {
             let detail = format!(
-                "`{metric}` was not measured now or in release {}, so that `growth` of `{gate}` cannot be judged; {changes}",
+                "release {} has `{metric}` and this build has not, so that `growth` of `{gate}` cannot be judged; {changes}",
                 release.version
             );
             (Verdict::Unknown, detail)
@@ -189,8 +210,8 @@ fn growth(now: f64, then: f64) -> f64 {
     }
 }
 
-fn ratio(value: f64) -> Option<Quantity> {
-    Some(Quantity { value, unit: Unit::Ratio })
+fn ratio(value: f64) -> Quantity {
+    Quantity { value, unit: Unit::Ratio }
 }
 
 fn percent(value: f64) -> String {
@@ -201,10 +222,11 @@ fn signed(value: f64) -> String {
     if value.is_finite() { format!("{:+.1} %", value * 100.0) } else { "from nothing".to_owned() }
 }
 
-/// Judges whether the version has risen by as much as changes ask for.
-pub(super) fn version(past: Option<(&Present, &Release)>) -> Check {
+/// Judges whether the version has risen by as much as changes ask for: since the last release, or since the release of the very
+/// same version, where that is another than the build would make.
+pub(super) fn version(past: Option<(&Present, &Release)>, reissued: Option<(&Present, &Release)>) -> Check {
     let mut base = check("version", "version of the deployment", Verdict::NotApplicable, "");
-    let Some((present, release)) = past else { return Check { detail: NO_RELEASE.into(), ..base } };
+    let Some((present, release)) = reissued.or(past) else { return Check { detail: NO_RELEASE.into(), ..base } };
     base.manifest = Some("deployment.version".to_owned());
     let (Ok(now), Ok(then)) = (Version::parse(&present.version), Version::parse(&release.version)) else {
         let detail =
@@ -229,7 +251,9 @@ pub(super) fn version(past: Option<(&Present, &Release)>) -> Check {
                     major_after(&then),
                 )
             };
-            (Verdict::Fail, format!("{now} after release {then}: {words}; {why}: `version=\"{next}\"` or above"))
+            let after =
+                if now == then { format!("{now} is released already") } else { format!("{now} after release {then}") };
+            (Verdict::Fail, format!("{after}: {words}; {why}: `version=\"{next}\"` or above"))
         }
     };
     result

@@ -241,10 +241,9 @@ mod tests {
         Approvals::read(root, &Syntax::default()).map_err(|errors| {
             let all = errors.problems().iter();
             let place = |span: std::ops::Range<usize>| text[span].to_owned();
-            all.map(|one| {
-                format!("{}: {one}; {}\n", one.span().map(place).unwrap_or_default(), one.advice().unwrap_or(""))
+            all.fold(String::new(), |all, one| {
+                all + &format!("{}: {one}; {}\n", one.span().map(place).unwrap_or_default(), one.advice().unwrap_or(""))
             })
-            .collect()
         })
     }
 

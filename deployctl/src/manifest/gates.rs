@@ -107,12 +107,12 @@ pub(super) fn gates(node: &Node<'_>, deployment_owner: Option<&str>) -> Option<G
         Some(value) => value.text(),
         None => deployment_owner.map(str::to_owned),
     };
-    let flash = limit(node, "flash", "256KiB", true, Bytes(0), units::bytes);
-    let ram = limit(node, "ram", "32KiB", true, Bytes(0), units::bytes);
-    let stack = limit(node, "stack", "4KiB", true, Bytes(0), units::bytes);
-    let none = Latency::Instructions(0);
-    let latency = limit(node, "latency", "9.5M instructions", false, none, units::latency);
-    let hop = limit(node, "hop", "120k instructions", false, none, units::latency);
+    let flash = limit(node, "flash", "256KiB", true, &Bytes(0), units::bytes);
+    let ram = limit(node, "ram", "32KiB", true, &Bytes(0), units::bytes);
+    let stack = limit(node, "stack", "4KiB", true, &Bytes(0), units::bytes);
+    let no_time = Latency::Instructions(0);
+    let latency = limit(node, "latency", "9.5M instructions", false, &no_time, units::latency);
+    let hop = limit(node, "hop", "120k instructions", false, &no_time, units::latency);
     let accuracy = node.child("accuracy", &ACCURACY).map_or(Some(None), |node| accuracy(&node).map(Some));
     let waivers: Vec<_> = node.children("waive", &WAIVE).iter().map(waiver::waiver).collect();
     waiver::refuse_doubles(node, &waivers);
@@ -135,13 +135,13 @@ fn limit<T: PartialEq>(
     name: &str,
     example: &str,
     bare: bool,
-    nothing: T,
+    nothing: &T,
     read: impl Fn(&str) -> Result<T, UnitError>,
 ) -> Option<MaybeLimit<T>> {
     let Some(node) = gates.child(name, &LIMIT) else { return Some(None) };
     let max = node.need_property("max", &format!("{name} max=\"{example}\" margin=\"10%\"")).and_then(|value| {
         let max = value.quantity(bare, example, read)?;
-        if max == nothing {
+        if max == *nothing {
             value.refuse("a limit of zero cannot be kept", "zero", format!("write a limit such as `\"{example}\"`"));
             return None;
         }

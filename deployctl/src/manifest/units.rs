@@ -84,7 +84,7 @@ pub(super) fn latency(text: &str) -> Result<Latency, UnitError> {
     };
     if let Some(factor) = nanoseconds {
         return match scaled(number, factor) {
-            Some(value) => Ok(Latency::Nanoseconds(value)).map(zero_is_zero),
+            Some(value) => Ok(zero_is_zero(Latency::Nanoseconds(value))),
             None => refuse(format!("`{text}` is not a whole number of nanoseconds"), LATENCY_HELP),
         };
     }

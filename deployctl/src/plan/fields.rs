@@ -7,7 +7,7 @@ use deployctl_cache::TreeInput;
 use super::{Materials, OwnMaterials, TargetMaterials, VectorMaterials};
 use crate::builtin;
 use crate::emit;
-use crate::gate::{Interface, Limits, Making, Present, Scores, Waived};
+use crate::gate::{Limits, Making, Present, Scores, Waived};
 use crate::manifest::{self, Board, Manifest, Override, Runner, Vectors};
 use crate::model::lower::{Choice, OwnKernel};
 use crate::model::pipeline::After;
@@ -231,12 +231,14 @@ pub(super) fn measure(
 }
 
 pub(super) fn gate(manifest: &Manifest, board: &Board, materials: &Materials) -> stage::Gate {
-    let release = materials.release.clone();
+    let (release, reissued) = (materials.release.clone(), materials.reissued.clone());
+    let is_held = release.is_some() || reissued.is_some();
     stage::Gate {
         limits: limits(manifest, board, materials),
         parity: manifest.preprocess.is_some(),
-        present: release.is_some().then(|| present(manifest, board)),
+        present: is_held.then(|| Present::of(manifest, &board.name)),
         release,
+        reissued,
     }
 }
 
@@ -277,18 +279,6 @@ fn scores(manifest: &Manifest, asked: &manifest::Accuracy) -> Option<Scores> {
     let is_meant = |output: &manifest::Port| asked.output.as_ref().is_none_or(|name| output.name == *name);
     let position = outputs.iter().position(|output| is_meant(&output.value))?;
     Some(Scores { asked: asked.clone(), position, dtype: outputs[position].value.dtype })
-}
-
-/// What a build is held against the last release with.
-fn present(manifest: &Manifest, board: &Board) -> Present {
-    let ports = |ports: &[manifest::Spanned<manifest::Port>]| ports.iter().map(|port| (&port.value).into()).collect();
-    Present {
-        deployment: manifest.name.value.clone(),
-        version: manifest.version.clone(),
-        board: board.name.clone(),
-        interface: Interface { inputs: ports(&manifest.model.inputs), outputs: ports(&manifest.model.outputs) },
-        governed: manifest::governed(manifest).into_iter().map(|one| (one.param, one.value)).collect(),
-    }
 }
 
 pub(super) fn subject(manifest: &Manifest, board: &Board, materials: &Materials, found: &TargetMaterials) -> Subject {

@@ -27,6 +27,8 @@ pub struct Materials {
     pub governance: Option<Governance>,
     /// The last release before the present version, where there is one.
     pub release: Option<LastRelease>,
+    /// The release of the present version, where there is one and the manifest promises something else.
+    pub reissued: Option<LastRelease>,
     /// For each target, in the manifest's order.
     pub targets: Vec<TargetMaterials>,
 }

@@ -20,7 +20,10 @@ pub struct Gate {
     /// The last release, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release: Option<LastRelease>,
-    /// What is held against it.
+    /// The release of the present version, where the build would make another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reissued: Option<LastRelease>,
+    /// What is held against them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub present: Option<Present>,
 }
@@ -55,13 +58,16 @@ impl Stage for Gate {
     }
 
     fn run(&self, job: &Job) -> Result<(), BoxError> {
-        let judgement = self.judge(&|name| match (name, &self.release) {
-            (LastRelease::PAPER, Some(LastRelease { file: Some(file), .. })) => Ok(Some(file.bytes()?)),
-            _ => match job.read(name) {
+        let judgement = self.judge(&|name| {
+            let earlier = [&self.release, &self.reissued].into_iter().flatten().find(|one| one.paper() == name);
+            if let Some(file) = earlier.and_then(|one| one.file.as_ref()) {
+                return Ok(Some(file.bytes()?));
+            }
+            match job.read(name) {
                 Ok(bytes) => Ok(Some(bytes)),
                 Err(deployctl_cache::Error::NoInput { .. }) => Ok(None),
                 Err(other) => Err(other.into()),
-            },
+            }
         })?;
         job.write_json(artifact::VERDICT, &judgement)?;
         Ok(())
@@ -69,12 +75,14 @@ impl Stage for Gate {
 }
 
 impl LastRelease {
-    /// What the gate asks for it by.
-    pub const PAPER: &str = "last release";
-
     /// A release in the project.
     pub fn new(version: String, file: FileInput) -> Self {
         Self { version, digest: file.digest(), file: Some(file) }
+    }
+
+    /// What the gate asks for it by.
+    pub fn paper(&self) -> String {
+        format!("release {}", self.version)
     }
 }
 
@@ -95,7 +103,8 @@ impl Gate {
             let absent = Some("no `preprocess` is declared: what feeds the model is not known here".to_owned());
             Parity { absent, ..Parity::default() }
         };
-        let release = self.release(papers)?;
+        let earlier = |release: &Option<LastRelease>| self.read(release.as_ref(), papers);
+        let (release, reissued) = (earlier(&self.release)?, earlier(&self.reissued)?);
         let evidence = Evidence {
             conversion: conversion.as_ref(),
             committed: committed.as_ref(),
@@ -107,20 +116,21 @@ impl Gate {
             footprint: &needed(papers, "footprint")?,
             measurement: &needed(papers, "measurement")?,
             past: self.present.as_ref().zip(release.as_ref()),
+            reissued: self.present.as_ref().zip(reissued.as_ref()),
         };
         Ok(judge(&self.limits, evidence))
     }
 
-    /// What the last release says of itself.
-    fn release(&self, papers: &Papers<'_>) -> Result<Option<Release>, BoxError> {
-        let (Some(last), Some(present)) = (&self.release, &self.present) else { return Ok(None) };
+    /// What a release says of itself.
+    fn read(&self, release: Option<&LastRelease>, papers: &Papers<'_>) -> Result<Option<Release>, BoxError> {
+        let (Some(last), Some(present)) = (release, &self.present) else { return Ok(None) };
         let refuse = |reason: String| {
             let place = format!("releases/{}-{}/release.json", present.deployment, last.version);
             let help =
                 "take the file as the release was made from version control; builds are compared with the last release";
             fail(Kind::Manifest, format!("`{place}` cannot be used: {reason}"), help)
         };
-        let bytes = papers(LastRelease::PAPER)?.filter(|bytes| Digest::of(bytes) == last.digest);
+        let bytes = papers(&last.paper())?.filter(|bytes| Digest::of(bytes) == last.digest);
         let bytes = bytes.ok_or_else(|| refuse("it is not the one that was judged by".to_owned()))?;
         Ok(Some(Release::read(&bytes, &present.deployment, &last.version).map_err(refuse)?))
     }
@@ -162,7 +172,7 @@ mod tests {
             conversion: Some(Making::Made),
         };
         let release = LastRelease { version: "1.0.0".into(), digest: Digest::of(b"{}"), file: None };
-        let gate = Gate { limits, parity: false, release: Some(release), present: None };
+        let gate = Gate { limits, parity: false, release: Some(release), reissued: None, present: None };
         let back: Gate = serde_json::from_slice(&serde_json::to_vec_pretty(&gate).unwrap()).unwrap();
         let record = Record { fields: gate.fields().printed(), outputs: vec![] };
         assert!(back.is_in(&record));
@@ -174,7 +184,7 @@ mod tests {
     fn an_earlier_release_is_the_one_that_was_judged_by() {
         let release = LastRelease { version: "1.0.0".into(), digest: Digest::of(b"{}"), file: None };
         let papers = |name: &str| -> Result<Option<Vec<u8>>, BoxError> {
-            Ok((name == LastRelease::PAPER).then(|| b"{ }".to_vec()))
+            Ok((name == "release 1.0.0").then(|| b"{ }".to_vec()))
         };
         let text = serde_json::json!({
             "limits": { "budget": 1, "headroom": 0.0, "policy": null, "max_mac_share": 0.0, "flash": null, "stack": null,
@@ -184,7 +194,7 @@ mod tests {
                 "interface": { "inputs": [], "outputs": [] }, "governed": {} },
         });
         let gate = Gate { release: Some(release), ..serde_json::from_value(text).unwrap() };
-        let error = gate.release(&papers).unwrap_err().to_string();
+        let error = gate.read(gate.release.as_ref(), &papers).unwrap_err().to_string();
         assert!(error.contains("`releases/kws-1.0.0/release.json` cannot be used: it is not the one"), "{error}");
     }
 }

@@ -150,6 +150,7 @@ impl Case {
                 footprint: &self.footprint,
                 measurement: &self.measurement,
                 past: None,
+                reissued: None,
             },
         )
     }

@@ -74,6 +74,10 @@ fn growth_up_to_its_limit_passes() {
     );
     assert!(check.detail.ends_with("since 1.0.0: `flash_bytes` +10.0 %"), "{}", check.detail);
     assert_eq!(grown(Some(0.05), None).verdict, Verdict::Unknown);
+    // Neither build nor release could measure it: a target that has no such thing.
+    let mut bare = release("1.0.0");
+    bare.targets[0].figures.clear();
+    assert_eq!(trend(&limits(Some(0.05)), Some((&present("1.1.0"), &bare)), &[]).verdict, Verdict::Pass);
     let check = grown(None, Some(1_100.0));
     assert_eq!(check.verdict, Verdict::NotApplicable);
     assert_eq!(check.detail, "no `growth` is declared; since 1.0.0: `flash_bytes` +10.0 %");
@@ -83,22 +87,24 @@ fn growth_up_to_its_limit_passes() {
 #[test]
 fn without_a_release_of_the_target_nothing_can_grow() {
     assert_eq!(trend(&limits(Some(0.0)), None, &[]).verdict, Verdict::NotApplicable);
-    assert_eq!(version(None).verdict, Verdict::NotApplicable);
+    assert_eq!(version(None, None).verdict, Verdict::NotApplicable);
     let other = Present { board: "host".into(), ..present("1.1.0") };
     let check = trend(&limits(Some(0.0)), Some((&other, &release("1.0.0"))), &[]);
     assert_eq!((check.verdict, &check.detail[..]), (Verdict::NotApplicable, "release 1.0.0 has no target `host`"));
 }
 
+type Change = fn(&mut Present);
+
 /// A version and the last one, with a change of the present state.
-fn judged(now: &str, then: &str, change: fn(&mut Present)) -> Check {
+fn judged(now: &str, then: &str, change: Change) -> Check {
     let mut present = present(now);
     change(&mut present);
-    version(Some((&present, &release(then))))
+    version(Some((&present, &release(then))), None)
 }
 
 #[test]
 fn what_breaks_users_asks_for_a_major_version() {
-    let breaks: [(&str, fn(&mut Present)); 7] = [
+    let breaks: [(&str, Change); 7] = [
         ("inputs were `x` and are `x`, `z`", |now| now.interface.inputs.push(port("z"))),
         ("outputs were `y` and are ``", |now| now.interface.outputs.clear()),
         ("type of input `x` was int8 and is uint8", |now| now.interface.inputs[0].dtype = "uint8".into()),
@@ -125,11 +131,11 @@ fn what_breaks_users_asks_for_a_major_version() {
 
 #[test]
 fn other_changes_ask_for_any_higher_version() {
-    let changes: [(&str, fn(&mut Present)); 4] = [
+    let changes: [(&str, Change); 4] = [
         ("`arena.budget` was 1024 bytes and is 2048 bytes", |now| now.governed = governed("2048 bytes")),
         ("`arena.budget` was 1024 bytes and is gone", |now| now.governed.clear()),
         ("`gates.flash.max` is new: 1 bytes", |now| {
-            drop(now.governed.insert("gates.flash.max".into(), "1 bytes".into()))
+            drop(now.governed.insert("gates.flash.max".into(), "1 bytes".into()));
         }),
         ("output `z` is new", |now| now.interface.outputs.push(port("z"))),
     ];
@@ -146,7 +152,17 @@ fn other_changes_ask_for_any_higher_version() {
     let mut old = release("1.2.3");
     (old.interface.inputs[0].quantization, old.interface.outputs[0].labels) = (None, None);
     old.governed.clear();
-    assert_eq!(version(Some((&present("1.2.2"), &old))).verdict, Verdict::Pass);
+    assert_eq!(version(Some((&present("1.2.2"), &old)), None).verdict, Verdict::Pass);
+}
+
+#[test]
+fn a_released_version_cannot_change_its_meaning() {
+    let (now, released) = (Present { governed: governed("2048 bytes"), ..present("1.2.0") }, release("1.2.0"));
+    assert!(present("1.2.0").agrees(&released) && !now.agrees(&released));
+    let check = version(Some((&now, &release("1.1.0"))), Some((&now, &released)));
+    assert_eq!(check.verdict, Verdict::Fail);
+    assert!(check.detail.starts_with("1.2.0 is released already: `arena.budget` was 1024"), "{}", check.detail);
+    assert!(check.detail.ends_with("`version=\"1.2.1\"` or above"), "{}", check.detail);
 }
 
 #[test]
