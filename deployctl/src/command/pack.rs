@@ -97,9 +97,9 @@ impl Work {
         let evidence = graph.inputs(planned.gate).iter().map(|input| (input.from, input.path.as_str()));
         let results = planned.results.iter().map(|(id, path)| (*id, *path));
         for (id, path) in results.chain(evidence).chain([(planned.gate, artifact::VERDICT)]) {
-            let wanted = |output: &&deployctl_cache::Output| match path.ends_with('/') {
-                true => output.path.as_str().starts_with(path),
-                false => output.path == path,
+            let is_folder = path.ends_with('/');
+            let wanted = |output: &&deployctl_cache::Output| {
+                output.path == path || is_folder && output.path.as_str().starts_with(path)
             };
             // What a blocked stage did not make is not there to be packed.
             for output in outcome.outputs(id).iter().filter(wanted) {

@@ -140,7 +140,7 @@ pub fn shown(quantity: Quantity) -> String {
         Unit::Instructions => format!("{} instructions", whole()),
         Unit::Ratio => format!("{:.2} %", quantity.value * 100.0),
         _ if quantity.value.fract() == 0.0 && quantity.value >= 0.0 => whole(),
-        _ => quantity.value.to_string(),
+        Unit::Count => quantity.value.to_string(),
     }
 }
 

@@ -162,10 +162,9 @@ fn figures(old: &Release, new: &Release) -> Vec<Change> {
         let names: BTreeSet<&String> = before.figures.keys().chain(after.figures.keys()).collect();
         let several = new.targets.len() > 1;
         let change = |name: &String| {
-            figure(name, before, after).map(|change| match several {
-                true => Change { what: format!("{}: {}", after.board, change.what), ..change },
-                false => change,
-            })
+            let found = figure(name, before, after)?;
+            let what = if several { format!("{}: {}", after.board, found.what) } else { found.what };
+            Some(Change { what, ..found })
         };
         changes.extend(names.into_iter().filter_map(change));
     }

@@ -24,9 +24,10 @@ pub(super) fn intel_hex(firmware: &Loadable) -> String {
     let mut text = String::new();
     let mut upper = None;
     for (address, bytes) in &firmware.segments {
-        let (mut at, mut left) = (u64::from(*address), bytes.as_slice());
+        let (mut at, mut left) = (*address, bytes.as_slice());
         while !left.is_empty() {
-            let [high, low] = [(at >> 16) as u16, (at & 0xffff) as u16];
+            let [a, b, c, d] = at.to_be_bytes();
+            let (high, low) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
             if upper != Some(high) {
                 record(&mut text, UPPER_ADDRESS, 0, &high.to_be_bytes());
                 upper = Some(high);
@@ -35,7 +36,8 @@ pub(super) fn intel_hex(firmware: &Loadable) -> String {
             let count = (LINE - usize::from(low) % LINE).min(left.len());
             let (now, later) = left.split_at(count);
             record(&mut text, DATA, low, now);
-            (at, left) = (at + count as u64, later);
+            // A line has at most 16 bytes, and an image ends where addresses do.
+            (at, left) = (at.wrapping_add(u32::try_from(count).unwrap_or_default()), later);
         }
     }
     record(&mut text, START_ADDRESS, 0, &firmware.entry.to_be_bytes());

@@ -89,7 +89,7 @@ impl Keys {
                 let Some(maker) = earlier.get(from.as_str()) else {
                     return refuse(format!("stage `{node}` comes before `{from}`, which makes its input `{name}`"));
                 };
-                let made = maker.content(path).map(|digest| digest.to_hex());
+                let made = maker.content(path).map(Digest::to_hex);
                 let field = record.fields.iter().find(|field| field.section == Section::Input && field.name == *name);
                 if made.is_none() || field.map(|field| &field.value) != made.as_ref() {
                     return refuse(format!("stage `{node}` was given another `{name}` than `{from}` made"));

@@ -1,4 +1,4 @@
-//! What the firmware is made of: CycloneDX 1.5 as JSON. Crates, kernel library and model are components, tools are tools.
+//! What the firmware is made of: `CycloneDX` 1.5 as JSON. Crates, kernel library and model are components, tools are tools.
 //!
 //! Without a time, and with a serial number that follows from the release: the same release has the same bill.
 

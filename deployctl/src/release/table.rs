@@ -30,9 +30,10 @@ pub fn markdown(difference: &Difference) -> String {
     for (section, changes) in &difference.sections {
         let folded = *section == "stage inputs";
         // Writing to a string cannot fail.
-        let _ = match folded {
-            true => write!(text, "\n<details><summary>{section} ({})</summary>\n", changes.len()),
-            false => write!(text, "\n**{section}**\n"),
+        let _ = if folded {
+            write!(text, "\n<details><summary>{section} ({})</summary>\n", changes.len())
+        } else {
+            write!(text, "\n**{section}**\n")
         };
         text.push_str("\n| what | old | new | change |\n|---|---|---|---|\n");
         for Change { what, old, new, by } in changes {
