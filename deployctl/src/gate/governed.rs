@@ -1,19 +1,19 @@
 //! The check `governed`: that every governed value is the one that someone approved last.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::judge::{check, none_of};
 use super::{Check, Verdict};
 
 /// The governed values of a deployment with their newest approvals.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Governance {
     /// In the manifest's order, then those that only approvals know.
     pub values: Vec<GovernedValue>,
 }
 
 /// A governed value and its newest approval.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GovernedValue {
     /// Its path, as `arena.budget`.
     pub param: String,
@@ -24,7 +24,7 @@ pub struct GovernedValue {
 }
 
 /// An approval.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approved {
     /// The value; absent where its removal was approved.
     pub value: Option<String>,

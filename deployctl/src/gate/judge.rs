@@ -1,6 +1,6 @@
 //! The checks, in the order of a bring-up: interface, operators, memory, kernels.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::accuracy::{Scores, accuracy};
 use super::conversion::conversion;
@@ -19,7 +19,7 @@ use crate::manifest::{Bytes, Latency, Limit, Policy, Ratio, grouped};
 use crate::model::short_name;
 
 /// What the manifest and the board allow.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Limits {
     /// `arena` budget.
     pub budget: Bytes,
@@ -49,7 +49,7 @@ pub struct Limits {
     /// How the declared target is run: `host`, `qemu mps2-an386`, `probe STM32F446RETx`.
     pub runner: String,
     /// `gates` waive.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waivers: Vec<Waived>,
     /// Governed values and their approvals; absent where nothing was ever approved.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,7 +62,7 @@ pub struct Limits {
 }
 
 /// What became of a declared command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Making {
     /// It made the model.

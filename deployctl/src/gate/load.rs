@@ -1,6 +1,6 @@
 //! The check of the run under load: right outputs, and latency within its limit while the rest of the firmware runs.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::evidence::{Load, Spread};
 use super::judge::{Limits, after, check, number, unmeasured};
@@ -9,7 +9,7 @@ use super::{Check, Quantity, Unit, Verdict};
 use crate::manifest::{Latency, Limit, grouped};
 
 /// Whether something interrupts the model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Services {
     /// The manifest declares no services.
