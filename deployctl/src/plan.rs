@@ -238,7 +238,9 @@ impl Plan {
         inputs.extend([emission(), input("verdict", gate, artifact::VERDICT), origin]);
         inputs.extend(made().filter(|input| input.name == "conversion"));
         let subject = fields::subject(manifest, board, materials, found);
-        let report = self.add(name, place, fields::report(manifest, subject.clone()), inputs.clone());
+        inputs.push(input("plan", memory, "/"));
+        inputs.extend(shared.parity.map(|parity| input("features", parity, "/")));
+        let report = self.add(name, place, fields::report(manifest, board, subject.clone()), inputs.clone());
         inputs.extend([
             graph(),
             input("firmware", compile, "/"),
@@ -274,8 +276,12 @@ impl Plan {
                     (measure, artifact::TRANSCRIPT),
                     (measure, artifact::MEASUREMENT),
                     (report, artifact::REPORT),
+                    (report, artifact::REPORT_PAGE),
                     (report, artifact::REPORT_JSON),
+                    (report, artifact::JUNIT),
+                    (report, artifact::SARIF),
                     (runbook, artifact::RUNBOOK),
+                    (runbook, artifact::RUNBOOK_PAGE),
                 ])
                 .chain(features)
                 .collect(),

@@ -63,6 +63,18 @@ pub enum Unit {
     Ratio,
 }
 
+impl Unit {
+    /// As JSON has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bytes => "bytes",
+            Self::Instructions => "instructions",
+            Self::Count => "count",
+            Self::Ratio => "ratio",
+        }
+    }
+}
+
 /// A number with its unit.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quantity {

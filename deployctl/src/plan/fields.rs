@@ -9,6 +9,7 @@ use deployctl_cache::TreeInput;
 use super::{Materials, OwnMaterials, TargetMaterials, VectorMaterials};
 use crate::builtin;
 use crate::emit;
+use crate::frame::Frame;
 use crate::gate::{Limits, Making};
 use crate::manifest::{self, Board, Manifest, Override, Runner, Vectors};
 use crate::model::lower::{Choice, OwnKernel};
@@ -295,12 +296,17 @@ pub(super) fn subject(manifest: &Manifest, board: &Board, materials: &Materials,
     }
 }
 
+/// How pages look.
+pub(super) fn frame() -> Frame {
+    Frame { layout: packed("templates/page.html"), style: packed("templates/page.css") }
+}
+
 /// The text of a packed file. `builtin`'s tests know that the ones named here are there.
 fn packed(path: &str) -> String {
     builtin::get(path).map_or_else(String::new, |file| String::from_utf8_lossy(file.bytes).into_owned())
 }
 
-pub(super) fn report(manifest: &Manifest, subject: Subject) -> stage::Report {
+pub(super) fn report(manifest: &Manifest, board: &Board, subject: Subject) -> stage::Report {
     let line = |start: usize| manifest.text[..start.min(manifest.text.len())].matches('\n').count() + 1;
     let mut lines = BTreeMap::from([
         ("arena.budget".to_owned(), line(manifest.arena.budget.span.start)),
@@ -320,17 +326,32 @@ pub(super) fn report(manifest: &Manifest, subject: Subject) -> stage::Report {
     lines.extend(spans.into_iter().filter_map(|(path, start)| Some((path.to_owned(), line(start?)))));
     stage::Report {
         subject,
+        manifest: relative(manifest),
+        target_line: target_line(manifest, board),
         lines,
         parity: manifest.preprocess.is_some(),
         template: packed("templates/gate-report.md"),
+        frame: frame(),
     }
+}
+
+/// The line that names the board, from 1.
+fn target_line(manifest: &Manifest, board: &Board) -> usize {
+    let target = manifest.targets.iter().find(|target| target.board.name == board.name);
+    let start = target.map_or(0, |target| target.name.span.start.min(manifest.text.len()));
+    manifest.text[..start].matches('\n').count() + 1
+}
+
+/// The manifest's path in its project.
+fn relative(manifest: &Manifest) -> String {
+    manifest.path.strip_prefix(&manifest.root).unwrap_or(&manifest.path).to_string()
 }
 
 pub(super) fn runbook(manifest: &Manifest, board: &Board, found: &TargetMaterials, subject: Subject) -> stage::Runbook {
     let named = |name: &str, value: &str| Named { name: name.to_owned(), value: value.to_owned() };
     stage::Runbook {
         subject,
-        manifest: manifest.path.strip_prefix(&manifest.root).unwrap_or(&manifest.path).to_string(),
+        manifest: relative(manifest),
         owners: vec![
             named("deployment", &manifest.owner),
             named("arena", &manifest.arena.owner),
@@ -352,5 +373,6 @@ pub(super) fn runbook(manifest: &Manifest, board: &Board, found: &TargetMaterial
         flash_limit: manifest.gates.flash.as_ref().map(|limit| limit.value.max),
         parity: manifest.preprocess.is_some(),
         template: packed("templates/runbook.md"),
+        frame: frame(),
     }
 }

@@ -10,12 +10,14 @@ use super::features::Features;
 use super::memory::Planned;
 use super::parity;
 use crate::advice::Finding as Advice;
+use crate::frame::Fact;
 use crate::gate::evidence::{
     self, Audit, AuditRow, Conversion, Expectation, ExpectedVector, FirmwareCrate, Footprint, Measurement,
 };
 use crate::gate::metric::Figure;
-use crate::gate::{Check, Judgement, Quantity, Verdict};
+use crate::gate::{Check, Judgement, Quantity, Unit, Verdict};
 use crate::memory::MemoryPlan;
+use crate::render::{counted, percent};
 
 /// What the manifest, the board and the tools say about a target; the rest is evidence.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -233,6 +235,36 @@ impl Dossier {
             features: parity.as_ref().map(Features::of),
         }
     }
+}
+
+impl Dossier {
+    /// What is to be seen first: verdict, kind of evidence, and the figures that have limits.
+    pub(super) fn facts(&self) -> Vec<Fact> {
+        let fact = |name: &str, value: &str| Fact { name: name.into(), value: value.into(), note: None, verdict: None };
+        let class = self.verdict_text.replace(' ', "-");
+        let mut facts = vec![
+            Fact { verdict: Some(class), ..fact("verdict", &self.verdict_text) },
+            fact("evidence", &self.subject.target.evidence),
+        ];
+        for row in &self.gates {
+            let check = &row.check;
+            let (Some(value), false) = (check.value, check.limit.is_some_and(|limit| limit.value <= 0.0)) else {
+                continue;
+            };
+            if value.unit == Unit::Count || check.name == "kernels" {
+                continue;
+            }
+            let left = check.margin.map_or_else(String::new, |margin| format!(", {} left", percent(margin)));
+            let note = check.limit.map(|limit| format!("of {}{left}", amount(limit)));
+            facts.push(Fact { note, ..fact(&check.title, &amount(value)) });
+        }
+        facts
+    }
+}
+
+/// A quantity as people read it.
+fn amount(quantity: Quantity) -> String {
+    counted(quantity.value, quantity.unit.name())
 }
 
 fn operators(audit: &Audit, footprint: &Footprint, vector: Option<&ExpectedVector>) -> Operators {
