@@ -193,6 +193,16 @@ pub struct Build {
     /// Say how long each part of the command took.
     #[arg(long)]
     pub timings: bool,
+    /// Print what is not well a second time, as lines that a code host shows at the manifest's line in a pull request.
+    #[arg(long, value_name = "HOST")]
+    pub annotations: Option<Annotations>,
+}
+
+/// Whose form annotations have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Annotations {
+    /// `::error file=…,line=…::…`
+    Github,
 }
 
 /// `why`.

@@ -105,11 +105,49 @@ pub enum Event {
         #[serde(skip)]
         summary: Summary,
     },
+    /// Something at a line of a file, for whoever reviews a change of it.
+    Annotation {
+        /// How bad it is.
+        level: Level,
+        /// The file, relative to the repository.
+        file: String,
+        /// Its line, from 1.
+        line: usize,
+        /// In a few words.
+        title: String,
+        /// The reason.
+        message: String,
+    },
     /// The last event of a command.
     Result {
         /// The worst verdict; `error` where there is none.
         verdict: String,
     },
+}
+
+/// How bad an annotation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Good to know.
+    Notice,
+    /// Not good.
+    Warning,
+    /// Stands in the way.
+    Error,
+}
+
+/// A workflow command of GitHub: it ends at a line break, and properties at commas and colons, so these are encoded.
+fn workflow_command(level: Level, properties: &[(&str, &str)], message: &str) -> String {
+    let level = match level {
+        Level::Notice => "notice",
+        Level::Warning => "warning",
+        Level::Error => "error",
+    };
+    let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
+    let properties = properties.iter().map(|(name, value)| format!("{name}={}", property(value)));
+    format!("::{level} {}::{}", properties.collect::<Vec<_>>().join(","), data(message))
 }
 
 /// One mistake in a file.
@@ -218,6 +256,11 @@ impl Ui {
             Event::Note { text } => {
                 let word = self.paint("    note", Colour::Thin);
                 self.err(&summary::wrapped(&format!("{word} "), 9, text, self.width));
+            }
+            Event::Annotation { level, file, line, title, message } => {
+                let line = line.to_string();
+                let properties = [("file", &**file), ("line", &line), ("title", title)];
+                self.out(&workflow_command(*level, &properties, message));
             }
             Event::Error { .. } | Event::Result { .. } => {}
             Event::Verdict { deployment, target, verdict, summary, .. } => {
@@ -384,6 +427,25 @@ mod tests {
         });
         assert_eq!(out, "");
         assert_eq!(err, "     ran memory     kws on host\n    note a note\n     ran 1 stages, reused 1\n");
+    }
+
+    #[test]
+    fn annotations_are_one_line_each_whatever_they_say() {
+        let annotation = Event::Annotation {
+            level: Level::Warning,
+            file: "a,b:c.kdl".into(),
+            line: 7,
+            title: "kws: flash".into(),
+            message: "50 % left,\n::error::x".into(),
+        };
+        let (out, err) = written(false, |ui| ui.show(&annotation));
+        let line = "::warning file=a%2Cb%3Ac.kdl,line=7,title=kws%3A flash::50 %25 left,%0A::error::x\n";
+        assert_eq!((&*out, &*err), (line, ""));
+        let (out, _) = written(true, |ui| ui.show(&annotation));
+        assert!(
+            out.starts_with("{\"event\":\"annotation\",\"level\":\"warning\",\"file\":\"a,b:c.kdl\",\"line\":7,"),
+            "{out}"
+        );
     }
 
     #[test]

@@ -256,7 +256,9 @@ impl Dossier {
             }
             let left = check.margin.map_or_else(String::new, |margin| format!(", {} left", percent(margin)));
             let note = check.limit.map(|limit| format!("of {}{left}", amount(limit)));
-            facts.push(Fact { note, ..fact(&check.title, &amount(value)) });
+            // What is judged of the arena is its headroom, what is seen is how full it is.
+            let title = if check.name == "arena_headroom" { "arena" } else { &check.title };
+            facts.push(Fact { note, ..fact(title, &amount(value)) });
         }
         facts
     }

@@ -180,7 +180,7 @@ pub(super) mod tests {
         for words in [
             "<h1>sample 1.0.0 on mps2-an386: pass</h1>",
             "<dt>evidence</dt><dd>emulated (QEMU, mps2-an386)</dd>",
-            "<dt>arena headroom</dt><dd>64 bytes <small>of 128 bytes, 50.0 % left</small></dd>",
+            "<dt>arena</dt><dd>64 bytes <small>of 128 bytes, 50.0 % left</small></dd>",
             "<caption>Every gate with its limit and its margin</caption>",
             "aria-label=\"memory map\" tabindex=\"0\">\n<svg></svg>",
             "<a href=\"runbook.html\">Runbook</a>",
