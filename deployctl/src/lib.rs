@@ -21,6 +21,7 @@ pub mod parity;
 pub mod plan;
 pub mod render;
 pub mod runner;
+pub mod site;
 pub mod stage;
 pub mod svg;
 pub mod tool;

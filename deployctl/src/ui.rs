@@ -16,9 +16,11 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::gate::Verdict;
 
+pub use annotation::Level;
 pub(crate) use summary::wrapped;
 pub use summary::{Figure, Finding, Summary};
 
+mod annotation;
 mod summary;
 
 /// Bounds of the width, in columns.
@@ -123,31 +125,6 @@ pub enum Event {
         /// The worst verdict; `error` where there is none.
         verdict: String,
     },
-}
-
-/// How bad an annotation is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// Good to know.
-    Notice,
-    /// Not good.
-    Warning,
-    /// Stands in the way.
-    Error,
-}
-
-/// A workflow command of GitHub: it ends at a line break, and properties at commas and colons, so these are encoded.
-fn workflow_command(level: Level, properties: &[(&str, &str)], message: &str) -> String {
-    let level = match level {
-        Level::Notice => "notice",
-        Level::Warning => "warning",
-        Level::Error => "error",
-    };
-    let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
-    let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
-    let properties = properties.iter().map(|(name, value)| format!("{name}={}", property(value)));
-    format!("::{level} {}::{}", properties.collect::<Vec<_>>().join(","), data(message))
 }
 
 /// One mistake in a file.
@@ -260,7 +237,7 @@ impl Ui {
             Event::Annotation { level, file, line, title, message } => {
                 let line = line.to_string();
                 let properties = [("file", &**file), ("line", &line), ("title", title)];
-                self.out(&workflow_command(*level, &properties, message));
+                self.out(&annotation::workflow_command(*level, &properties, message));
             }
             Event::Error { .. } | Event::Result { .. } => {}
             Event::Verdict { deployment, target, verdict, summary, .. } => {

@@ -21,6 +21,7 @@ mod lock;
 mod parallel;
 mod phases;
 mod plan;
+mod site;
 mod survey;
 mod trust;
 mod watch;
@@ -151,6 +152,7 @@ fn dispatch(cli: &Cli, around: &Surroundings) -> Result<Done, Error> {
         Command::Fetch(args) => fetch::run(args, &workshop()?),
         Command::Doctor(args) => doctor::run(args, &workshop()?),
         Command::Export(args) => export::run(args, &workshop()?),
+        Command::Site(args) => site::run(args, around),
         Command::Clean(args) => clean::run(args, &workshop()?),
         Command::Completions { .. } => Ok(Done::Ok),
     }
