@@ -81,6 +81,8 @@ impl Frame {
     pub fn page(&self, sheet: &Sheet) -> Result<String, RenderError> {
         let Body { title, html, contents } = page::body(sheet.markdown, &sheet.pictures);
         let Sheet { facts, trail, pages, script, .. } = sheet;
+        // Two headings are seen without a list of them.
+        let contents = if contents.len() > 2 { contents } else { Vec::new() };
         let values = json!({
             "style": self.style, "title": title, "html": html, "contents": contents,
             "facts": facts, "trail": trail, "pages": pages, "script": script,

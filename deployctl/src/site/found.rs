@@ -73,6 +73,11 @@ impl Amount {
     pub fn text(&self) -> String {
         render::counted(self.value, &self.unit)
     }
+
+    /// Without its unit, for a column that names it.
+    pub(super) fn number(&self) -> String {
+        self.text().trim_end_matches(&self.unit).trim_end().to_owned()
+    }
 }
 
 /// A target as it is built.
@@ -82,7 +87,7 @@ pub struct Target {
     pub board: String,
     /// The deployment's version.
     pub version: String,
-    /// How it was run, in words.
+    /// How it was run, in a word.
     pub evidence: String,
     /// The verdict, in words.
     pub verdict: String,
@@ -223,13 +228,18 @@ fn target(folder: &Utf8Path, board: &str) -> Result<Option<(Report, Target)>, Si
     let target = Target {
         board: board.to_owned(),
         version: report.deployment.version.clone(),
-        evidence: report.target.evidence.clone(),
+        evidence: kind(&report.target.evidence),
         verdict: report.verdict_text.clone(),
         figures: report.metrics.clone(),
         words: words(&report),
         files,
     };
     Ok(Some((report, target)))
+}
+
+/// `emulated (QEMU, mps2-an386)` in a word.
+fn kind(evidence: &str) -> String {
+    evidence.split([' ', ':', '(']).next().unwrap_or(evidence).to_owned()
 }
 
 /// Operators, kernels, model, tools, people: once each.

@@ -35,11 +35,11 @@ const HEADING: Tenths = 500;
 const LABELLED: usize = 6;
 
 const STYLE: &str = "\
---paper:#ffffff;--ink:#1d2430;--soft:#5b6576;--grid:#d5dbe5;--line:#2c58c4;\
-@media (prefers-color-scheme:dark){--paper:#12161d;--ink:#e8ecf3;--soft:#a3adbd;--grid:#323b4a;--line:#8fb6ff}\
+--paper:#ffffff;--ink:#1d2430;--soft:#5b6576;--grid:#d5dbe5;--mark:#2c58c4;\
+@media (prefers-color-scheme:dark){--paper:#12161d;--ink:#e8ecf3;--soft:#a3adbd;--grid:#323b4a;--mark:#8fb6ff}\
 & text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;fill:var(--ink)}\
 & .name{font-size:15px;font-weight:600}& .soft{fill:var(--soft);font-size:11px}& .end{text-anchor:end}& .middle{text-anchor:middle}\
-& .axis{stroke:var(--grid)}& .line{fill:none;stroke:var(--line);stroke-width:2}& .dot{fill:var(--line)}& .now{fill:var(--paper);stroke:var(--line);stroke-width:2}";
+& .axis{stroke:var(--grid)}& .line{fill:none;stroke:var(--mark);stroke-width:2}& .dot{fill:var(--mark)}& .now{fill:var(--paper);stroke:var(--mark);stroke-width:2}";
 
 /// The releases of a board, and the present build where there is one.
 pub(super) fn points(deployment: &Deployment, board: &str) -> Vec<Point> {
@@ -70,7 +70,8 @@ pub(super) fn picture(name: &str, title: &str, points: &[Point]) -> Option<Strin
             let at =
                 |(index, point): (usize, &'_ Point)| -> Option<usize> { point.figures.get(*figure).map(|_| index) };
             let known = points.iter().enumerate().filter_map(at);
-            (*title, known.filter_map(|index| Some((index, points[index].figures.get(*figure)?))).collect())
+            let title = title.split(',').next().unwrap_or(title);
+            (title, known.filter_map(|index| Some((index, points[index].figures.get(*figure)?))).collect())
         })
         .filter(|(_, known): &(&str, Vec<_>)| known.len() > 1)
         .collect();

@@ -22,12 +22,12 @@ pub const SCHEMA: &str = "deployctl/site/1";
 /// The list of a site's files, in its folder: what is not in it is not ours.
 pub const LIST: &str = "site.json";
 
-/// Figures that tables have, and what they are called there; times are added where they are known.
+/// Figures that tables have, and what they are called there with their unit; times are added where they are known.
 const COLUMNS: [(&str, &str); 5] = [
-    ("arena_bytes", "arena"),
-    ("flash_bytes", "flash"),
-    ("ram_bytes", "RAM"),
-    ("stack_bytes", "stack"),
+    ("arena_bytes", "arena, bytes"),
+    ("flash_bytes", "flash, bytes"),
+    ("ram_bytes", "RAM, bytes"),
+    ("stack_bytes", "stack, bytes"),
     ("instructions", "instructions"),
 ];
 /// Where the script finds what it looks through besides the rows.
@@ -160,15 +160,15 @@ fn columns<'a>(rows: impl Iterator<Item = &'a BTreeMap<String, Amount>>) -> Vec<
         .filter(|(name, _)| known.keys().any(|known| known == name))
         .map(|(name, title)| column(name, title))
         .collect();
-    for (name, _) in known.into_iter().filter(|(_, amount)| is_time(amount)) {
+    for (name, amount) in known.into_iter().filter(|(_, amount)| is_time(amount)) {
         let title = METRICS.iter().find(|metric| metric.name == name).map_or(name.as_str(), |metric| metric.title);
-        columns.push(column(name, title));
+        columns.push(column(name, &format!("{title}, {}", amount.unit)));
     }
     columns
 }
 
 fn cells(columns: &[Column], figures: &BTreeMap<String, Amount>) -> Vec<String> {
-    let cell = |column: &Column| figures.get(&column.name).map_or_else(|| "–".to_owned(), Amount::text);
+    let cell = |column: &Column| figures.get(&column.name).map_or_else(|| "–".to_owned(), Amount::number);
     columns.iter().map(cell).collect()
 }
 

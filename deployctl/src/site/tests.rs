@@ -110,8 +110,10 @@ fn a_site_has_every_target_and_every_release_in_order() {
     for words in [
         "<a href=\"deployments/kws/index.html\">kws</a>",
         "<strong class=\"verdict pass\">pass</strong>",
-        "59,060 bytes",
-        "1.250 milliseconds",
+        "<th scope=\"col\" class=\"number\">flash, bytes</th>",
+        "<td class=\"number\">59,060</td>",
+        "latency_p99, milliseconds</th>",
+        "<td class=\"number\">1.250</td>",
         "arm_convolve_s8",
         "f377\\u003c/script>",
     ] {

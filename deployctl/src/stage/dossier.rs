@@ -254,7 +254,11 @@ impl Dossier {
             if value.unit == Unit::Count || check.name == "kernels" {
                 continue;
             }
-            let left = check.margin.map_or_else(String::new, |margin| format!(", {} left", percent(margin)));
+            let left = |margin: f64| match margin {
+                over if over < 0.0 => format!(", {} over", percent(-over)),
+                left => format!(", {} left", percent(left)),
+            };
+            let left = check.margin.map_or_else(String::new, left);
             let note = check.limit.map(|limit| format!("of {}{left}", amount(limit)));
             // What is judged of the arena is its headroom, what is seen is how full it is.
             let title = if check.name == "arena_headroom" { "arena" } else { &check.title };
