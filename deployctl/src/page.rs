@@ -3,7 +3,7 @@
 //! Headings get the ids that links in Markdown mean, tables a box of their own to scroll in, a caption and header cells,
 //! pictures their place in the text. Of HTML in the Markdown only what [`Piece`] names is kept; the rest is text.
 //!
-//! Knows CommonMark and HTML; does not know what a page is about.
+//! Knows `CommonMark` and HTML; does not know what a page is about.
 
 use std::collections::BTreeMap;
 
@@ -208,19 +208,15 @@ impl<'a, 'e> Writer<'a, 'e> {
     }
 
     fn picture(&mut self, name: &str, words: &str) {
-        match self.pictures.get(name) {
-            Some(svg) => {
-                let label = escape(words);
-                self.html(format!(
-                    "<figure class=\"scroll picture\" role=\"group\" aria-label=\"{label}\" tabindex=\"0\">\n{svg}</figure>\n"
-                ));
-            }
-            None => {
-                self.html("<p>");
-                self.link_to_picture(name, words);
-                self.html("</p>\n");
-            }
+        if let Some(svg) = self.pictures.get(name) {
+            let label = escape(words);
+            return self.html(format!(
+                "<figure class=\"scroll picture\" role=\"group\" aria-label=\"{label}\" tabindex=\"0\">\n{svg}</figure>\n"
+            ));
         }
+        self.html("<p>");
+        self.link_to_picture(name, words);
+        self.html("</p>\n");
     }
 
     fn link_to_picture(&mut self, name: &str, words: &str) {

@@ -275,14 +275,9 @@ impl Plan {
                     (measure, artifact::SESSION),
                     (measure, artifact::TRANSCRIPT),
                     (measure, artifact::MEASUREMENT),
-                    (report, artifact::REPORT),
-                    (report, artifact::REPORT_PAGE),
-                    (report, artifact::REPORT_JSON),
-                    (report, artifact::JUNIT),
-                    (report, artifact::SARIF),
-                    (runbook, artifact::RUNBOOK),
-                    (runbook, artifact::RUNBOOK_PAGE),
                 ])
+                .chain(artifact::REPORTS.map(|path| (report, path)))
+                .chain(artifact::RUNBOOKS.map(|path| (runbook, path)))
                 .chain(features)
                 .collect(),
             gate,

@@ -1,4 +1,4 @@
-//! What a build and `site` write for other programs: JUnit, SARIF, annotations, a folder of pages.
+//! What a build and `site` write for other programs: `JUnit`, SARIF, annotations, a folder of pages.
 
 use std::process::Command;
 

@@ -11,6 +11,8 @@ use crate::render;
 
 /// The files of a target that a site shows, or links to.
 const FILES: [&str; 5] = ["gate-report.html", "gate-report.json", "memory.svg", "parity.svg", "runbook.html"];
+/// Of these, the pages.
+pub(super) const PAGES: [&str; 2] = ["gate-report.html", "runbook.html"];
 const REPORT_SCHEMA: &str = "deployctl/gate-report/1";
 const RELEASE_SCHEMA: &str = "deployctl/release/1";
 
@@ -219,7 +221,7 @@ fn target(folder: &Utf8Path, board: &str) -> Result<Option<(Report, Target)>, Si
             Err(source) => return Err(SiteError::Unreadable { path, source }),
         }
     }
-    let has_pages = ["gate-report.html", "runbook.html"].iter().all(|name| files.contains_key(*name));
+    let has_pages = PAGES.iter().all(|name| files.contains_key(*name));
     let Some(bytes) = files.get("gate-report.json").filter(|_| has_pages) else { return Ok(None) };
     let report: Report = parse(&folder.join("gate-report.json"), bytes)?;
     if report.schema != REPORT_SCHEMA {

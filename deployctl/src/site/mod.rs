@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use self::found::PAGES;
 pub use self::found::{Amount, Deployment, Project, Release, Released, SiteError, Target};
 use crate::frame::{Frame, Link, Sheet, within};
 use crate::gate::metric::METRICS;
@@ -64,7 +65,7 @@ pub fn pages(project: &Project, templates: &Templates) -> Result<BTreeMap<String
             let trail = [Link::to("../../../index.html", "Deployments"), Link::to("../index.html", &deployment.name)];
             for (name, bytes) in &target.files {
                 let bytes = match std::str::from_utf8(bytes) {
-                    Ok(page) if name.ends_with(".html") => within(page, &trail).into_bytes(),
+                    Ok(page) if PAGES.contains(&name.as_str()) => within(page, &trail).into_bytes(),
                     _ => bytes.clone(),
                 };
                 pages.insert(format!("{folder}/{}/{name}", target.board), bytes);

@@ -75,7 +75,7 @@ fn folder() -> (tempfile::TempDir, Utf8PathBuf) {
 /// Every link leads to a file of the site, and to a place that is there.
 fn assert_linked(pages: &BTreeMap<String, Vec<u8>>) {
     let text = |path: &str| std::str::from_utf8(&pages[path]).unwrap();
-    for path in pages.keys().filter(|path| path.ends_with(".html")) {
+    for path in pages.keys().filter(|path| Utf8PathBuf::from(path).extension() == Some("html")) {
         let page = text(path);
         frame::tests::assert_well_formed(page);
         for href in page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {

@@ -148,6 +148,10 @@ pub mod artifact {
     pub const RUNBOOK: &str = "runbook.md";
     /// The same as a page.
     pub const RUNBOOK_PAGE: &str = "runbook.html";
+    /// All that stage `report` makes.
+    pub const REPORTS: [&str; 5] = [REPORT, REPORT_PAGE, REPORT_JSON, JUNIT, SARIF];
+    /// All that stage `runbook` makes.
+    pub const RUNBOOKS: [&str; 2] = [RUNBOOK, RUNBOOK_PAGE];
 }
 
 /// An input that only some plans have.

@@ -1,4 +1,4 @@
-//! Stage `report`: `gate-report.md` and `.html` for people, `gate-report.json` for programs, JUnit and SARIF for continuous
+//! Stage `report`: `gate-report.md` and `.html` for people, `gate-report.json` for programs, `JUnit` and SARIF for continuous
 //! integration. The only stage that knows manifest lines.
 //!
 //! # `gate-report.json`, schema `deployctl/gate-report/1`

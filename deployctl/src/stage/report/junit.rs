@@ -1,4 +1,4 @@
-//! The gates as JUnit XML: a suite for the target, a test for each gate, so that any continuous integration shows them.
+//! The gates as `JUnit` XML: a suite for the target, a test for each gate, so that any continuous integration shows them.
 //!
 //! What passes has passed, a failure's type says whether it is `fail` or `thin`, what was not measured is an error, what does
 //! not apply is skipped with its reason, and what is waived has passed with the waiver in its output. No times: there are none.
