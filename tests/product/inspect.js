@@ -1,8 +1,10 @@
 // Looks at the pages in this document's frames, and writes down what is wrong with each.
 addEventListener("load", () => {
   const found = [];
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  if (location.hash !== (dark ? "#dark" : "#light")) found.push("the browser shows another colour scheme");
   for (const frame of document.querySelectorAll("iframe")) {
-    const name = `${frame.getAttribute("src")} at ${frame.width}`;
+    const name = `${frame.getAttribute("src")} at ${frame.width}${dark ? ", dark" : ""}`;
     const page = frame.contentDocument;
     const say = (what) => found.push(`${name}: ${what}`);
     if (!page?.querySelector("h1")) { say("did not load"); continue; }

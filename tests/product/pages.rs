@@ -20,15 +20,23 @@ fn chromium() -> Option<&'static str> {
     found
 }
 
+/// What a reader prefers, as the browser's own setting has it.
+#[derive(Clone, Copy, PartialEq)]
+enum Scheme {
+    Dark,
+    Light,
+}
+
 /// Loads a page, and gives what its document has become and what it said to the console.
-fn load(browser: &str, page: &Path) -> (String, String) {
+fn load(browser: &str, page: &Path, scheme: Scheme) -> (String, String) {
     let profile = tempfile::tempdir().unwrap();
     let output = Command::new(browser)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic", "--disable-sync"])
         .args(["--disable-background-networking", "--disable-component-update", "--allow-file-access-from-files"])
         .args(["--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom"])
         .arg(format!("--user-data-dir={}", profile.path().display()))
-        .arg(format!("file://{}", page.display()))
+        .arg(format!("--blink-settings=preferredColorScheme={}", scheme as u8))
+        .arg(format!("file://{}#{}", page.display(), if scheme == Scheme::Dark { "dark" } else { "light" }))
         .output()
         .unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -54,7 +62,15 @@ fn inspector(pages: &[String]) -> String {
 /// What is wrong with these pages of a folder; nothing, it is hoped.
 fn wrong(browser: &str, space: &Space, pages: &[String]) -> String {
     space.write("inspect.html", inspector(pages));
-    let (document, console) = load(browser, &space.path("inspect.html"));
+    let mut all = String::new();
+    for scheme in [Scheme::Light, Scheme::Dark] {
+        all += &inspected(browser, space, scheme);
+    }
+    all
+}
+
+fn inspected(browser: &str, space: &Space, scheme: Scheme) -> String {
+    let (document, console) = load(browser, &space.path("inspect.html"), scheme);
     let found = document.split_once("<pre id=\"found\">FOUND[").and_then(|(_, rest)| rest.split_once("]</pre>"));
     let found = found.unwrap_or_else(|| panic!("the pages were not looked at: {document}\n{console}")).0;
     format!("{found}{console}")
@@ -81,7 +97,7 @@ fn pages_fit_a_phone_and_say_nothing_to_the_console() {
         page.replace("<main ", "<p style=\"width:900px;color:#999\">x</p><script>console.error('no')</script><main ");
     space.write("wrong.html", page);
     let found = wrong(browser, &space, &["wrong.html".to_owned()]);
-    for words in ["wrong.html at 390: is 9", "contrast 2.85: P x", "CONSOLE"] {
+    for words in ["wrong.html at 390: is 9", "at 1280: contrast 2.85: P x", "at 390, dark: is 9", "CONSOLE"] {
         assert!(found.contains(words), "`{words}` is not in\n{found}");
     }
 }
@@ -102,7 +118,7 @@ fn the_search_finds_what_the_rows_do_not_show() {
              field.dispatchEvent(new Event('input'));</script></body>"
         );
         space.write("site/search.html", page.replace("</body>", &script));
-        let (document, console) = load(browser, &space.path("site/search.html"));
+        let (document, console) = load(browser, &space.path("site/search.html"), Scheme::Light);
         assert!(document.contains(&format!("role=\"status\">{shown}<")) && console.is_empty(), "{document}{console}");
     }
 }
