@@ -8,7 +8,7 @@
   const label = document.createElement("label");
   const input = document.createElement("input");
   const count = document.createElement("span");
-  label.textContent = "Search ";
+  label.textContent = "Search";
   input.type = "search";
   input.placeholder = "deployment, board, verdict, operator, kernel, owner";
   count.setAttribute("role", "status");

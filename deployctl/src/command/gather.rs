@@ -133,7 +133,7 @@ impl Gathering<'_> {
         // A command that makes the model may be the only place that it comes from.
         let absent = manifest.convert.is_some() && !manifest.model.path.is_file();
         let model = (!absent).then(|| file(&manifest.model.path)).transpose()?;
-        Ok(Materials { model, convert, vectors, parity, own, targets })
+        Ok(Materials { model, convert, vectors, parity, own, budget: None, targets })
     }
 
     fn target(&self, manifest: &Manifest, target: &Target, lock: &Group) -> Result<TargetMaterials, Error> {

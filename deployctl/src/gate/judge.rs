@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use super::conversion::conversion;
 use super::evidence::{
-    Audit, AuditRow, Committed, Conversion, Difference, Expectation, Footprint, Interface, Measurement, Parity,
+    Audit, AuditRow, Committed, Conversion, Difference, Expectation, Footprint, Interface, Load, Measurement, Parity,
 };
 use super::linked::broken_promise;
+use super::load::{Services, load};
 use super::metric::{Sources, figures};
 use super::{Check, Judgement, Quantity, Unit, Verdict};
 use crate::manifest::{Bytes, Instructions, Limit, Policy, Ratio, grouped};
@@ -29,6 +30,8 @@ pub struct Limits {
     pub stack: Option<Limit<Bytes>>,
     /// `gates` latency.
     pub latency: Option<Limit<Instructions>>,
+    /// Whether the run under load has a subject.
+    pub services: Services,
     /// `max-lsb` of `parity`; absent where nothing is declared.
     pub max_lsb: Option<u32>,
     /// Whether the model that a manifest's command makes was made; absent where no command is declared.
@@ -60,6 +63,7 @@ pub struct Evidence<'a> {
     pub parity: &'a Parity,
     pub footprint: &'a Footprint,
     pub measurement: &'a Measurement,
+    pub load: Option<&'a Load>,
 }
 
 /// Judges a target.
@@ -77,10 +81,12 @@ pub fn judge(limits: &Limits, evidence: Evidence) -> Judgement {
         bit_exactness(evidence.measurement),
         determinism(evidence.measurement),
         latency(limits, evidence.measurement),
+        load(limits, evidence.load),
     ]);
     let verdict = checks.iter().map(|check| check.verdict).max().unwrap_or(Verdict::Unknown);
     let Evidence { audit, footprint, measurement, .. } = evidence;
-    let figures = figures(&Sources { arena_peak: evidence.arena_peak.ok(), audit, footprint, measurement });
+    let figures =
+        figures(&Sources { arena_peak: evidence.arena_peak.ok(), audit, footprint, measurement, load: evidence.load });
     Judgement { verdict, checks, figures }
 }
 
@@ -110,18 +116,18 @@ fn count(value: usize) -> Quantity {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sizes and counts are far below 2^52")]
-fn number(value: u64) -> f64 {
+pub(super) fn number(value: u64) -> f64 {
     value as f64
 }
 
 /// A check without a measurement: unknown where there was no firmware to run, failed where it broke down.
-fn unmeasured(base: Check, measured: &Measurement, reason: &str) -> Check {
-    let verdict = if measured.target_failed { Verdict::Fail } else { Verdict::Unknown };
+pub(super) fn unmeasured(base: Check, target_failed: bool, reason: &str) -> Check {
+    let verdict = if target_failed { Verdict::Fail } else { Verdict::Unknown };
     Check { verdict, detail: reason.to_owned(), ..base }
 }
 
 /// A value under a maximum with a margin: pass, thin or fail.
-fn under(mut base: Check, unit: Unit, max: u64, value: u64, margin_required: Ratio) -> Check {
+pub(super) fn under(mut base: Check, unit: Unit, max: u64, value: u64, margin_required: Ratio) -> Check {
     let (limit, found) = (number(max), number(value));
     let margin = if max == 0 { 0.0 } else { (limit - found) / limit };
     base.limit = Some(Quantity { value: limit, unit });
@@ -253,7 +259,7 @@ fn stack(limits: &Limits, measured: &Measurement) -> Check {
     let mut base = check("stack", "stack", Verdict::NotApplicable, "");
     base.manifest = limits.stack.map(|_| "gates.stack".to_owned());
     if let Some(reason) = &measured.blocked {
-        return unmeasured(base, measured, reason);
+        return unmeasured(base, measured.target_failed, reason);
     }
     let (app, harness) = (measured.stack_app_bytes, measured.stack_harness_bytes);
     let Some(bytes) = app.max(harness) else {
@@ -343,7 +349,7 @@ fn reference(expectation: &Expectation) -> Check {
 fn bit_exactness(measured: &Measurement) -> Check {
     let base = check("bit_exactness", "bit-exactness", Verdict::Pass, "");
     if let Some(reason) = &measured.blocked {
-        return unmeasured(base, measured, reason);
+        return unmeasured(base, measured.target_failed, reason);
     }
     let mut result = none_of(base, usize::from(measured.first_difference.is_some()));
     (result.verdict, result.detail) = match &measured.first_difference {
@@ -359,7 +365,7 @@ fn bit_exactness(measured: &Measurement) -> Check {
 fn determinism(measured: &Measurement) -> Check {
     let base = check("determinism", "determinism", Verdict::Pass, "");
     if let Some(reason) = &measured.blocked {
-        return unmeasured(base, measured, reason);
+        return unmeasured(base, measured.target_failed, reason);
     }
     let mut result = none_of(base, usize::from(measured.nondeterminism.is_some()));
     (result.verdict, result.detail) = match &measured.nondeterminism {
@@ -376,7 +382,7 @@ fn latency(limits: &Limits, measured: &Measurement) -> Check {
     let mut base = check("latency", "instructions an inference", Verdict::NotApplicable, "");
     base.manifest = limits.latency.map(|_| "gates.latency".to_owned());
     if let Some(reason) = &measured.blocked {
-        return unmeasured(base, measured, reason);
+        return unmeasured(base, measured.target_failed, reason);
     }
     let Some(instructions) = measured.instructions else {
         base.detail = "this target does not count instructions".into();
@@ -393,7 +399,7 @@ fn latency(limits: &Limits, measured: &Measurement) -> Check {
     result
 }
 
-fn after(text: String, verdict: Verdict, next: &str) -> String {
+pub(super) fn after(text: String, verdict: Verdict, next: &str) -> String {
     if verdict.is_good() { text } else { format!("{text}; {next}") }
 }
 

@@ -6,9 +6,11 @@ mod conversion;
 pub mod evidence;
 mod judge;
 mod linked;
+mod load;
 pub mod metric;
 
 pub use judge::{Evidence, Limits, Making, judge};
+pub use load::Services;
 
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,7 @@
 //!
 //! Knows KDL and the file system; does not know stages or tools. A file goes through [`guard`] (brackets and nesting),
 //! [`parse`] (KDL), [`decode`] (nodes and values) and the modules that know what stands where: [`deployment`] with
-//! [`interface`], [`convert`], `preprocess` with `parity`, [`limits`] and [`regression`]; [`board`] with [`regions`];
+//! [`interface`], [`convert`], `preprocess` with `parity`, [`limits`], `services` and [`regression`]; [`board`] with [`regions`] and `timer`;
 //! [`library`]; [`known_bad`]. Graphs are known to [`write`](mod@write) alone,
 //! which makes new manifests.
 
@@ -34,7 +34,9 @@ mod regions;
 mod regression;
 mod resolve;
 mod sensor;
+mod services;
 mod syntax;
+mod timer;
 mod types;
 mod units;
 mod value;
@@ -53,6 +55,7 @@ pub use hardware::*;
 pub use project::{clashes, fuzz_body};
 pub use resolve::{discover, project_root};
 pub use syntax::Syntax;
+pub use timer::{Timer, TimerKind};
 pub use types::*;
 pub use units::{frequency, grouped, size};
 pub use write::{Init, budget_for, init};

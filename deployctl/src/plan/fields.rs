@@ -10,7 +10,7 @@ use super::{Materials, OwnMaterials, TargetMaterials, VectorMaterials};
 use crate::builtin;
 use crate::emit;
 use crate::frame::Frame;
-use crate::gate::{Limits, Making};
+use crate::gate::{Limits, Making, Services};
 use crate::manifest::{self, Board, Manifest, Override, Runner, Vectors};
 use crate::model::lower::{Choice, OwnKernel};
 use crate::model::pipeline::After;
@@ -161,7 +161,7 @@ pub(super) fn project(
 ) -> stage::Emit {
     stage::Emit {
         project: Project { name: manifest.name.value.clone(), version: manifest.version.clone() },
-        board: emit::Board::from(board),
+        board: emit::Board::new(board, manifest.services.as_ref()),
         template: stage::Template::builtin(),
         crates: found.crates.digest.clone(),
         library: found.library.as_ref().map(|library| ProjectLibrary {
@@ -223,14 +223,35 @@ pub(super) fn measure(
     found: &TargetMaterials,
     runtime: &Runtime,
 ) -> stage::Measure {
-    stage::Measure {
+    stage::Measure { rig: rig(board, found, runtime), runs: manifest.regression.runs }
+}
+
+fn rig(board: &Board, found: &TargetMaterials, runtime: &Runtime) -> stage::Rig {
+    stage::Rig {
         runner: board.runner.clone(),
         unmeasured: board.unmeasured(),
         qemu: found.qemu.clone(),
-        runs: manifest.regression.runs,
         clock: board.clock_word(),
         runtime: runtime.clone(),
     }
+}
+
+/// The run under load, where services take a share of the processor and the target is one that they could interrupt.
+pub(super) fn load(
+    manifest: &Manifest,
+    board: &Board,
+    materials: &Materials,
+    found: &TargetMaterials,
+    runtime: &Runtime,
+) -> Option<stage::Load> {
+    let services = manifest.services.as_ref().filter(|services| services.cpu.0 > 0.0)?;
+    (board.runner != Runner::Host).then(|| stage::Load {
+        rig: rig(board, found, runtime),
+        taken: stage::Taken { cpu: services.cpu, stack: services.stack },
+        timers: board.timers.clone(),
+        clock_hz: board.clock.as_ref().map(|clock| clock.hz),
+        budget: materials.budget,
+    })
 }
 
 pub(super) fn gate(manifest: &Manifest, board: &Board, made: bool) -> stage::Gate {
@@ -247,8 +268,18 @@ fn limits(manifest: &Manifest, board: &Board, made: bool) -> Limits {
         flash: gates.flash.as_ref().map(|limit| limit.value),
         stack: gates.stack.as_ref().map(|limit| limit.value),
         latency: gates.latency.as_ref().map(|limit| limit.value),
+        services: services(manifest, board),
         max_lsb: manifest.preprocess.as_ref().and_then(|steps| Some(steps.parity.as_ref()?.max_lsb.value)),
         conversion: manifest.convert.is_some().then_some(if made { Making::Made } else { Making::Forbidden }),
+    }
+}
+
+fn services(manifest: &Manifest, board: &Board) -> Services {
+    match &manifest.services {
+        None => Services::Undeclared,
+        Some(_) if board.runner == Runner::Host => Services::NotInterrupted,
+        Some(services) if services.cpu.0 <= 0.0 => Services::Idle,
+        Some(_) => Services::Interrupt,
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Materials {
     pub parity: Option<ParityMaterials>,
     /// Kernels of the deployment's own, where it has any.
     pub own: Option<OwnMaterials>,
+    /// Instructions that a scenario may take, where it shall take more than the fewest that are of use.
+    pub budget: Option<u64>,
     /// For each target, in the manifest's order.
     pub targets: Vec<TargetMaterials>,
 }

@@ -10,14 +10,12 @@ use super::features::Features;
 use super::memory::Planned;
 use super::parity;
 use crate::advice::Finding as Advice;
-use crate::frame::Fact;
 use crate::gate::evidence::{
-    self, Audit, AuditRow, Conversion, Expectation, ExpectedVector, FirmwareCrate, Footprint, Measurement,
+    self, Audit, AuditRow, Conversion, Expectation, FirmwareCrate, Footprint, Load, Measurement,
 };
 use crate::gate::metric::Figure;
-use crate::gate::{Check, Judgement, Quantity, Unit, Verdict};
+use crate::gate::{Check, Judgement, Quantity, Verdict};
 use crate::memory::MemoryPlan;
-use crate::render::{counted, percent};
 
 /// What the manifest, the board and the tools say about a target; the rest is evidence.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -89,6 +87,8 @@ pub(super) struct OperatorRow {
     pub advice: Option<String>,
     pub finding: Option<Advice>,
     pub code_bytes: Option<u64>,
+    /// The most instructions that it took alone; of an operator of a hop, in one hop.
+    pub instructions: Option<u64>,
     /// Digest of the output tensor for vector 0.
     pub digest: Option<String>,
     /// The index that a transcript has for it, where that is not its label.
@@ -163,6 +163,8 @@ pub(super) struct Dossier {
     pub provenance: Vec<Named>,
     pub crates: Vec<FirmwareCrate>,
     pub measurement: Measurement,
+    /// Where services interrupt.
+    pub load: Option<Load>,
     /// Where there are steps around the model.
     pub features: Option<Features>,
 }
@@ -175,6 +177,8 @@ pub(super) struct Papers {
     pub expectation: Expectation,
     pub footprint: Footprint,
     pub measurement: Measurement,
+    /// Where services interrupt.
+    pub load: Option<Load>,
     pub emission: Emission,
     /// What the model file says of how it was made.
     pub origin: Vec<(String, String)>,
@@ -194,6 +198,7 @@ impl Papers {
             expectation: job.read_json("expectation")?,
             footprint: job.read_json("footprint")?,
             measurement: job.read_json("measurement")?,
+            load: super::optional(job, "load")?,
             emission: job.read_json("emission")?,
             origin: job.read_json("origin")?,
             conversion: super::optional(job, "conversion")?,
@@ -216,7 +221,7 @@ impl Dossier {
             verdict_text: judgement.verdict.name().to_owned(),
             gates: judgement.checks.iter().map(row).collect(),
             metrics: judgement.figures.clone(),
-            operators: operators(audit, footprint, expectation.vectors.first()),
+            operators: operators(papers),
             code: code(footprint),
             warnings: subject.cautions.iter().cloned().chain(warnings(expectation, audit)).collect(),
             vectors: Vectors {
@@ -232,48 +237,15 @@ impl Dossier {
             memory: planned.plan.clone(),
             subject,
             measurement: measurement.clone(),
+            load: papers.load.clone(),
             features: parity.as_ref().map(Features::of),
         }
     }
 }
 
-impl Dossier {
-    /// What is to be seen first: verdict, kind of evidence, and the figures that have limits.
-    pub(super) fn facts(&self) -> Vec<Fact> {
-        let fact = |name: &str, value: &str| Fact { name: name.into(), value: value.into(), note: None, verdict: None };
-        let class = self.verdict_text.replace(' ', "-");
-        let mut facts = vec![
-            Fact { verdict: Some(class), ..fact("verdict", &self.verdict_text) },
-            fact("evidence", &self.subject.target.evidence),
-        ];
-        for row in &self.gates {
-            let check = &row.check;
-            let (Some(value), false) = (check.value, check.limit.is_some_and(|limit| limit.value <= 0.0)) else {
-                continue;
-            };
-            if value.unit == Unit::Count || check.name == "kernels" {
-                continue;
-            }
-            let left = |margin: f64| match margin {
-                over if over < 0.0 => format!(", {} over", percent(-over)),
-                left => format!(", {} left", percent(left)),
-            };
-            let left = check.margin.map_or_else(String::new, left);
-            let note = check.limit.map(|limit| format!("of {}{left}", amount(limit)));
-            // What is judged of the arena is its headroom, what is seen is how full it is.
-            let title = if check.name == "arena_headroom" { "arena" } else { &check.title };
-            facts.push(Fact { note, ..fact(title, &amount(value)) });
-        }
-        facts
-    }
-}
-
-/// A quantity as people read it.
-fn amount(quantity: Quantity) -> String {
-    counted(quantity.value, quantity.unit.name())
-}
-
-fn operators(audit: &Audit, footprint: &Footprint, vector: Option<&ExpectedVector>) -> Operators {
+fn operators(papers: &Papers) -> Operators {
+    let Papers { audit, footprint, measurement, .. } = papers;
+    let vector = papers.expectation.vectors.first();
     let macs = audit.macs();
     let digest = |row: &AuditRow| match row.label.strip_prefix("hop.").map(str::parse::<usize>) {
         Some(step) => vector?.hops.get(step.ok()?).cloned(),
@@ -294,16 +266,21 @@ fn operators(audit: &Audit, footprint: &Footprint, vector: Option<&ExpectedVecto
         advice: row.advice.clone(),
         finding: row.finding.clone(),
         code_bytes: footprint.operator_code.get(&row.label).copied(),
+        instructions: measurement.operator_instructions.get(row.operator.0).copied().filter(|_| has_line(row)),
         digest: digest(row),
         line: line(row),
     });
     Operators { library: audit.library.clone(), macs, off_library: audit.share_off_library(), rows: rows.collect() }
 }
 
+/// Whether the harness steps the operator: those of blocks run within another.
+fn has_line(row: &AuditRow) -> bool {
+    !row.label.contains('.') || ["hop.", "pre.", "post."].iter().any(|step| row.label.starts_with(step))
+}
+
 /// The index that a transcript has for an operator, where that is not what people call it. Those of blocks have no line.
 fn line(row: &AuditRow) -> Option<usize> {
-    let has_line = !row.label.contains('.') || ["hop.", "pre.", "post."].iter().any(|step| row.label.starts_with(step));
-    (has_line && row.label != row.operator.0.to_string()).then_some(row.operator.0)
+    (has_line(row) && row.label != row.operator.0.to_string()).then_some(row.operator.0)
 }
 
 fn code(footprint: &Footprint) -> Code {

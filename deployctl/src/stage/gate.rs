@@ -23,7 +23,7 @@ impl Stage for Gate {
     }
 
     fn version(&self) -> u32 {
-        5
+        6
     }
 
     fn fields(&self) -> Fields {
@@ -33,6 +33,7 @@ impl Stage for Gate {
     fn run(&self, job: &Job) -> Result<(), BoxError> {
         let memory: Planned = job.read_json("memory")?;
         let (conversion, committed) = (optional(job, "conversion")?, optional(job, "committed")?);
+        let load = optional(job, "load")?;
         let parity = if self.parity {
             job.read_json::<parity::Papers>("parity")?.evidence()
         } else {
@@ -51,6 +52,7 @@ impl Stage for Gate {
                 parity: &parity,
                 footprint: &job.read_json("footprint")?,
                 measurement: &job.read_json("measurement")?,
+                load: load.as_ref(),
             },
         );
         job.write_json(artifact::VERDICT, &judgement)?;

@@ -20,16 +20,16 @@
 //! | `tools` | list of `name`, `value`: tools and sources with version or digest |
 //! | `identity` | `model`, the build's own digests (`build digest`, loadable images), then `tools` |
 //! | `gates` | list, in the order of a bring-up; each has |
-//! | `gates[].name` | `conversion` (where a command is declared), `interface`, `parity`, `operators`, `arena_headroom`, `flash`, `stack`, `kernels`, `reference`, `bit_exactness`, `determinism`, `latency` |
+//! | `gates[].name` | `conversion` (where a command is declared), `interface`, `parity`, `operators`, `arena_headroom`, `flash`, `stack`, `kernels`, `reference`, `bit_exactness`, `determinism`, `latency`, `load` |
 //! | `gates[].title` | the name for people |
 //! | `gates[].verdict` | how it came out |
 //! | `gates[].limit`, `.value` | quantities; a `value` may be there without a `limit` |
 //! | `gates[].margin`, `.margin_required` | (limit − value) / limit, and the least that is asked for |
 //! | `gates[].manifest`, `.line` | the manifest node that sets the limit, and its line, from 1 |
 //! | `gates[].detail` | the reason in a sentence, with the next step where it did not pass |
-//! | `metrics` | object, quantities by name: `arena_bytes` (planned peak), `arena_touched_bytes`, `flash_bytes` (app), `weights_bytes` (of that, constants), `ram_bytes` (static, app), `stack_bytes` (larger of app and harness), `stack_invoke_bytes`, `stack_hop_bytes`, `instructions` (an inference), `hop_instructions` (a hop, at most), `hop_instructions_mean`, `macs`; what was not measured is not in it |
+//! | `metrics` | object, quantities by name, as `deployctl metrics` lists them; what was not measured is not in it |
 //! | `operators` | `library`, `macs`, `off_library` (share of the MACs), `rows` |
-//! | `operators.rows[]` | `index`, `label` (what it is called: `3`, or `3.body.0` in a loop), `name`, `output`, `shape`, `macs`, `share`, `library`, `symbol`, `path`, `reason`, `advice`, `finding` (`standing`: `unsupported`, `known_bad`, `slow`; `why`; `ways`, each with `kind`, `what`, `effort`, `risk`, `upkeep`; or null), `code_bytes`, `digest` (of the output tensor for vector 0) |
+//! | `operators.rows[]` | `index`, `label` (what it is called: `3`, or `3.body.0` in a loop), `name`, `output`, `shape`, `macs`, `share`, `library`, `symbol`, `path`, `reason`, `advice`, `finding` (`standing`: `unsupported`, `known_bad`, `slow`; `why`; `ways`, each with `kind`, `what`, `effort`, `risk`, `upkeep`; or null), `code_bytes`, `instructions` (the most that it took by itself; of a hop's operator, in one hop), `digest` (of the output tensor for vector 0) |
 //! | `memory` | the memory plan as in `memory.json`; `null` where there is none |
 //! | `code` | `kernels` (`symbol`, `bytes`), `operators` (bytes of all operator functions), `count`, `total` |
 //! | `blocked` | why there is no firmware |
@@ -38,6 +38,7 @@
 //! | `provenance` | list of `name`, `value`: where the model comes from, then what its file says of itself |
 //! | `crates` | list of `name`, `version`, `licence` |
 //! | `features` | the training side's features against ours, step by step, and golden elements; `null` where nothing stands around the model |
+//! | `load` | the run under load, as in `load.json`; `null` where no services interrupt |
 //! | `measurement` | what the target did, as in `measurement.json` |
 
 use std::collections::BTreeMap;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::advice::{Finding as Advice, Standing};
+use crate::gate::evidence::Spread;
 use crate::gate::evidence::{AuditRow, Finding, Recorded};
 use crate::library::{InstructionPath, Kernel};
 use crate::model::OperatorId;
@@ -18,6 +19,7 @@ struct Case {
     parity: Parity,
     footprint: Footprint,
     measurement: Measurement,
+    load: Option<Load>,
 }
 
 fn row(operator: usize, library: &str, macs: u64) -> AuditRow {
@@ -65,6 +67,7 @@ impl Case {
         };
         Self {
             limits: Limits {
+                services: Services::Interrupt,
                 budget: Bytes(1_000),
                 headroom: Ratio(0.1),
                 policy: Some(Policy::Require),
@@ -107,6 +110,15 @@ impl Case {
                 instructions: Some(4_000),
                 ..Measurement::default()
             },
+            load: Some(Load {
+                declared: 0.2,
+                taken: 0.21,
+                inferences: 20,
+                interrupts: 700,
+                instructions: Spread::of([3_800, 3_900, 4_000]),
+                alone: Some(3_200),
+                ..Load::default()
+            }),
         }
     }
 
@@ -123,6 +135,7 @@ impl Case {
                 parity: &self.parity,
                 footprint: &self.footprint,
                 measurement: &self.measurement,
+                load: self.load.as_ref(),
             },
         )
     }
@@ -169,7 +182,8 @@ fn a_target_on_its_margins_passes() {
             "reference",
             "bit_exactness",
             "determinism",
-            "latency"
+            "latency",
+            "load"
         ]
     );
 }
@@ -392,4 +406,28 @@ fn features_may_be_off_by_so_many_quantized_steps() {
     assert_eq!((none.verdict, &none.detail[..]), (Verdict::NotApplicable, "no `parity` is declared"));
     let absent = judged(|case| case.parity = Parity { absent: Some("no `preprocess`".into()), ..Parity::default() });
     assert_eq!((absent.verdict, &absent.detail[..]), (Verdict::NotApplicable, "no `preprocess`"));
+}
+
+#[test]
+fn under_load_outputs_and_latency_count() {
+    let spoilt = |spoil: fn(&mut Load)| {
+        let (check, _) = Case::spoilt("load", |case| spoil(case.load.as_mut().unwrap()));
+        (check.verdict, check.detail)
+    };
+    let (verdict, detail) = spoilt(|_| {});
+    assert_eq!(verdict, Verdict::Pass);
+    let said = "20 inferences in a row, all outputs right, 700 interrupts that took 21.0 % of the processor (20 % declared): \
+                instructions 3,900 (median), 4,000 (99 of 100), 4,000 at most, 3,200 alone";
+    assert_eq!(detail, said);
+    assert_eq!(spoilt(|load| load.instructions = Spread::of([4_500])).0, Verdict::Thin);
+    assert_eq!(spoilt(|load| load.instructions = Spread::of([5_500])).0, Verdict::Fail);
+    assert_eq!(spoilt(|load| load.drift = 0.05).0, Verdict::Fail);
+    assert_eq!(spoilt(|load| (load.drift, load.drift_error) = (0.05, 0.02)).0, Verdict::Pass);
+    assert_eq!(spoilt(|load| load.taken = 0.0).0, Verdict::Unknown);
+    assert_eq!(spoilt(|load| load.first_difference = Some("inference 3 …".into())).0, Verdict::Fail);
+    assert_eq!(spoilt(|load| load.blocked = Some("no timer".into())).0, Verdict::Unknown);
+    let faulted = |load: &mut Load| (load.blocked, load.target_failed) = (Some("fault".into()), true);
+    assert_eq!(spoilt(faulted).0, Verdict::Fail);
+    let (check, verdict) = Case::spoilt("load", |case| case.limits.services = Services::Undeclared);
+    assert_eq!((check.verdict, verdict), (Verdict::NotApplicable, Verdict::Pass));
 }
