@@ -14,7 +14,7 @@ use crate::svg::escape;
 
 /// Words that a page shows as verdicts where they stand alone in strong type.
 const VERDICTS: [&str; 6] = ["pass", "waived", "thin", "unknown", "fail", "not applicable"];
-/// Code of more characters than this may be broken in two, every so many characters.
+/// Code of more characters than this is broken at its spaces, a word that long every so many characters.
 const UNBROKEN: usize = 32;
 const BROKEN: usize = 8;
 
@@ -241,9 +241,8 @@ impl<'a, 'e> Writer<'a, 'e> {
         if text.chars().count() <= UNBROKEN {
             return self.html(format!("<code>{}</code>", escape(text)));
         }
-        let letters: Vec<char> = text.chars().collect();
-        let pieces = letters.chunks(BROKEN).map(|piece| escape(&piece.iter().collect::<String>()));
-        self.html(format!("<code class=\"long\">{}</code>", pieces.collect::<Vec<_>>().join("<wbr>")));
+        let words: Vec<String> = text.split(' ').map(breakable).collect();
+        self.html(format!("<code class=\"long\">{}</code>", words.join(" ")));
     }
 
     /// Writes what belongs to tables; whether it was such.
@@ -294,6 +293,16 @@ impl<'a, 'e> Writer<'a, 'e> {
         }
         true
     }
+}
+
+/// A word, which may be broken where it is long.
+fn breakable(word: &str) -> String {
+    let letters: Vec<char> = word.chars().collect();
+    if letters.len() <= UNBROKEN {
+        return escape(word);
+    }
+    let pieces = letters.chunks(BROKEN).map(|piece| escape(&piece.iter().collect::<String>()));
+    pieces.collect::<Vec<_>>().join("<wbr>")
 }
 
 /// The page that a Markdown file becomes; other files are themselves.
@@ -365,8 +374,9 @@ mod tests {
     #[test]
     fn long_code_may_be_broken_and_stays_whole_when_copied() {
         let digest = "0123456789abcdef".repeat(4);
-        let page = html(&format!("`{digest}` `short<`"));
+        let page = html(&format!("`{digest}` `short<` `error interrupt line=12 operator=none`"));
         assert!(page.contains("<code class=\"long\">01234567<wbr>89abcdef<wbr>"), "{page}");
+        assert!(page.contains("<code class=\"long\">error interrupt line=12 operator=none</code>"), "{page}");
         assert!(page.replace("<wbr>", "").contains(&digest) && page.contains("<code>short&lt;</code>"), "{page}");
     }
 }
