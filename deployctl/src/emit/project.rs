@@ -39,6 +39,9 @@ pub(super) fn project(input: &Input<'_>) -> Result<Files, EmitError> {
     Ok(files)
 }
 
+/// What modules of the harness call their own crate.
+const HARNESS: &str = "crate";
+
 /// What the harness says about the board, and what it finds there.
 fn board(board: &Board) -> String {
     let clock = "The core clock that this firmware runs at, in Hz, as `LEAST-MOST` where its source is not exact; `instructions` where an\n\
@@ -60,7 +63,7 @@ fn board(board: &Board) -> String {
         _ => ("{Timer, TimerKind}", format!("[\n{timers}]")),
     };
     format!(
-        "{head}\n\nuse crate::load::{used};\n\n/// {clock}\n{word}\n\
+        "{head}\n\nuse {HARNESS}::load::{used};\n\n/// {clock}\n{word}\n\
          /// Timers that can put a load on; SysTick stays the counter.\npub const TIMERS: [Timer; {}] = {list};\n",
         board.timers.len()
     )
