@@ -52,6 +52,7 @@ impl Stage for Gate {
     fn run(&self, job: &Job) -> Result<(), BoxError> {
         let memory: Planned = job.read_json("memory")?;
         let (conversion, committed) = (optional(job, "conversion")?, optional(job, "committed")?);
+        let load = optional(job, "load")?;
         let parity = if self.parity {
             job.read_json::<parity::Papers>("parity")?.evidence()
         } else {
@@ -73,6 +74,7 @@ impl Stage for Gate {
                 measurement: &job.read_json("measurement")?,
                 past: self.present.as_ref().zip(release.as_ref()),
                 reissued: self.present.as_ref().zip(reissued.as_ref()),
+                load: load.as_ref(),
             },
         );
         job.write_json(artifact::VERDICT, &judgement)?;
