@@ -278,6 +278,7 @@ fn what_a_target_cannot_measure_or_nobody_limits_is_not_applicable() {
 fn on_host(case: &mut Case, limit: Limit<Latency>) {
     (case.measurement.runner, case.measurement.emulated) = ("host".to_owned(), false);
     case.limits.runner.clone_from(&case.measurement.runner);
+    case.limits.services = Services::NotInterrupted;
     (case.measurement.instructions, case.limits.latency) = (None, Some(limit));
 }
 
