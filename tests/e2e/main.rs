@@ -22,6 +22,7 @@ mod law_8_nothing_hidden;
 mod locked;
 mod own;
 mod parity;
+mod release;
 mod rerun;
 mod space;
 mod state;

@@ -32,6 +32,13 @@ pub(super) struct Built {
     failure: Option<Failure>,
 }
 
+impl Built {
+    /// What was made.
+    pub(super) fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+}
+
 impl Delivery<'_> {
     /// Runs the plan.
     pub(super) fn build(&self) -> Result<Built, Error> {

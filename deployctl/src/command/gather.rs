@@ -150,11 +150,11 @@ impl Gathering<'_> {
             vectors,
             parity,
             own,
+            budget: None,
             expired,
             governance,
             release,
             reissued,
-            budget: None,
             targets,
         })
     }

@@ -146,7 +146,7 @@ pub(super) fn last_release(
     }
     let Some((_, version)) = found.pop_last() else { return Ok(None) };
     let path = folder.join(format!("{}-{version}/release.json", manifest.name.value));
-    Ok(Some(LastRelease { file: file(&path)?, version }))
+    Ok(Some(LastRelease::new(version, file(&path)?)))
 }
 
 /// The release of the manifest's own version, where the manifest promises something else by now. One that it still agrees with
@@ -164,5 +164,5 @@ pub(super) fn reissued(
     let bytes = file.bytes().map_err(|error| store_error(&error))?;
     let agrees = Release::read(&bytes, name, version).is_ok_and(|release| Present::of(manifest, "").agrees(&release));
     // One that cannot be read is the gate's to refuse.
-    Ok((!agrees).then(|| LastRelease { version: version.clone(), file }))
+    Ok((!agrees).then(|| LastRelease::new(version.clone(), file)))
 }

@@ -10,6 +10,7 @@ mod check;
 mod clean;
 mod conversion;
 mod deliver;
+mod diff;
 mod difference;
 mod doctor;
 mod export;
@@ -19,14 +20,21 @@ mod fmt;
 mod gather;
 mod governance;
 mod init;
+mod licences;
 mod lock;
 mod metrics;
+mod pack;
 mod parallel;
 mod phases;
 mod plan;
+mod promote;
+mod rebuild;
+mod seal;
 mod signature;
+mod sources;
 mod survey;
 mod trust;
+mod verify;
 mod watch;
 mod why;
 mod workshop;
@@ -138,7 +146,8 @@ pub(crate) struct Surroundings<'a> {
 /// Law 5: a command writes what its help page names. A sweep opens the store itself, if there is one.
 fn writes_home(command: &Command) -> bool {
     match command {
-        Command::Build(_) | Command::Fetch(_) | Command::Export(_) => true,
+        Command::Build(_) | Command::Fetch(_) | Command::Export(_) | Command::Promote(_) | Command::Diff(_) => true,
+        Command::Verify(args) => args.rebuild,
         Command::Doctor(args) => args.install,
         _ => false,
     }
@@ -161,6 +170,9 @@ fn dispatch(cli: &Cli, around: &Surroundings) -> Result<Done, Error> {
         Command::Fetch(args) => fetch::run(args, &workshop()?),
         Command::Doctor(args) => doctor::run(args, &workshop()?),
         Command::Export(args) => export::run(args, &workshop()?),
+        Command::Promote(args) => promote::run(args, &workshop()?),
+        Command::Verify(args) => verify::run(args, &workshop()?),
+        Command::Diff(args) => diff::run(args, &workshop()?),
         Command::Clean(args) => clean::run(args, &workshop()?),
         Command::Completions { .. } => Ok(Done::Ok),
     }

@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::evidence::Expectation;
 use super::judge::check;
@@ -14,7 +14,7 @@ use crate::manifest::{Accuracy, grouped};
 use crate::model::TensorType;
 
 /// What is asked for, of which output.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Scores {
     /// The manifest's words.
     pub asked: Accuracy,

@@ -2,20 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::judge::{check, none_of};
 use super::{Check, Verdict};
 
 /// The governed values of a deployment with their newest approvals.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Governance {
     /// In the manifest's order, then those that only approvals know.
     pub values: Vec<GovernedValue>,
 }
 
 /// A governed value and its newest approval.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GovernedValue {
     /// Its path, as `arena.budget`.
     pub param: String,
@@ -26,7 +26,7 @@ pub struct GovernedValue {
 }
 
 /// An approval.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approved {
     /// The value; absent where its removal was approved.
     pub value: Option<String>,

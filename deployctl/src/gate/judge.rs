@@ -1,6 +1,6 @@
 //! The checks, in the order of a bring-up: interface, operators, memory, kernels.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::accuracy::{Scores, accuracy};
 use super::conversion::conversion;
@@ -19,7 +19,7 @@ use crate::manifest::{Bytes, Latency, Limit, Policy, Ratio, grouped};
 use crate::model::short_name;
 
 /// What the manifest and the board allow.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Limits {
     /// `arena` budget.
     pub budget: Bytes,
@@ -38,6 +38,8 @@ pub struct Limits {
     pub stack: Option<Limit<Bytes>>,
     /// `gates` latency.
     pub latency: Option<Limit<Latency>>,
+    /// Whether the run under load has a subject.
+    pub services: Services,
     /// `gates` hop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hop: Option<Limit<Latency>>,
@@ -47,13 +49,11 @@ pub struct Limits {
     /// How the declared target is run: `host`, `qemu mps2-an386`, `probe STM32F446RETx`.
     pub runner: String,
     /// `gates` waive.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waivers: Vec<Waived>,
     /// Governed values and their approvals; absent where nothing was ever approved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub governance: Option<Governance>,
-    /// Whether the run under load has a subject.
-    pub services: Services,
     /// `max-lsb` of `parity`; absent where nothing is declared.
     pub max_lsb: Option<u32>,
     /// Whether the model that a manifest's command makes was made; absent where no command is declared.
@@ -62,7 +62,7 @@ pub struct Limits {
 }
 
 /// What became of a declared command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Making {
     /// It made the model.
@@ -85,11 +85,11 @@ pub struct Evidence<'a> {
     pub parity: &'a Parity,
     pub footprint: &'a Footprint,
     pub measurement: &'a Measurement,
+    pub load: Option<&'a Load>,
     /// The last release and what the build is held against it with; absent before the first.
     pub past: Option<(&'a Present, &'a Release)>,
     /// The release of the present version, where the build would make another.
     pub reissued: Option<(&'a Present, &'a Release)>,
-    pub load: Option<&'a Load>,
 }
 
 /// Judges a target.

@@ -64,7 +64,7 @@ pub struct ReleasedTarget {
 }
 
 /// What the present build is held against the last release with.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Present {
     /// The deployment's name.
     pub deployment: String,

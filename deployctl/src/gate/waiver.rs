@@ -1,12 +1,12 @@
 //! Waivers over checks. What day it is was asked elsewhere: here a waiver holds or has expired.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Check, Verdict};
 use crate::manifest::Waiver;
 
 /// A waiver, and whether its last day has passed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waived {
     /// The manifest's words.
     #[serde(flatten)]

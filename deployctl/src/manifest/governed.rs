@@ -94,10 +94,12 @@ impl List {
 
     fn services(&mut self, manifest: &Manifest) {
         let Some(services) = &manifest.services else { return };
-        for (name, taken) in [("ram", services.ram), ("flash", services.flash), ("stack", services.stack)] {
-            self.add(format!("services.{name}"), bytes(taken), &services.owner, services.span.start);
+        let (owner, start) = (services.owner.as_str(), services.span.start);
+        let sizes = [("ram", services.ram), ("flash", services.flash), ("stack", services.stack)];
+        for (name, size) in sizes.into_iter().filter(|(_, size)| size.0 > 0) {
+            self.add(format!("services.{name}"), bytes(size), owner, start);
         }
-        self.add("services.cpu", write_percent(services.cpu), &services.owner, services.span.start);
+        self.add("services.cpu", write_percent(services.cpu), owner, start);
     }
 
     fn gates(&mut self, manifest: &Manifest) {

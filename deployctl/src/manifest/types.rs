@@ -111,6 +111,8 @@ pub struct Model {
     pub inputs: Vec<Spanned<Port>>,
     /// Declared outputs.
     pub outputs: Vec<Spanned<Port>>,
+    /// Files with labels of outputs, resolved.
+    pub label_files: Vec<Utf8PathBuf>,
     /// Whether operators may become others with the same output.
     pub optimize: bool,
 }

@@ -275,14 +275,23 @@ fn limits(manifest: &Manifest, board: &Board, materials: &Materials) -> Limits {
         ram: gates.ram.as_ref().map(|limit| limit.value),
         stack: gates.stack.as_ref().map(|limit| limit.value),
         latency: gates.latency.as_ref().map(|limit| limit.value),
+        services: services(manifest, board),
         hop: gates.hop.as_ref().map(|limit| limit.value),
         accuracy: gates.accuracy.as_ref().and_then(|asked| scores(manifest, &asked.value)),
-        services: services(manifest, board),
         max_lsb: manifest.preprocess.as_ref().and_then(|steps| Some(steps.parity.as_ref()?.max_lsb.value)),
         conversion: manifest.convert.is_some().then_some(making),
         runner: board.runner.name(),
         waivers: waivers(manifest, materials),
         governance: materials.governance.clone(),
+    }
+}
+
+fn services(manifest: &Manifest, board: &Board) -> Services {
+    match &manifest.services {
+        None => Services::Undeclared,
+        Some(_) if board.runner == Runner::Host => Services::NotInterrupted,
+        Some(services) if services.cpu.0 <= 0.0 => Services::Idle,
+        Some(_) => Services::Interrupt,
     }
 }
 
@@ -301,15 +310,6 @@ fn scores(manifest: &Manifest, asked: &manifest::Accuracy) -> Option<Scores> {
     let is_meant = |output: &manifest::Port| asked.output.as_ref().is_none_or(|name| output.name == *name);
     let position = outputs.iter().position(|output| is_meant(&output.value))?;
     Some(Scores { asked: asked.clone(), position, dtype: outputs[position].value.dtype })
-}
-
-fn services(manifest: &Manifest, board: &Board) -> Services {
-    match &manifest.services {
-        None => Services::Undeclared,
-        Some(_) if board.runner == Runner::Host => Services::NotInterrupted,
-        Some(services) if services.cpu.0 <= 0.0 => Services::Idle,
-        Some(_) => Services::Interrupt,
-    }
 }
 
 pub(super) fn subject(manifest: &Manifest, board: &Board, materials: &Materials, found: &TargetMaterials) -> Subject {

@@ -21,6 +21,8 @@ pub struct Materials {
     pub parity: Option<ParityMaterials>,
     /// Kernels of the deployment's own, where it has any.
     pub own: Option<OwnMaterials>,
+    /// Instructions that a scenario may take, where it shall take more than the fewest that are of use.
+    pub budget: Option<u64>,
     /// Gates whose waiver has expired. The day is asked for once, and is in no key.
     pub expired: Vec<String>,
     /// Governed values and their approvals, where anything was ever approved for the deployment.
@@ -29,8 +31,6 @@ pub struct Materials {
     pub release: Option<LastRelease>,
     /// The release of the present version, where there is one and the manifest promises something else.
     pub reissued: Option<LastRelease>,
-    /// Instructions that a scenario may take, where it shall take more than the fewest that are of use.
-    pub budget: Option<u64>,
     /// For each target, in the manifest's order.
     pub targets: Vec<TargetMaterials>,
 }

@@ -66,6 +66,7 @@ fn difference() -> Difference {
 pub(in crate::gate) fn limits() -> Limits {
     let limit = |max| Some(Limit { max: Bytes(max), margin: Ratio(0.1), growth: None });
     Limits {
+        services: Services::Interrupt,
         budget: Bytes(1_000),
         headroom: Ratio(0.1),
         policy: Some(Policy::Require),
@@ -82,7 +83,6 @@ pub(in crate::gate) fn limits() -> Limits {
         }),
         conversion: None,
         max_lsb: Some(1),
-        services: Services::Interrupt,
         runner: "qemu mps2-an386".to_owned(),
         waivers: vec![],
         governance: None,
@@ -160,9 +160,9 @@ impl Case {
                 parity: &self.parity,
                 footprint: &self.footprint,
                 measurement: &self.measurement,
+                load: self.load.as_ref(),
                 past: None,
                 reissued: None,
-                load: self.load.as_ref(),
             },
         )
     }

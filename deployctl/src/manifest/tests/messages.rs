@@ -84,6 +84,16 @@ fn not_supported_yet() {
 }
 
 #[test]
+fn services() {
+    snapshot!(catalogue(&[
+        ("nothing", &[("runtime", "services {\n}\nruntime")]),
+        ("stack alone", &[("runtime", "services { stack \"1KiB\" }\nruntime")]),
+        ("all of the RAM", &[("runtime", "services { ram \"4MiB\" }\nruntime")]),
+        ("all of the processor", &[("runtime", "services { cpu \"95%\" }\nruntime")]),
+    ]));
+}
+
+#[test]
 fn gates() {
     let gate = |text: &str| format!("gates {{\n    {text}");
     let waive = |text: &str| gate(&format!("waive {text}"));
@@ -105,16 +115,6 @@ fn gates() {
     let edits: Vec<_> = cases.iter().map(|(title, text)| (*title, [("gates {", text.as_str())])).collect();
     let cases: Vec<(&str, &[(&str, &str)])> = edits.iter().map(|(title, edit)| (*title, &edit[..])).collect();
     snapshot!(catalogue(&cases));
-}
-
-#[test]
-fn services() {
-    snapshot!(catalogue(&[
-        ("nothing", &[("runtime", "services {\n}\nruntime")]),
-        ("stack alone", &[("runtime", "services { stack \"1KiB\" }\nruntime")]),
-        ("all of the RAM", &[("runtime", "services { ram \"4MiB\" }\nruntime")]),
-        ("all of the processor", &[("runtime", "services { cpu \"95%\" }\nruntime")]),
-    ]));
 }
 
 #[test]

@@ -169,7 +169,7 @@ impl File {
         }
         let _ = write!(text, "\nimport numpy as np\n\n{}{}", self.constants, self.functions);
         self.calls(&mut text, raw);
-        self.ways(&mut text, raw, input);
+        ways(&mut text, raw, input);
         text
     }
 
@@ -191,22 +191,22 @@ impl File {
         }
         let _ = writeln!(text, "{INDENT}return found");
     }
+}
 
-    /// Functions that read and write files.
-    fn ways(&self, text: &mut String, raw: &Raw, input: &str) {
-        let read: String = raw.read.iter().map(|line| format!("{INDENT}{line}\n")).collect();
-        let _ = write!(
-            text,
-            "\n\ndef save(path, vectors):\n{INDENT}\"\"\"Writes the raw input and the arrays of all vectors; the model reads {}.\"\"\"\n\
-             {INDENT}found = [features(vector) for vector in vectors]\n\
-             {INDENT}arrays = {{name: np.stack([arrays[name] for arrays in found]) for name in found[0]}}\n\
-             {INDENT}np.savez(path, samples=np.stack(vectors), **arrays)\n\n\n\
-             def read(path):\n{INDENT}\"\"\"The {} of a file.\"\"\"\n{read}\n\n\
-             if __name__ == \"__main__\":\n{INDENT}save(sys.argv[1], [read(path) for path in sys.argv[2:]])\n",
-            input.replace(['"', '\\', '\n'], "_"),
-            raw.name,
-        );
-    }
+/// Functions that read and write files.
+fn ways(text: &mut String, raw: &Raw, input: &str) {
+    let read = raw.read.iter().fold(String::new(), |text, line| text + INDENT + line + "\n");
+    let _ = write!(
+        text,
+        "\n\ndef save(path, vectors):\n{INDENT}\"\"\"Writes the raw input and the arrays of all vectors; the model reads {}.\"\"\"\n\
+         {INDENT}found = [features(vector) for vector in vectors]\n\
+         {INDENT}arrays = {{name: np.stack([arrays[name] for arrays in found]) for name in found[0]}}\n\
+         {INDENT}np.savez(path, samples=np.stack(vectors), **arrays)\n\n\n\
+         def read(path):\n{INDENT}\"\"\"The {} of a file.\"\"\"\n{read}\n\n\
+         if __name__ == \"__main__\":\n{INDENT}save(sys.argv[1], [read(path) for path in sys.argv[2:]])\n",
+        input.replace(['"', '\\', '\n'], "_"),
+        raw.name,
+    );
 }
 
 /// A string literal of Python; of names with other characters these are escaped.
