@@ -191,7 +191,7 @@ mod tests {
         };
         let text = serde_json::json!({
             "limits": { "budget": 1, "headroom": 0.0, "policy": null, "max_mac_share": 0.0, "flash": null, "stack": null,
-                "latency": null, "runner": "host", "max_lsb": null },
+                "latency": null, "services": "undeclared", "runner": "host", "max_lsb": null },
             "parity": false,
             "present": { "deployment": "kws", "version": "1.1.0", "board": "host",
                 "interface": { "inputs": [], "outputs": [] }, "governed": {} },
