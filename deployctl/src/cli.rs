@@ -59,7 +59,8 @@ pub enum Command {
     Metrics,
     /// Print a manifest's preprocessing as Python, for the training side to call or to compare itself with.
     ///
-    /// A function a step, which needs `numpy` alone; run as a program, it writes the file of features that `parity` reads.
+    /// A function a step, which needs `numpy`, and TensorFlow where the step is `frontend`; run as a program, it writes the
+    /// file of features that `parity` reads.
     Features(Features),
     /// Fetch kernel library and firmware crate sources, and record them in `deploy.lock`.
     Fetch(Fetch),
@@ -220,6 +221,9 @@ pub struct Build {
 pub struct Why {
     /// The stage: `memory`, or `kws/mps2-an386/memory` where several targets have one.
     pub stage: String,
+    /// Print what the stage said when it last ran, also where it failed: of `convert`, what the command printed.
+    #[arg(long)]
+    pub log: bool,
     /// Which manifests.
     #[command(flatten)]
     pub manifests: Manifests,

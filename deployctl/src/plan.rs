@@ -11,7 +11,8 @@
 //! 2. For each target `audit` chooses kernels, `sizes` asks the kernel library for scratch sizes, `memory` places tensors.
 //! 3. `emit` writes the firmware project, `kernels` compiles the library (once a core and compiler), `crates` the crates of
 //!    others, `compile` links them all, and `header` says to C programs what is in the library that it packs.
-//! 4. `measure` runs the harness; `gate` judges; `report` and `runbook` write it down.
+//! 4. `measure` runs the harness, and `load` runs it again while timers interrupt it as the manifest's services would; `gate`
+//!    judges; `report` and `runbook` write it down.
 //!
 //! Every edge below is a field of the later stage's key, by the content of the artifact that it names.
 
@@ -104,6 +105,29 @@ struct Site<'a> {
     runtime: &'a Runtime,
 }
 
+impl<'a> Site<'a> {
+    /// Deployment and board.
+    fn names(&self) -> (Option<&'a str>, Option<&'a str>) {
+        (Some(self.manifest.name.value.as_str()), Some(self.board.name.as_str()))
+    }
+}
+
+/// Stages that make a target's firmware.
+struct Built {
+    audit: StageId,
+    memory: StageId,
+    emit: StageId,
+    compile: StageId,
+    header: StageId,
+}
+
+/// Stages that run a target.
+struct Measured {
+    measure: StageId,
+    /// Where services interrupt the model.
+    load: Option<StageId>,
+}
+
 /// Stages that all targets of a deployment share.
 struct Shared {
     /// The model as it was read.
@@ -179,8 +203,15 @@ impl Plan {
     }
 
     fn target(&mut self, site: &Site, shared: &Shared) -> Planned {
-        let Site { index, manifest, board, materials, found, runtime } = *site;
-        let (name, place) = (Some(manifest.name.value.as_str()), Some(board.name.as_str()));
+        let built = self.firmware(site, shared);
+        let measured = self.measurements(site, shared, &built);
+        self.papers(site, shared, &built, &measured)
+    }
+
+    /// From kernels to firmware.
+    fn firmware(&mut self, site: &Site, shared: &Shared) -> Built {
+        let Site { manifest, board, materials, found, runtime, .. } = *site;
+        let (name, place) = site.names();
         let graph = || input("graph", shared.model, artifact::GRAPH);
         let steps = || input("steps", shared.model, artifact::STEPS);
         let weights = || input("weights", shared.model, artifact::WEIGHTS);
@@ -203,29 +234,46 @@ impl Plan {
             inputs.push(input("kernels", kernels, artifact::ARCHIVE));
         }
         let compile = self.add(name, place, fields::compile(manifest, board, found, runtime), inputs);
-        let emission = || input("emission", emit, artifact::EMISSION);
-        let inputs = vec![graph(), placed(), emission(), input("footprint", compile, artifact::FOOTPRINT)];
+        let emission = input("emission", emit, artifact::EMISSION);
+        let inputs = vec![graph(), placed(), emission, input("footprint", compile, artifact::FOOTPRINT)];
         let header = self.add(name, place, fields::header(manifest, board), inputs);
-        let expectation = || input("expectation", shared.expect, artifact::EXPECTATION);
-        let inputs = vec![
-            input("firmware", compile, "/"),
-            emission(),
-            graph(),
-            steps(),
-            weights(),
-            expectation(),
-            input("inputs", shared.expect, artifact::INPUTS),
-        ];
-        let measure = self.add(name, place, fields::measure(manifest, board, found, runtime), inputs);
+        Built { audit, memory, emit, compile, header }
+    }
 
+    /// Runs of the target.
+    fn measurements(&mut self, site: &Site, shared: &Shared, built: &Built) -> Measured {
+        let Site { manifest, board, materials, found, runtime, .. } = *site;
+        let (name, place) = site.names();
+        let inputs = || {
+            vec![
+                input("firmware", built.compile, "/"),
+                input("emission", built.emit, artifact::EMISSION),
+                input("graph", shared.model, artifact::GRAPH),
+                input("steps", shared.model, artifact::STEPS),
+                input("weights", shared.model, artifact::WEIGHTS),
+                input("expectation", shared.expect, artifact::EXPECTATION),
+                input("inputs", shared.expect, artifact::INPUTS),
+            ]
+        };
+        let measure = self.add(name, place, fields::measure(manifest, board, found, runtime), inputs());
+        let load = fields::load(manifest, board, materials, found, runtime);
+        let load = load.map(|stage| self.add(name, place, stage, inputs()));
+        Measured { measure, load }
+    }
+
+    /// The verdict, and what people read.
+    fn papers(&mut self, site: &Site, shared: &Shared, built: &Built, measured: &Measured) -> Planned {
+        let Site { index, manifest, board, materials, found, .. } = *site;
+        let (name, place) = site.names();
         let evidence = || {
             let mut evidence = vec![
-                chosen(),
-                placed(),
-                expectation(),
-                input("footprint", compile, artifact::FOOTPRINT),
-                input("measurement", measure, artifact::MEASUREMENT),
+                input("audit", built.audit, artifact::AUDIT),
+                input("memory", built.memory, artifact::MEMORY),
+                input("expectation", shared.expect, artifact::EXPECTATION),
+                input("footprint", built.compile, artifact::FOOTPRINT),
+                input("measurement", measured.measure, artifact::MEASUREMENT),
             ];
+            evidence.extend(measured.load.map(|load| input("load", load, artifact::LOAD)));
             evidence.extend(shared.parity.map(|parity| input("parity", parity, artifact::PARITY)));
             evidence
         };
@@ -237,51 +285,25 @@ impl Plan {
         let gate = self.add(name, place, judge.clone(), inputs);
 
         let mut inputs = evidence();
+        let emission = input("emission", built.emit, artifact::EMISSION);
         let origin = input("origin", shared.read, artifact::ORIGIN);
-        inputs.extend([emission(), input("verdict", gate, artifact::VERDICT), origin]);
+        inputs.extend([emission, input("verdict", gate, artifact::VERDICT), origin]);
         inputs.extend(made().filter(|input| input.name == "conversion"));
         let subject = fields::subject(manifest, board, materials, found);
         let report = self.add(name, place, fields::report(manifest, subject.clone()), inputs.clone());
         inputs.extend([
-            graph(),
-            input("firmware", compile, "/"),
-            input("session", measure, artifact::SESSION),
-            input("transcript", measure, artifact::TRANSCRIPT),
+            input("graph", shared.model, artifact::GRAPH),
+            input("firmware", built.compile, "/"),
+            input("session", measured.measure, artifact::SESSION),
+            input("transcript", measured.measure, artifact::TRANSCRIPT),
         ]);
         let runbook = self.add(name, place, fields::runbook(manifest, board, found, subject), inputs);
-
-        let features = [artifact::PARITY, artifact::PARITY_PICTURE];
-        let features = shared.parity.iter().flat_map(|parity| features.map(|path| (*parity, path)));
         Planned {
             manifest: index,
             deployment: manifest.name.value.clone(),
             board: board.name.clone(),
             out: manifest.root.join("out").join(&manifest.name.value).join(&board.name),
-            results: shared
-                .made
-                .iter()
-                .flat_map(Made::results)
-                .chain([
-                    (shared.interface, artifact::INTERFACE),
-                    (audit, artifact::AUDIT),
-                    (memory, artifact::MEMORY),
-                    (memory, artifact::PICTURE),
-                    (shared.expect, artifact::EXPECTATION),
-                    (emit, artifact::PROJECT),
-                    (compile, artifact::APP),
-                    (compile, artifact::HARNESS),
-                    (compile, artifact::FOOTPRINT),
-                    (compile, artifact::C),
-                    (header, artifact::C),
-                    (measure, artifact::SESSION),
-                    (measure, artifact::TRANSCRIPT),
-                    (measure, artifact::MEASUREMENT),
-                    (report, artifact::REPORT),
-                    (report, artifact::REPORT_JSON),
-                    (runbook, artifact::RUNBOOK),
-                ])
-                .chain(features)
-                .collect(),
+            results: results(shared, built, measured, report, runbook),
             gate,
             judge,
             report,
@@ -320,6 +342,42 @@ impl Plan {
         self.common.insert(identity, id);
         id
     }
+}
+
+/// What leaves the store, in the order of the stages.
+fn results(
+    shared: &Shared,
+    built: &Built,
+    measured: &Measured,
+    report: StageId,
+    runbook: StageId,
+) -> Vec<(StageId, &'static str)> {
+    let Built { audit, memory, emit, compile, header } = *built;
+    let features = [artifact::PARITY, artifact::PARITY_PICTURE];
+    let features = shared.parity.iter().flat_map(|parity| features.map(|path| (*parity, path)));
+    let made = shared.made.iter().flat_map(Made::results);
+    made.chain([
+        (shared.interface, artifact::INTERFACE),
+        (audit, artifact::AUDIT),
+        (memory, artifact::MEMORY),
+        (memory, artifact::PICTURE),
+        (shared.expect, artifact::EXPECTATION),
+        (emit, artifact::PROJECT),
+        (compile, artifact::APP),
+        (compile, artifact::HARNESS),
+        (compile, artifact::FOOTPRINT),
+        (compile, artifact::C),
+        (header, artifact::C),
+        (measured.measure, artifact::SESSION),
+        (measured.measure, artifact::TRANSCRIPT),
+        (measured.measure, artifact::MEASUREMENT),
+        (report, artifact::REPORT),
+        (report, artifact::REPORT_JSON),
+        (runbook, artifact::RUNBOOK),
+    ])
+    .chain(features)
+    .chain(measured.load.map(|load| (load, artifact::LOAD)))
+    .collect()
 }
 
 /// All that a shared stage is made of.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 #![expect(clippy::print_stderr, reason = "what is skipped is said aloud")]
 
+mod around;
 mod boards;
 mod c_library;
 mod control;

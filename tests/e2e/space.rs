@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -273,6 +274,20 @@ impl Space {
         let mut command = apart(inner.get_program());
         command.args(inner.get_args()).current_dir(self.project()).env_clear().envs(&*self.env.borrow());
         Some(Ran::from(command.output().unwrap()))
+    }
+
+    /// Runs the program at a terminal of its own, in which somebody types; `None`, aloud, where there is no `script`.
+    pub(crate) fn run_at_terminal(&self, arguments: &str, typed: &str) -> Option<Ran> {
+        let line = format!("'{}' {arguments}", env!("CARGO_BIN_EXE_deployctl"));
+        let mut command = Command::new("script");
+        command.args(["-qec", &line, "/dev/null"]).current_dir(self.project()).env_clear().envs(&*self.env.borrow());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let Ok(mut child) = command.spawn() else {
+            eprintln!("SKIPPED: a question at a terminal: there is no `script` (of util-linux)");
+            return None;
+        };
+        child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+        Some(Ran::from(child.wait_with_output().unwrap()))
     }
 
     /// `build`, as events.

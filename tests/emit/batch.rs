@@ -125,7 +125,7 @@ fn project(board: &Board, cases: &[Chosen]) -> Files {
     let flags: Vec<&str> = board.c_flags.iter().map(String::as_str).chain(["-O2"]).collect();
     let description = cmsis_nn(&flags).description("../cmsis-nn-sources");
     let library = Library { name: "cmsis-nn", root: "cmsis-nn-sources", description: &description };
-    let mut files = cases[0].planned.project(&board.into(), Some(library));
+    let mut files = cases[0].planned.project(&deployctl::emit::Board::new(board, None), Some(library));
     files.insert("cmsis-nn/cmsis-nn.sources".into(), description.into_bytes());
     let members: Vec<String> = (0..cases.len()).map(|index| format!("\"case_{index}\", ")).collect();
     let workspace = String::from_utf8(files[Utf8Path::new("Cargo.toml")].clone()).expect("UTF-8");

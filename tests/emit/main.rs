@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use deployctl::emit::{Board, Library};
+use deployctl::emit::{Board, Left, Library};
 use deployctl::library::{Build, Features, reference, select};
 use deployctl::manifest::{Bytes, Region, RegionKind};
 
@@ -80,6 +80,8 @@ fn board(target: Option<&str>) -> Board {
         core: "cortex-m4f".to_owned(),
         rust_target: target.map(str::to_owned),
         memory: vec![region("FLASH", RegionKind::Flash, 0), region("RAM", RegionKind::Ram, 0x2000_0000)],
+        timers: vec![],
+        left: Left::default(),
         boot_block: None,
         clock: "instructions".to_owned(),
         machine: target.map(|_| "mps2-an386".to_owned()),

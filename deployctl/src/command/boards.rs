@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Done, Surroundings};
 use crate::cli::{self, BoardsAction};
 use crate::error::{Error, Kind};
-use crate::manifest::{self, Board, Catalog, Region, RegionKind, Runner, frequency, size};
+use crate::manifest::{self, Board, Catalog, Region, RegionKind, Runner, Timer, frequency, size};
 use crate::ui::Event;
 
 pub(super) fn run(args: &cli::Boards, around: &Surroundings) -> Result<Done, Error> {
@@ -87,6 +87,7 @@ fn sections(board: &Board, catalog: &Catalog) -> Vec<(&'static str, Vec<String>)
         ("memory", memory(&board.memory)),
         ("clock", clock(board)),
         ("caches", caches.collect()),
+        ("timers", board.timers.iter().map(timer).collect()),
         ("boot block", one(board.boot_block.map(|block| block.name().to_owned()))),
         ("runner", vec![runner(&board.runner)]),
         ("C flags", one((!board.c_flags.is_empty()).then(|| board.c_flags.join(" ")))),
@@ -94,6 +95,11 @@ fn sections(board: &Board, catalog: &Catalog) -> Vec<(&'static str, Vec<String>)
         ("file", one(catalog.board_file(&board.name).map(|entry| entry.shown.clone()))),
         ("manifest", vec![format!("target \"{}\"", board.name)]),
     ]
+}
+
+fn timer(timer: &Timer) -> String {
+    let Timer { kind, address, line, hz } = timer;
+    format!("{} at {address:#010x}, interrupt line {line}, {}", kind.name(), frequency(*hz))
 }
 
 fn goes(board: &Board) -> Vec<String> {

@@ -144,7 +144,19 @@ impl Gathering<'_> {
         let expired = governance::expired(manifest, self.workshop.around);
         let release = governance::last_release(manifest, file)?;
         let reissued = governance::reissued(manifest, file)?;
-        Ok(Materials { model, convert, vectors, parity, own, expired, governance, release, reissued, targets })
+        Ok(Materials {
+            model,
+            convert,
+            vectors,
+            parity,
+            own,
+            expired,
+            governance,
+            release,
+            reissued,
+            budget: None,
+            targets,
+        })
     }
 
     fn target(&self, manifest: &Manifest, target: &Target, lock: &Group) -> Result<TargetMaterials, Error> {

@@ -42,6 +42,7 @@ fn target(name: &str, triple: Option<&str>, runner: Runner) -> Target {
         starts: None,
         clock: None,
         caches: vec![],
+        timers: vec![],
         boot_block: None,
         runner,
     };
@@ -52,6 +53,7 @@ fn manifest(targets: Vec<Target>, policy: Policy) -> Manifest {
     let (ratio, owner) = (Ratio(0.0), String::from("o"));
     Manifest {
         convert: None,
+        services: None,
         path: Utf8PathBuf::new(),
         text: String::new(),
         root: Utf8PathBuf::new(),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::source::string;
 use super::{Board, EmitError, Input};
-use crate::manifest::{BootBlock, RegionKind};
+use crate::manifest::{BootBlock, Region, RegionKind};
 
 /// `memory.x`, `None` for the host.
 pub(super) fn memory_map(board: &Board) -> Result<Option<String>, EmitError> {
@@ -16,9 +16,11 @@ pub(super) fn memory_map(board: &Board) -> Result<Option<String>, EmitError> {
         format!("/* {}: written by deployctl from the board file. */\nMEMORY\n{{\n", plain("board", &board.name)?);
     for region in &board.memory {
         let name = plain("memory region", &region.name)?;
-        let _ = writeln!(text, "  {name:width$} : ORIGIN = {:#010x}, LENGTH = {}", region.address, region.size.0);
+        let length = region.size.0.saturating_sub(left(board, region));
+        let _ = writeln!(text, "  {name:width$} : ORIGIN = {:#010x}, LENGTH = {length}", region.address);
     }
     text += "}\n";
+    text += &services(board);
     // The runtime crate places code in FLASH and data in RAM.
     for (kind, wanted) in [(RegionKind::Flash, "FLASH"), (RegionKind::Ram, "RAM")] {
         let used = board.memory.iter().find(|region| region.used && region.kind == kind);
@@ -30,6 +32,28 @@ pub(super) fn memory_map(board: &Board) -> Result<Option<String>, EmitError> {
         text += IMAGE_DEFINITION;
     }
     Ok(Some(text))
+}
+
+/// Bytes of a region that belong to other firmware.
+fn left(board: &Board, region: &Region) -> u64 {
+    match (region.used, region.kind) {
+        (false, _) => 0,
+        (true, RegionKind::Flash) => board.left.flash,
+        (true, RegionKind::Ram) => board.left.ram,
+    }
+}
+
+/// Where other firmware's RAM is: behind what is in use.
+fn services(board: &Board) -> String {
+    let region = board.memory.iter().find(|region| region.used && region.kind == RegionKind::Ram);
+    let end = region.map_or(0, |region| region.address + region.size.0);
+    let (start, end, what) = match board.left.ram {
+        0 => (0, 0, "none".to_owned()),
+        bytes => (end.saturating_sub(bytes), end, format!("{bytes} bytes at the end of RAM")),
+    };
+    format!(
+        "\n/* Memory that is left to other firmware: {what}. */\n_services_start = {start:#x};\n_services_end = {end:#x};\n"
+    )
 }
 
 /// Start marker, an item with the image's type, the last item, a loop of this block alone, end marker: RP2350 data sheet,

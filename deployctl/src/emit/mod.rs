@@ -90,6 +90,10 @@ pub struct Board {
     pub memory: Vec<Region>,
     /// What the chip's boot code wants to find in the image.
     pub boot_block: Option<BootBlock>,
+    /// Timers that the harness can set up.
+    pub timers: Vec<manifest::Timer>,
+    /// Bytes of flash and RAM that are left to other firmware, at the end of the regions in use.
+    pub left: Left,
     /// What the harness says of its clock ([`manifest::Board::clock_word`]).
     pub clock: String,
     /// The emulator's machine, where the board is emulated.
@@ -98,9 +102,21 @@ pub struct Board {
     pub chip: Option<String>,
 }
 
-impl From<&manifest::Board> for Board {
-    fn from(board: &manifest::Board) -> Self {
+/// What is left to other firmware, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "kinds of memory")]
+pub struct Left {
+    pub flash: u64,
+    pub ram: u64,
+}
+
+impl Board {
+    /// The board beside the services that a manifest leaves room for.
+    pub fn new(board: &manifest::Board, services: Option<&manifest::Services>) -> Self {
+        let left = services.map(|services| Left { flash: services.flash.0, ram: services.ram.0.next_multiple_of(8) });
         Self {
+            timers: board.timers.clone(),
+            left: left.unwrap_or_default(),
             name: board.name.clone(),
             core: board.core.clone(),
             rust_target: board.rust_target.clone(),

@@ -238,6 +238,8 @@ fn board() -> Board {
         core: "cortex-m4f".to_owned(),
         rust_target: Some("thumbv7em-none-eabihf".to_owned()),
         memory: vec![region("CODE", RegionKind::Flash, 0), region("RAM", RegionKind::Ram, 0x2000_0000)],
+        timers: vec![],
+        left: Left::default(),
         boot_block: None,
         clock: "instructions".to_owned(),
         machine: Some("mps2-an386".to_owned()),

@@ -292,6 +292,10 @@ pub struct Measurement {
     pub nondeterminism: Option<String>,
     /// Instructions of one undisturbed inference, the largest of all runs; absent where the target cannot count them.
     pub instructions: Option<u64>,
+    /// For each operator, then each operator of a hop, the most instructions that it took when it ran alone; empty where the
+    /// target cannot count them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operator_instructions: Vec<u64>,
     /// Instructions of one undisturbed hop, the largest of all runs and the mean; absent without a stream, and where the target
     /// cannot count them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -307,6 +311,76 @@ pub struct Measurement {
     pub stack_harness_bytes: Option<u64>,
     /// Stack of the app as a whole.
     pub stack_app_bytes: Option<u64>,
+}
+
+/// Result of stage `load`: inferences in a row while timers interrupt them as the rest of the firmware would.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Load {
+    /// Why there is none.
+    pub blocked: Option<String>,
+    /// Whether that is the firmware's own failure, not the lack of firmware.
+    pub target_failed: bool,
+    /// Share of the processor that the services take, as the manifest has it.
+    pub declared: f64,
+    /// Share that the interrupts took in fact.
+    pub taken: f64,
+    /// What interrupted.
+    pub timers: Vec<TimerUse>,
+    /// Inferences in a row, each with the hops that lead to it.
+    pub inferences: usize,
+    /// Interrupts in all of them.
+    pub interrupts: u64,
+    /// Instructions of an inference, interrupts included.
+    pub instructions: Option<Spread>,
+    /// Instructions of a hop, interrupts included.
+    pub hop_instructions: Option<Spread>,
+    /// Instructions of an inference without interrupts, the most of all.
+    pub alone: Option<u64>,
+    /// By how much the last quarter of the run took longer than the first, as a share of it.
+    pub drift: f64,
+    /// Standard error of that: interrupts hit some inferences and not others.
+    pub drift_error: f64,
+    /// The first inference whose outputs were not the host reference's, in words.
+    pub first_difference: Option<String>,
+    /// End of the highest byte of the arena that was touched.
+    pub arena_bytes: u64,
+    /// Stack of the harness as a whole, interrupts included.
+    pub stack_bytes: Option<u64>,
+}
+
+/// A timer that interrupted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimerUse {
+    /// Kind and address.
+    pub timer: String,
+    /// Cycles, on an emulator instructions, between two interrupts.
+    pub every: u64,
+    /// Cycles of one.
+    pub takes: u64,
+    /// Its priority; 0 is the most urgent.
+    pub priority: u8,
+}
+
+/// How measured values lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "percentiles")]
+pub struct Spread {
+    pub p50: u64,
+    pub p99: u64,
+    pub max: u64,
+    /// Most minus least.
+    pub jitter: u64,
+}
+
+impl Spread {
+    /// Of these values (nearest rank); none of no values.
+    pub fn of(values: impl IntoIterator<Item = u64>) -> Option<Self> {
+        let mut values: Vec<u64> = values.into_iter().collect();
+        values.sort_unstable();
+        let rank = |percent: usize| values.get((values.len() * percent).div_ceil(100).max(1) - 1).copied();
+        let (least, most) = (*values.first()?, *values.last()?);
+        Some(Self { p50: rank(50)?, p99: rank(99)?, max: most, jitter: most - least })
+    }
 }
 
 /// Instructions of the hops of all runs.

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::accuracy::{Scores, accuracy};
 use super::conversion::conversion;
 use super::evidence::{
-    Audit, AuditRow, Committed, Conversion, Difference, Expectation, Footprint, Interface, Measurement, Parity,
+    Audit, AuditRow, Committed, Conversion, Difference, Expectation, Footprint, Interface, Load, Measurement, Parity,
 };
 use super::governed::{Governance, governed};
 use super::linked::broken_promise;
+use super::load::{Services, load};
 use super::maximum::{flash, hop, latency, ram, stack, under};
 use super::metric::{Sources, figures};
 use super::release::{Present, Release, trend, version};
@@ -51,6 +52,8 @@ pub struct Limits {
     /// Governed values and their approvals; absent where nothing was ever approved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub governance: Option<Governance>,
+    /// Whether the run under load has a subject.
+    pub services: Services,
     /// `max-lsb` of `parity`; absent where nothing is declared.
     pub max_lsb: Option<u32>,
     /// Whether the model that a manifest's command makes was made; absent where no command is declared.
@@ -86,12 +89,14 @@ pub struct Evidence<'a> {
     pub past: Option<(&'a Present, &'a Release)>,
     /// The release of the present version, where the build would make another.
     pub reissued: Option<(&'a Present, &'a Release)>,
+    pub load: Option<&'a Load>,
 }
 
 /// Judges a target.
 pub fn judge(limits: &Limits, evidence: Evidence) -> Judgement {
     let Evidence { audit, footprint, measurement, past, reissued, .. } = evidence;
-    let figures = figures(&Sources { arena_peak: evidence.arena_peak.ok(), audit, footprint, measurement });
+    let figures =
+        figures(&Sources { arena_peak: evidence.arena_peak.ok(), audit, footprint, measurement, load: evidence.load });
     let exactness = bit_exactness(measurement);
     let exact = exactness.verdict == Verdict::Pass;
     let mut checks = vec![
@@ -109,6 +114,7 @@ pub fn judge(limits: &Limits, evidence: Evidence) -> Judgement {
         determinism(measurement),
         latency(limits, measurement),
         hop(limits, measurement),
+        load(limits, evidence.load),
         accuracy(limits.accuracy.as_ref(), evidence.expectation, exact),
         reproducible(),
         trend(limits, past, &figures),
@@ -152,8 +158,8 @@ pub(super) fn number(value: u64) -> f64 {
 }
 
 /// A check without a measurement: unknown where there was no firmware to run, failed where it broke down.
-pub(super) fn unmeasured(base: Check, measured: &Measurement, reason: &str) -> Check {
-    let verdict = if measured.target_failed { Verdict::Fail } else { Verdict::Unknown };
+pub(super) fn unmeasured(base: Check, target_failed: bool, reason: &str) -> Check {
+    let verdict = if target_failed { Verdict::Fail } else { Verdict::Unknown };
     Check { verdict, detail: reason.to_owned(), ..base }
 }
 
@@ -304,7 +310,7 @@ fn reference(expectation: &Expectation) -> Check {
 fn bit_exactness(measured: &Measurement) -> Check {
     let base = check("bit_exactness", "bit-exactness", Verdict::Pass, "");
     if let Some(reason) = &measured.blocked {
-        return unmeasured(base, measured, reason);
+        return unmeasured(base, measured.target_failed, reason);
     }
     let mut result = none_of(base, usize::from(measured.first_difference.is_some()));
     (result.verdict, result.detail) = match &measured.first_difference {
@@ -320,7 +326,7 @@ fn bit_exactness(measured: &Measurement) -> Check {
 fn determinism(measured: &Measurement) -> Check {
     let base = check("determinism", "determinism", Verdict::Pass, "");
     if let Some(reason) = &measured.blocked {
-        return unmeasured(base, measured, reason);
+        return unmeasured(base, measured.target_failed, reason);
     }
     let mut result = none_of(base, usize::from(measured.nondeterminism.is_some()));
     (result.verdict, result.detail) = match &measured.nondeterminism {

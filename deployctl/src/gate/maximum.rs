@@ -74,7 +74,7 @@ pub(super) fn ram(limits: &Limits, footprint: &Footprint) -> Check {
 pub(super) fn stack(limits: &Limits, measured: &Measurement) -> Check {
     let base = declared("stack", "stack", limits.stack.as_ref());
     if let Some(reason) = &measured.blocked {
-        return unmeasured(base, measured, reason);
+        return unmeasured(base, measured.target_failed, reason);
     }
     let (app, harness) = (measured.stack_app_bytes, measured.stack_harness_bytes);
     let Some(bytes) = app.max(harness) else {
@@ -109,7 +109,7 @@ pub(super) fn hop(limits: &Limits, measured: &Measurement) -> Check {
 /// The most of all runs, in the unit of the limit.
 fn timed(mut base: Check, limit: Option<Limit<Latency>>, measured: &Measurement, instructions: Option<u64>) -> Check {
     if let Some(reason) = &measured.blocked {
-        return unmeasured(base, measured, reason);
+        return unmeasured(base, measured.target_failed, reason);
     }
     base.value = instructions.map(|count| Quantity { value: number(count), unit: Unit::Instructions });
     let counted = instructions.map(|count| format!("{} instructions, counted by the emulator", grouped(count)));

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::evidence::{Audit, Footprint, Measurement};
+use super::evidence::{Audit, Footprint, Load, Measurement, Spread};
 use super::{Quantity, Unit};
 
 /// A figure that is measured.
@@ -32,6 +32,14 @@ pub struct Sources<'a> {
     pub audit: &'a Audit,
     pub footprint: &'a Footprint,
     pub measurement: &'a Measurement,
+    pub load: Option<&'a Load>,
+}
+
+impl Sources<'_> {
+    /// Instructions of an inference under load.
+    fn loaded(&self) -> Option<Spread> {
+        self.load?.instructions
+    }
 }
 
 /// A figure as it was measured.
@@ -46,7 +54,7 @@ pub struct Figure {
 }
 
 /// All figures, in the order in which reports print them.
-pub const METRICS: [Metric; 12] = [
+pub const METRICS: [Metric; 19] = [
     Metric {
         name: "arena_bytes",
         title: "arena, planned peak",
@@ -134,6 +142,65 @@ pub const METRICS: [Metric; 12] = [
         stage: "measure",
         about: "instructions of one undisturbed `hop`, the mean of all",
         read: |sources| sources.measurement.hop_instructions.map(|hops| hops.mean),
+    },
+    Metric {
+        name: "loaded_instructions_p50",
+        title: "instructions an inference under load, median",
+        unit: Unit::Instructions,
+        stage: "load",
+        about: "instructions of one `invoke` while the services' timers interrupt it, theirs included; half of all take less",
+        read: |sources| Some(sources.loaded()?.p50),
+    },
+    Metric {
+        name: "loaded_instructions_p99",
+        title: "instructions an inference under load, 99th percentile",
+        unit: Unit::Instructions,
+        stage: "load",
+        about: "the same; 99 of 100 take no more",
+        read: |sources| Some(sources.loaded()?.p99),
+    },
+    Metric {
+        name: "loaded_instructions",
+        title: "instructions an inference under load, at most",
+        unit: Unit::Instructions,
+        stage: "load",
+        about: "the same; the most of all",
+        read: |sources| Some(sources.loaded()?.max),
+    },
+    Metric {
+        name: "loaded_jitter",
+        title: "instructions between the fastest and the slowest inference under load",
+        unit: Unit::Instructions,
+        stage: "load",
+        about: "the most minus the least of all",
+        read: |sources| Some(sources.loaded()?.jitter),
+    },
+    Metric {
+        name: "loaded_hop_instructions",
+        title: "instructions a hop under load, at most",
+        unit: Unit::Instructions,
+        stage: "load",
+        about: "instructions of one `hop` while the services' timers interrupt it, theirs included; the most of all",
+        read: |sources| Some(sources.load?.hop_instructions?.max),
+    },
+    Metric {
+        name: "loaded_stack_bytes",
+        title: "stack of the harness under load",
+        unit: Unit::Bytes,
+        stage: "load",
+        about: "high-water mark of the painted stack while the services' timers interrupt, their stack included",
+        read: |sources| sources.load?.stack_bytes,
+    },
+    Metric {
+        name: "loaded_inferences",
+        title: "inferences in a row under load",
+        unit: Unit::Count,
+        stage: "load",
+        about: "inferences that the figures under load were measured on",
+        read: |sources| {
+            let load = sources.load?;
+            (load.inferences > 0).then_some(load.inferences as u64)
+        },
     },
     Metric {
         name: "macs",

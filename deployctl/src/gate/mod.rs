@@ -8,6 +8,7 @@ pub mod evidence;
 mod governed;
 mod judge;
 mod linked;
+mod load;
 mod maximum;
 pub mod metric;
 mod release;
@@ -16,6 +17,7 @@ mod waiver;
 pub use accuracy::Scores;
 pub use governed::{Approved, Governance, GovernedValue};
 pub use judge::{Evidence, Limits, Making, judge};
+pub use load::Services;
 
 pub use release::{Interface, PortRecord, Present, RELEASE_SCHEMA, Release, ReleasedTarget};
 pub use waiver::Waived;

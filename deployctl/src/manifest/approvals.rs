@@ -85,8 +85,12 @@ impl Approvals {
         if !path.exists() {
             return Ok(Self::default());
         }
-        let bytes = parse::read_up_to(&path, APPROVALS, MOST_BYTES)?;
-        let parsed = parse::parse_up_to(&bytes, APPROVALS, syntax, MOST_BYTES)?;
+        Self::from_bytes(&parse::read_up_to(&path, APPROVALS, MOST_BYTES)?, &path, syntax)
+    }
+
+    /// As [`Approvals::read`], of a text that need not be in the file at `path`.
+    pub(super) fn from_bytes(bytes: &[u8], path: &Utf8Path, syntax: &Syntax) -> Result<Self, Errors> {
+        let parsed = parse::parse_up_to(bytes, APPROVALS, syntax, MOST_BYTES)?;
         let report = Report::new(parsed.text);
         let nodes = parsed.document.nodes();
         if !header::check(nodes, "approvals", &report) {
@@ -95,7 +99,7 @@ impl Approvals {
         check_children(nodes, "a file of approvals", &FILE, &report);
         let signers = Node::find(nodes, "require-signature", &TEXT, &report).map_or(Some(None), |node| {
             let value = node.need_argument(0, "a file", "require-signature \"allowed_signers\"")?;
-            existing(&value, &path).map(Some)
+            existing(&value, path).map(Some)
         });
         let entries = Node::find_all(nodes, "approval", &ENTRY, &report);
         let entries: Option<Vec<_>> = entries.iter().map(entry).collect();
@@ -294,5 +298,17 @@ mod tests {
         assert!(wrong("version=1", "version=1\nrequire-signature \"nobody\"").contains("no file `nobody`"));
         assert!(!wrong("    reason", "} reason").is_empty());
         assert!(read(&format!("{good}{}", "x".repeat(MOST_BYTES))).unwrap_err().contains("larger than"));
+    }
+
+    /// A merge, an editor or a full disk may leave any beginning of it.
+    #[test]
+    fn no_beginning_of_the_file_is_a_whole_one_with_other_entries() {
+        let whole = format!("{APPROVALS_HEAD}{}{}", approval().text(), approval().text());
+        for end in (0..whole.len()).filter(|end| whole.is_char_boundary(*end)) {
+            if let Ok(found) = read(&whole[..end]) {
+                assert!(found.entries.iter().all(|entry| entry.to.as_deref() == Some("15360 bytes")), "{end}");
+                assert!(found.entries.len() < 2 || end + 2 >= whole.len(), "{end}");
+            }
+        }
     }
 }

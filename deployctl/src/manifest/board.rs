@@ -10,6 +10,7 @@ use super::header;
 use super::parse;
 use super::regions::{self, MEMORY};
 use super::syntax::Syntax;
+use super::timer::{self, Timer};
 use super::units;
 use super::value::Value;
 use crate::library::Features;
@@ -26,6 +27,7 @@ const FILE: Grammar = Grammar {
         ("memory", Times::Once),
         ("clock", Times::Once),
         ("cache", Times::Often),
+        ("timer", Times::Often),
         ("boot-block", Times::Once),
         ("runner", Times::Once),
     ],
@@ -73,9 +75,14 @@ impl<'a> File<'a> {
         let clock = self.find("clock", &CLOCK);
         let block_node = self.find("boot-block", &TEXT);
         let caches = self.caches();
+        let timers = self.timers();
         let parts = [("rust-target", rust_target), ("c-flags", c_flags), ("memory", memory_node), ("clock", clock)];
         self.check_parts(runner.as_ref(), runner_node.as_ref(), &parts);
-        let others = [("cache", Node::find(self.nodes, "cache", &CACHE, self.report)), ("boot-block", block_node)];
+        let others = [
+            ("cache", Node::find(self.nodes, "cache", &CACHE, self.report)),
+            ("timer", Node::find(self.nodes, "timer", &timer::TIMER, self.report)),
+            ("boot-block", block_node),
+        ];
         check_absent(runner.as_ref(), &others);
         let feature = |name| core.and_then(|core| core.property(name)).map_or(Some(false), |value| value.flag());
         let features = Features { dsp: feature("dsp")?, mve: feature("mve")? };
@@ -100,6 +107,7 @@ impl<'a> File<'a> {
             memory: memory.unwrap_or(Some(Vec::new()))?,
             clock: optional(clock, clock_of)?,
             caches: caches?,
+            timers: timers?,
             boot_block: optional(block_node, boot_block)?,
             runner: runner?,
         })
@@ -109,6 +117,18 @@ impl<'a> File<'a> {
         let nodes = Node::find_all(self.nodes, "cache", &CACHE, self.report);
         let caches: Vec<Option<Cache>> = nodes.into_iter().map(cache).collect();
         caches.into_iter().collect()
+    }
+
+    fn timers(&self) -> Option<Vec<Timer>> {
+        let nodes = Node::find_all(self.nodes, "timer", &timer::TIMER, self.report);
+        let timers: Vec<Option<Timer>> = nodes.iter().map(timer::read).collect();
+        for (index, (node, one)) in nodes.iter().zip(&timers).enumerate() {
+            let Some(one) = one else { continue };
+            if timers[..index].iter().flatten().any(|other| other.line == one.line || other.address == one.address) {
+                node.refuse("two timers are the same one", "second one", "each has its own address and its own line");
+            }
+        }
+        timers.into_iter().collect()
     }
 
     fn find(&self, name: &str, grammar: &Grammar) -> Option<Node<'a>> {

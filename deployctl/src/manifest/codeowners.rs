@@ -3,7 +3,6 @@
 //! Knows the three places and the patterns; does not know what the owners' names mean.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 /// GitHub's three places; the first that is there counts.
 const PLACES: [&str; 3] = [".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"];
@@ -22,7 +21,12 @@ pub struct Codeowners {
 
 #[derive(Clone, Debug)]
 struct Rule {
-    paths: GlobSet,
+    /// Folders and names, each perhaps with `*` and `?`; `**` for any number of folders.
+    pattern: Vec<String>,
+    /// Whether only what lies in the folder is meant, and not a file of that name.
+    folder: bool,
+    /// Whether what lies deeper is meant as well.
+    deep: bool,
     owners: Vec<String>,
 }
 
@@ -48,37 +52,64 @@ impl Codeowners {
     /// Owners of a file; none where no rule names it, or the last that does names nobody.
     pub fn owners(&self, path: &Utf8Path) -> &[String] {
         let Ok(path) = path.strip_prefix(&self.root) else { return &[] };
-        self.rules.iter().rev().find(|rule| rule.paths.is_match(path)).map_or(&[], |rule| rule.owners.as_slice())
+        let names: Vec<&str> = path.components().map(|part| part.as_str()).collect();
+        self.rules.iter().rev().find(|rule| rule.matches(&names)).map_or(&[], |rule| rule.owners.as_slice())
     }
 }
 
-/// A line: a pattern, then owners up to a comment.
+/// A line: a pattern, then owners up to a comment. A pattern is as git's ignore files have it: bound to the root where it has a
+/// slash before its end, and of a folder meaning everything in it.
 fn rule(line: &str) -> Option<Rule> {
     let mut words = line.split_whitespace().take_while(|word| !word.starts_with('#'));
-    let paths = globs(words.next()?)?;
-    Some(Rule { paths, owners: words.map(str::to_owned).collect() })
-}
-
-/// A pattern as git's ignore files have it: bound to the root where it has a slash before its end, and of a folder meaning
-/// everything in it.
-fn globs(pattern: &str) -> Option<GlobSet> {
-    let body = pattern.trim_end_matches('/');
+    let written = words.next()?;
+    let body = written.trim_end_matches('/');
     let anchored = body.contains('/');
-    let body = body.trim_start_matches('/');
-    if body.is_empty() {
+    let mut pattern: Vec<String> = body.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
+    if pattern.is_empty() {
         return None;
     }
-    let base = if anchored || body == "**" { body.to_owned() } else { format!("**/{body}") };
-    let mut set = GlobSetBuilder::new();
-    let glob = |glob: &str| GlobBuilder::new(glob).literal_separator(true).build().ok();
-    if !pattern.ends_with('/') {
-        set.add(glob(&base)?);
-    }
     // `docs/*` means what lies in it, and no deeper.
-    if !anchored || !body.ends_with("/*") {
-        set.add(glob(&format!("{base}/**"))?);
+    let deep = !(anchored && pattern.last().is_some_and(|last| last == "*"));
+    if !anchored {
+        pattern.insert(0, "**".to_owned());
     }
-    set.build().ok()
+    Some(Rule { pattern, folder: written.ends_with('/'), deep, owners: words.map(str::to_owned).collect() })
+}
+
+impl Rule {
+    fn matches(&self, names: &[&str]) -> bool {
+        let is_path =
+            |names: &[&str]| wild(&self.pattern, names, |part| part == "**", |part, name| is_name(part, name));
+        let within = || (1..names.len()).any(|end| is_path(&names[..end]));
+        (!self.folder && is_path(names)) || (self.deep && within())
+    }
+}
+
+/// Whether a name is as a pattern of letters, `?` and `*` says.
+fn is_name(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    wild(&pattern, &name, |letter| *letter == '*', |letter, other| *letter == '?' || letter == other)
+}
+
+/// Whether all of `found` is as `pattern` says, where some of its items stand for any number of things. In steps of at most both
+/// lengths multiplied, whatever the pattern: of several items that stand for any number only the last is tried again.
+fn wild<P, N>(pattern: &[P], found: &[N], is_any: impl Fn(&P) -> bool, is_one: impl Fn(&P, &N) -> bool) -> bool {
+    let (mut at, mut here) = (0, 0);
+    let mut again: Option<(usize, usize)> = None;
+    while here < found.len() {
+        if at < pattern.len() && is_any(&pattern[at]) {
+            again = Some((at, here));
+            at += 1;
+        } else if at < pattern.len() && is_one(&pattern[at], &found[here]) {
+            (at, here) = (at + 1, here + 1);
+        } else if let Some((any, from)) = again {
+            again = Some((any, from + 1));
+            (at, here) = (any + 1, from + 1);
+        } else {
+            return false;
+        }
+    }
+    pattern[at..].iter().all(is_any)
 }
 
 #[cfg(test)]
@@ -123,6 +154,20 @@ mod tests {
         for pattern in ["/kws.kdl", "products/*", "manifest", "*.kd", "kws.kdl/", "docs/", "/"] {
             assert!(owners(&format!("{pattern} @x"), file).is_empty(), "{pattern}");
         }
+    }
+
+    #[test]
+    fn letters_stand_for_themselves_and_stars_for_any() {
+        for (pattern, name) in
+            [("*", ""), ("a*c*e", "abcde"), ("?b*", "ab"), ("*.kdl", "a.b.kdl"), ("**", "x"), ("é?", "éa")]
+        {
+            assert!(is_name(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [("a*c", "abcd"), ("?", ""), ("a", "A"), ("[ab]", "a"), ("", "a")] {
+            assert!(!is_name(pattern, name), "{pattern} {name}");
+        }
+        // No pattern takes longer than both lengths multiplied.
+        assert!(!is_name(&"*a".repeat(2_000), &"a".repeat(1_999)));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::gates::{self, Gates};
 use super::hardware::Board;
 use super::types::{Manifest, Runbook, Spanned, Target};
 use super::value::Value;
-use super::{board, convert, header, interface, limits, parse, postprocess, preprocess, regression, resolve};
+use super::{board, convert, header, interface, limits, parse, postprocess, preprocess, regression, resolve, services};
 
 const FILE: Grammar = Grammar {
     arguments: 0,
@@ -27,11 +27,12 @@ const FILE: Grammar = Grammar {
         ("runtime", Times::Once),
         ("arena", Times::Once),
         ("kernels", Times::Once),
+        ("services", Times::Once),
         ("regression", Times::Once),
         ("gates", Times::Once),
         ("runbook", Times::Once),
     ],
-    later: &["services"],
+    later: &[],
 };
 const DEPLOYMENT: Grammar =
     Grammar { arguments: 1, properties: &["version", "owner"], children: &[("summary", Times::Once)], later: &[] };
@@ -103,6 +104,10 @@ impl<'a> File<'a> {
         let regression = self.need("regression", &regression::REGRESSION, regression::EXAMPLE);
         let regression = regression.and_then(|node| regression::regression(&node, self.path, has_steps));
         let owner = deployment.as_ref().map(|deployment| deployment.owner.as_str());
+        let services = match self.find("services", &services::SERVICES) {
+            Some(node) => services::services(&node, owner, targets.as_deref().unwrap_or_default()).map(Some),
+            None => Some(None),
+        };
         let gates = match self.find("gates", &gates::GATES) {
             Some(node) => gates::gates(&node, owner),
             None => owner.map(|owner| Gates { owner: owner.to_owned(), ..Gates::default() }),
@@ -129,6 +134,7 @@ impl<'a> File<'a> {
             arena: arena?,
             kernels: kernels?,
             regression: regression?,
+            services: services?,
             gates: gates?,
             runbook: runbook?,
         })

@@ -27,6 +27,7 @@ pub fn governed(manifest: &Manifest) -> Vec<Governed> {
     list.arena(manifest);
     list.kernels(manifest);
     list.parity(manifest);
+    list.services(manifest);
     list.gates(manifest);
     list.found
 }
@@ -89,6 +90,14 @@ impl List {
         let Some(parity) = manifest.preprocess.as_ref().and_then(|steps| steps.parity.as_ref()) else { return };
         let most = &parity.max_lsb;
         self.add("preprocess.parity.max-lsb", most.value.to_string(), &manifest.owner, most.span.start);
+    }
+
+    fn services(&mut self, manifest: &Manifest) {
+        let Some(services) = &manifest.services else { return };
+        for (name, taken) in [("ram", services.ram), ("flash", services.flash), ("stack", services.stack)] {
+            self.add(format!("services.{name}"), bytes(taken), &services.owner, services.span.start);
+        }
+        self.add("services.cpu", write_percent(services.cpu), &services.owner, services.span.start);
     }
 
     fn gates(&mut self, manifest: &Manifest) {

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::timer::Timer;
 use super::types::Bytes;
 use super::units::frequency;
 use crate::library::Features;
@@ -33,6 +34,9 @@ pub struct Board {
     pub clock: Option<Clock>,
     /// Caches, in the file's order.
     pub caches: Vec<Cache>,
+    /// Timers that can interrupt the model, in the file's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timers: Vec<Timer>,
     /// What the chip's own boot code wants to find in the image, besides a vector table.
     pub boot_block: Option<BootBlock>,
     /// How it is run.

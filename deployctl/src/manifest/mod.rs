@@ -2,8 +2,9 @@
 //!
 //! Knows KDL and the file system; does not know stages or tools. A file goes through [`guard`] (brackets and nesting),
 //! [`parse`] (KDL), [`decode`] (nodes and values) and the modules that know what stands where: [`deployment`] with
-//! [`interface`], [`convert`], `preprocess` with `parity`, [`limits`], [`gates`] with [`waiver`], and [`regression`]; [`board`] with [`regions`];
-//! [`library`]; [`known_bad`]; [`approvals`] and what they are about, [`mod@governed`]. Graphs are known to [`write`](mod@write) alone,
+//! [`interface`], [`convert`], `preprocess` with `parity`, [`limits`], [`gates`] with [`waiver`], `services` and [`regression`];
+//! [`board`] with [`regions`] and `timer`; [`library`]; [`known_bad`]; [`approvals`] and what they are about, [`mod@governed`].
+//! Graphs are known to [`write`](mod@write) alone,
 //! which makes new manifests.
 
 mod approvals;
@@ -38,7 +39,9 @@ mod regions;
 mod regression;
 mod resolve;
 mod sensor;
+mod services;
 mod syntax;
+mod timer;
 mod types;
 mod units;
 mod value;
@@ -62,6 +65,7 @@ pub use hardware::*;
 pub use project::{clashes, fuzz_body};
 pub use resolve::{discover, project_root};
 pub use syntax::Syntax;
+pub use timer::{Timer, TimerKind};
 pub use types::*;
 pub use units::{frequency, grouped, size};
 pub use waiver::{Date, GATE_NAMES, Waiver};

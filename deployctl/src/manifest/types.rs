@@ -2,6 +2,7 @@
 //! resolved, names are known to exist. Spans are kept beside the values that reports point at and are in no key.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
@@ -67,10 +68,36 @@ pub struct Manifest {
     pub kernels: Kernels,
     /// `regression` node.
     pub regression: Regression,
+    /// `services` node: what the rest of the firmware takes.
+    pub services: Option<Services>,
     /// `gates` node.
     pub gates: Gates,
     /// `runbook` node.
     pub runbook: Runbook,
+}
+
+/// The `services` node: what the rest of the product's firmware takes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Services {
+    /// Static RAM that is left to it.
+    pub ram: Bytes,
+    /// Flash that is left to it.
+    pub flash: Bytes,
+    /// Stack that its interrupts use.
+    pub stack: Bytes,
+    /// Share of the processor that its interrupts take.
+    pub cpu: Ratio,
+    /// Who answers for these values.
+    pub owner: String,
+    /// Where it stands.
+    pub span: Range<usize>,
+}
+
+impl Services {
+    /// Whether it takes nothing at all.
+    pub fn is_nothing(&self) -> bool {
+        [self.ram, self.flash, self.stack].iter().all(|bytes| bytes.0 == 0) && self.cpu.0 <= 0.0
+    }
 }
 
 /// The `model` node: the file and the interface that both sides agreed on.

@@ -16,7 +16,7 @@ pub(super) const WAIVE: Grammar =
 const EXAMPLE: &str = "waive \"stack\" owner=\"ml-platform@example.com\" reason=\"…\" until=\"2027-03-01\"";
 
 /// The gates, in the order in which they are judged and listed.
-pub const GATE_NAMES: [&str; 20] = [
+pub const GATE_NAMES: [&str; 21] = [
     "conversion",
     "interface",
     "parity",
@@ -31,6 +31,7 @@ pub const GATE_NAMES: [&str; 20] = [
     "determinism",
     "latency",
     "hop",
+    "load",
     "accuracy",
     "reproducible",
     "trend",

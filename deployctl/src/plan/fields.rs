@@ -7,7 +7,7 @@ use deployctl_cache::TreeInput;
 use super::{Materials, OwnMaterials, TargetMaterials, VectorMaterials};
 use crate::builtin;
 use crate::emit;
-use crate::gate::{Limits, Making, Present, Scores, Waived};
+use crate::gate::{Limits, Making, Present, Scores, Services, Waived};
 use crate::manifest::{self, Board, Manifest, Override, Runner, Vectors};
 use crate::model::lower::{Choice, OwnKernel};
 use crate::model::pipeline::After;
@@ -158,7 +158,7 @@ pub(super) fn project(
 ) -> stage::Emit {
     stage::Emit {
         project: Project { name: manifest.name.value.clone(), version: manifest.version.clone() },
-        board: emit::Board::from(board),
+        board: emit::Board::new(board, manifest.services.as_ref()),
         template: stage::Template::builtin(),
         crates: found.crates.digest.clone(),
         library: found.library.as_ref().map(|library| ProjectLibrary {
@@ -220,14 +220,35 @@ pub(super) fn measure(
     found: &TargetMaterials,
     runtime: &Runtime,
 ) -> stage::Measure {
-    stage::Measure {
+    stage::Measure { rig: rig(board, found, runtime), runs: manifest.regression.runs }
+}
+
+fn rig(board: &Board, found: &TargetMaterials, runtime: &Runtime) -> stage::Rig {
+    stage::Rig {
         runner: board.runner.clone(),
         unmeasured: board.unmeasured(),
         qemu: found.qemu.clone(),
-        runs: manifest.regression.runs,
         clock: board.clock_word(),
         runtime: runtime.clone(),
     }
+}
+
+/// The run under load, where services take a share of the processor and the target is one that they could interrupt.
+pub(super) fn load(
+    manifest: &Manifest,
+    board: &Board,
+    materials: &Materials,
+    found: &TargetMaterials,
+    runtime: &Runtime,
+) -> Option<stage::Load> {
+    let services = manifest.services.as_ref().filter(|services| services.cpu.0 > 0.0)?;
+    (board.runner != Runner::Host).then(|| stage::Load {
+        rig: rig(board, found, runtime),
+        taken: stage::Taken { cpu: services.cpu, stack: services.stack },
+        timers: board.timers.clone(),
+        clock_hz: board.clock.as_ref().map(|clock| clock.hz),
+        budget: materials.budget,
+    })
 }
 
 pub(super) fn gate(manifest: &Manifest, board: &Board, materials: &Materials) -> stage::Gate {
@@ -256,6 +277,7 @@ fn limits(manifest: &Manifest, board: &Board, materials: &Materials) -> Limits {
         latency: gates.latency.as_ref().map(|limit| limit.value),
         hop: gates.hop.as_ref().map(|limit| limit.value),
         accuracy: gates.accuracy.as_ref().and_then(|asked| scores(manifest, &asked.value)),
+        services: services(manifest, board),
         max_lsb: manifest.preprocess.as_ref().and_then(|steps| Some(steps.parity.as_ref()?.max_lsb.value)),
         conversion: manifest.convert.is_some().then_some(making),
         runner: board.runner.name(),
@@ -279,6 +301,15 @@ fn scores(manifest: &Manifest, asked: &manifest::Accuracy) -> Option<Scores> {
     let is_meant = |output: &manifest::Port| asked.output.as_ref().is_none_or(|name| output.name == *name);
     let position = outputs.iter().position(|output| is_meant(&output.value))?;
     Some(Scores { asked: asked.clone(), position, dtype: outputs[position].value.dtype })
+}
+
+fn services(manifest: &Manifest, board: &Board) -> Services {
+    match &manifest.services {
+        None => Services::Undeclared,
+        Some(_) if board.runner == Runner::Host => Services::NotInterrupted,
+        Some(services) if services.cpu.0 <= 0.0 => Services::Idle,
+        Some(_) => Services::Interrupt,
+    }
 }
 
 pub(super) fn subject(manifest: &Manifest, board: &Board, materials: &Materials, found: &TargetMaterials) -> Subject {

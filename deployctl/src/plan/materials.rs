@@ -29,6 +29,8 @@ pub struct Materials {
     pub release: Option<LastRelease>,
     /// The release of the present version, where there is one and the manifest promises something else.
     pub reissued: Option<LastRelease>,
+    /// Instructions that a scenario may take, where it shall take more than the fewest that are of use.
+    pub budget: Option<u64>,
     /// For each target, in the manifest's order.
     pub targets: Vec<TargetMaterials>,
 }

@@ -39,7 +39,7 @@ pub struct Guide {
 }
 
 /// Every signature, the likely ones of a first bring-up first.
-pub const GUIDES: [Guide; 15] = [
+pub const GUIDES: [Guide; 17] = [
     WRONG_IMAGE,
     SILENT,
     GARBAGE,
@@ -53,6 +53,8 @@ pub const GUIDES: [Guide; 15] = [
     STACK_OVERFLOW,
     GUARD_LOW,
     GUARD_HIGH,
+    SERVICES_DAMAGED,
+    INTERRUPT,
     MISMATCH,
     NONDETERMINISM,
 ];
@@ -207,6 +209,29 @@ pub(super) const GUARD_HIGH: Guide = Guide {
     emulator: "",
     fix: "report operator and kernel to the owner of the kernels; who has the manifest goes round the kernel with \
           `kernels { use \"op:N\" kernel=\"reference\" reason=\"…\" }`",
+};
+
+pub(super) const SERVICES_DAMAGED: Guide = Guide {
+    code: "services-damaged",
+    boards_only: true,
+    shows: Shows::ErrorLine,
+    sign: "`error services-damaged operator=…` in a run under load",
+    meaning: "something wrote into the memory that the manifest's `services` leave to other firmware",
+    check: "whether the stack, which lies right below that memory, or a kernel writes there: the guards around the arena say which",
+    emulator: "",
+    fix: "report it to the owner of the deployment; the memory is `_services_start` to `_services_end` in `memory.x`",
+};
+
+pub(super) const INTERRUPT: Guide = Guide {
+    code: "interrupt",
+    boards_only: true,
+    shows: Shows::ErrorLine,
+    sign: "`error interrupt line=… operator=…`",
+    meaning: "an interrupt came for which the harness has no handler: a peripheral was left switched on by a boot loader, or the \
+              board's file gives a timer another interrupt line than it has",
+    check: "the line in the chip's vector table, against the `timer` lines of `deployctl boards show`",
+    emulator: "",
+    fix: "correct `line` of the timer in the board's file, or have the boot loader switch its peripherals off",
 };
 
 pub(super) const MISMATCH: Guide = Guide {

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::manifest::{self, PerTick};
 
 pub use guide::{GUIDES, Guide, Shows};
-pub use session::{Session, Stream};
+pub use session::{Session, Stream, TimerLoad};
 pub use signature::Signature;
 pub use transcript::Transcript;
 
@@ -141,6 +141,8 @@ pub struct Observation {
     pub run: u32,
     /// Seed of the noise that the arena held before the run, operator by operator.
     pub poison: u32,
+    /// Instructions of each operator, then of each operator of a hop the most that it took, where the target can tell.
+    pub operator_instructions: Vec<Option<u64>>,
     /// 64-bit FNV-1a of each operator's output tensor, taken on the target right after it.
     pub operator_digests: Vec<u64>,
     /// For each operator of a hop, 64-bit FNV-1a of what it has written in all hops.
@@ -168,6 +170,36 @@ pub struct Hop {
     pub instructions: Option<u64>,
     /// Bytes of stack below the call of `hop`, where the target can tell.
     pub stack: Option<usize>,
+    /// Interrupts that came meanwhile, where a load was on.
+    pub interrupts: Option<u32>,
+}
+
+/// What a sustained run under a load measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sustained {
+    /// In their order.
+    pub inferences: Vec<Inference>,
+    /// Most bytes of stack that the harness had in use, interrupts included, where the target can tell.
+    pub stack_total: Option<usize>,
+}
+
+/// One inference of a sustained run, with the hops that led to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inference {
+    /// Position of the vector in the session.
+    pub vector: usize,
+    /// The hops before it.
+    pub hops: Vec<Hop>,
+    /// Bytes of each model output.
+    pub outputs: Vec<Vec<u8>>,
+    /// Instructions of `invoke`, interrupts included, where the target can tell.
+    pub instructions: Option<u64>,
+    /// Interrupts that came during `invoke`.
+    pub interrupts: u32,
+    /// End of the highest arena byte touched.
+    pub arena_high: usize,
+    /// Bytes of stack below the call of `invoke`, interrupts included.
+    pub stack: Option<usize>,
 }
 
 /// Plays `session` with the target that `command` starts. `instructions_per_tick` is the board's, for targets that count.
@@ -180,6 +212,19 @@ pub fn measure(
 ) -> Result<Measurement, RunnerError> {
     let ended = play(starter, command, &session.script(), limit)?;
     Ok(Transcript::new(&ended).measurement(session, instructions_per_tick)?)
+}
+
+/// Has the target run so many inferences under `loads`.
+pub fn sustain(
+    starter: &dyn Start,
+    command: &Command,
+    session: &Session,
+    (loads, inferences): (&[TimerLoad], usize),
+    instructions_per_tick: Option<PerTick>,
+    limit: Duration,
+) -> Result<Sustained, RunnerError> {
+    let ended = play(starter, command, &session.sustained_script(loads, inferences), limit)?;
+    Ok(Transcript::new(&ended).sustained(session, inferences, instructions_per_tick)?)
 }
 
 /// Has the target run `vector`, after those before it in its sequence, up to operator `operator`, and gives the bytes of its

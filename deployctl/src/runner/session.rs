@@ -57,6 +57,30 @@ impl Stream {
     }
 }
 
+/// What a timer does to everything that is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimerLoad {
+    /// Which of the board's timers.
+    pub timer: usize,
+    /// Ticks of the timer between two interrupts.
+    pub period: u32,
+    /// The same in cycles of the core, on an emulator in instructions.
+    pub cycles: u32,
+    /// Cycles that an interrupt takes beyond what it does anyway.
+    pub busy: u32,
+    /// Bytes of stack that an interrupt uses.
+    pub stack: u32,
+    /// Priority, as the interrupt controller has it.
+    pub priority: u8,
+}
+
+impl TimerLoad {
+    fn line(&self) -> String {
+        let Self { timer, period, cycles, busy, stack, priority } = self;
+        format!("load {timer} {period} {cycles} {busy} {stack} {priority}")
+    }
+}
+
 /// One place in the order of a session: one run of one sequence of vectors, which mostly is one vector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Turn {
@@ -112,6 +136,29 @@ impl Session {
             }
         }
         script.end()
+    }
+
+    /// The lines of a sustained run: so many inferences under `loads`, uninterrupted, one vector after the other.
+    pub fn sustained_script(&self, loads: &[TimerLoad], inferences: usize) -> String {
+        let mut script = Script::new(self);
+        for load in loads {
+            script.line(&load.line());
+        }
+        for (vector, seed) in self.sustained(inferences) {
+            script.begin(seed);
+            script.run(vector, false, "invoke");
+        }
+        script.end()
+    }
+
+    /// The vectors of a sustained run, with the seed of the noise that a sequence begins with.
+    pub(super) fn sustained(&self, inferences: usize) -> impl Iterator<Item = (usize, Option<u32>)> {
+        let (steps, vectors) = (self.steps.max(1), self.vectors.len().max(1));
+        (0..inferences).map(move |inference| {
+            let vector = inference % vectors;
+            let seed = vector.is_multiple_of(steps).then(|| u32::try_from(inference + 1).unwrap_or(1));
+            (vector, seed)
+        })
     }
 
     /// The lines of a first bring-up: one vector operator by operator, then uninterrupted.

@@ -32,6 +32,18 @@ pub enum Signature {
         /// The operator, where known.
         operator: Option<usize>,
     },
+    /// Memory that is left to other firmware was overwritten while the services' timers interrupted.
+    ServicesDamaged {
+        /// The operator, where it ran alone.
+        operator: Option<usize>,
+    },
+    /// An interrupt came that nobody asked for.
+    Interrupt {
+        /// Its line, counted from the first that is not the core's own.
+        line: i16,
+        /// The operator, where known.
+        operator: Option<usize>,
+    },
     /// The processor took a fault.
     Fault {
         /// The operator, where known.
@@ -118,6 +130,8 @@ impl Signature {
             Self::GuardLow { .. } => guide::GUARD_LOW,
             Self::GuardHigh { .. } => guide::GUARD_HIGH,
             Self::StackOverflow { .. } => guide::STACK_OVERFLOW,
+            Self::ServicesDamaged { .. } => guide::SERVICES_DAMAGED,
+            Self::Interrupt { .. } => guide::INTERRUPT,
             Self::Fault { .. } => guide::FAULT,
             Self::Panic { .. } => guide::PANIC,
             Self::Protocol { .. } => guide::PROTOCOL,
@@ -136,6 +150,8 @@ impl Signature {
             Self::GuardLow { operator }
             | Self::GuardHigh { operator }
             | Self::StackOverflow { operator }
+            | Self::ServicesDamaged { operator }
+            | Self::Interrupt { operator, .. }
             | Self::Fault { operator, .. }
             | Self::Panic { operator, .. } => *operator,
             _ => None,
@@ -168,6 +184,8 @@ impl Signature {
             "guard-low" => Self::GuardLow { operator: operator() },
             "guard-high" => Self::GuardHigh { operator: operator() },
             "stack-overflow" => Self::StackOverflow { operator: operator() },
+            "services-damaged" => Self::ServicesDamaged { operator: operator() },
+            "interrupt" => Self::Interrupt { line: field("line")?.parse().ok()?, operator: operator() },
             "fault" => Self::Fault {
                 operator: operator(),
                 pc: hex("pc")?,
@@ -212,12 +230,13 @@ impl<F: Fn(usize) -> String> fmt::Display for Named<'_, F> {
             Signature::WrongImage { have, want } => {
                 write!(f, "the image carries build `{have}`, the session is for `{want}`")
             }
-            Signature::GuardLow { .. } | Signature::GuardHigh { .. } => {
+            Signature::GuardLow { .. } | Signature::GuardHigh { .. } | Signature::ServicesDamaged { .. } => {
                 write!(f, "{} during {during}", signature.guide().meaning)
             }
             Signature::StackOverflow { .. } => {
                 write!(f, "the stack reached the end of its memory during {during}")
             }
+            Signature::Interrupt { line, .. } => write!(f, "interrupt line {line} during {during}"),
             Signature::Fault { pc, lr, cfsr, hfsr, address, .. } => {
                 write!(f, "{} during {during}, at pc {pc:#010x}", fault_cause(*cfsr, *hfsr))?;
                 if let Some(address) = address {
@@ -311,6 +330,8 @@ mod tests {
             "guard-low operator=3",
             "guard-high operator=none",
             "stack-overflow operator=2",
+            "services-damaged operator=none",
+            "interrupt line=5 operator=1",
             "fault operator=1 pc=0000040a lr=000003ff cfsr=00010000 hfsr=40000000 address=none",
             "panic operator=none panicked at harness/src/bench.rs:140:25: provoked",
             "protocol a line's check word is wrong",

@@ -5,7 +5,7 @@
 use std::str::FromStr;
 
 use super::session::{Session, Turn, check_word};
-use super::{Ended, Hop, Measurement, Observation, Signature};
+use super::{Ended, Hop, Inference, Measurement, Observation, Signature, Sustained};
 use crate::manifest::PerTick;
 
 /// The answers of a target to one session.
@@ -26,6 +26,7 @@ struct Invoked {
     outputs: Vec<Vec<u8>>,
     ticks: Option<u64>,
     stack: Option<usize>,
+    interrupts: Option<u32>,
     arena_high: usize,
 }
 
@@ -34,6 +35,20 @@ struct HopSaid {
     due: bool,
     ticks: Option<u64>,
     stack: Option<usize>,
+    interrupts: Option<u32>,
+}
+
+impl HopSaid {
+    fn counted(&self, per_tick: Option<PerTick>) -> Hop {
+        let instructions = per_tick.zip(self.ticks).map(|(per_tick, ticks)| per_tick.instructions(ticks));
+        Hop { due: self.due, instructions, stack: self.stack, interrupts: self.interrupts }
+    }
+}
+
+/// What the harness says of an operator.
+struct OperatorSaid {
+    digest: u64,
+    ticks: Option<u64>,
 }
 
 /// A good line.
@@ -73,6 +88,33 @@ impl<'a> Transcript<'a> {
         Ok(Measurement { operators, arena_bytes, observations, stack_total })
     }
 
+    /// Reads the answers to [`Session::sustained_script`].
+    pub fn sustained(
+        mut self,
+        session: &Session,
+        inferences: usize,
+        instructions_per_tick: Option<PerTick>,
+    ) -> Result<Sustained, Signature> {
+        self.greeting(session)?;
+        let (mut seed, mut found) = (1, Vec::new());
+        for (vector, begun) in session.sustained(inferences) {
+            seed = begun.unwrap_or(seed);
+            let invoked = self.invoked(seed, session)?;
+            found.push(Inference {
+                vector,
+                hops: invoked.hops.iter().map(|said| said.counted(instructions_per_tick)).collect(),
+                outputs: invoked.outputs,
+                instructions: instructions_per_tick.zip(invoked.ticks).map(|(per, ticks)| per.instructions(ticks)),
+                interrupts: invoked.interrupts.unwrap_or(0),
+                arena_high: invoked.arena_high,
+                stack: invoked.stack,
+            });
+        }
+        let stack_total = self.optional("stack-total")?;
+        self.expect("bye")?;
+        Ok(Sustained { inferences: found, stack_total })
+    }
+
     /// Reads the answers to [`Session::dump_script`].
     pub fn dump(
         mut self,
@@ -104,9 +146,9 @@ impl<'a> Transcript<'a> {
         self.up_to(session, vector)?;
         let hops = session.stream.map_or(0, |stream| stream.hops);
         let mut hop = || {
-            let digests = self.hop_digests(session)?;
+            let said = self.hop_operators(session)?;
             self.expect("done")?;
-            Ok(digests)
+            Ok(said.iter().map(|said| said.digest).collect())
         };
         let found = (0..hops).map(|_| hop()).collect::<Result<_, _>>()?;
         self.optional::<usize>("stack-total")?;
@@ -123,8 +165,8 @@ impl<'a> Transcript<'a> {
     /// `boot` and `ready`: the number of operators and the arena's size. The clock must be the one that was built for.
     fn greeting(&mut self, session: &Session) -> Result<(usize, usize), Signature> {
         let boot = self.next()?;
-        if !boot.text.starts_with("boot 2 ") {
-            return Err(boot.out_of_order("`boot 2 DIGEST`, which a harness says after reset"));
+        if !boot.text.starts_with("boot 3 ") {
+            return Err(boot.out_of_order("`boot 3 DIGEST`, which a harness says after reset"));
         }
         let ready = self.next()?;
         let field = |name: &str| {
@@ -147,11 +189,12 @@ impl<'a> Transcript<'a> {
         session: &Session,
         instructions_per_tick: Option<PerTick>,
     ) -> Result<Vec<Observation>, Signature> {
+        let counted = |ticks: Option<u64>| Some(instructions_per_tick?.instructions(ticks?));
         let mut found = Vec::new();
         for vector in turn.vectors.clone() {
             self.expect(&format!("step {}", turn.poison))?;
-            let hop_digests = self.hop_digests(session)?;
-            let operator_digests = (0..operators).map(|index| self.operator(index)).collect::<Result<_, _>>()?;
+            let hop = self.hop_operators(session)?;
+            let main: Vec<OperatorSaid> = (0..operators).map(|index| self.operator(index)).collect::<Result<_, _>>()?;
             let outputs = self.outputs(&session.output_bytes)?;
             let arena_high = self.required("arena")?;
             self.expect("done")?;
@@ -159,8 +202,9 @@ impl<'a> Transcript<'a> {
                 vector,
                 run: turn.run,
                 poison: turn.poison,
-                operator_digests,
-                hop_digests,
+                operator_instructions: main.iter().chain(&hop).map(|said| counted(said.ticks)).collect(),
+                operator_digests: main.iter().map(|said| said.digest).collect(),
+                hop_digests: hop.iter().map(|said| said.digest).collect(),
                 hops: Vec::new(),
                 outputs,
                 invoke_outputs: Vec::new(),
@@ -171,11 +215,9 @@ impl<'a> Transcript<'a> {
         }
         for observation in &mut found {
             let invoked = self.invoked(turn.poison + 1, session)?;
-            let instructions = |ticks: Option<u64>| Some(instructions_per_tick?.instructions(ticks?));
-            let hop = |said: &HopSaid| Hop { due: said.due, instructions: instructions(said.ticks), stack: said.stack };
-            observation.hops = invoked.hops.iter().map(hop).collect();
+            observation.hops = invoked.hops.iter().map(|said| said.counted(instructions_per_tick)).collect();
             observation.invoke_outputs = invoked.outputs;
-            observation.instructions = instructions(invoked.ticks);
+            observation.instructions = counted(invoked.ticks);
             observation.arena_high = observation.arena_high.max(invoked.arena_high);
             observation.stack_invoke = invoked.stack;
         }
@@ -188,12 +230,13 @@ impl<'a> Transcript<'a> {
         self.expect(&format!("invoke {seed}"))?;
         let outputs = self.outputs(&session.output_bytes)?;
         let (ticks, stack) = (self.optional("ticks")?, self.optional("stack")?);
+        let interrupts = self.optional("interrupts")?;
         let arena_high = self.required("arena")?;
         self.expect("done")?;
-        Ok(Invoked { hops, outputs, ticks, stack, arena_high })
+        Ok(Invoked { hops, outputs, ticks, stack, interrupts, arena_high })
     }
 
-    /// The first hops of a run: `hop NUMBER due=D ticks=T stack=BYTES`.
+    /// The first hops of a run: `hop NUMBER due=D ticks=T stack=BYTES interrupts=N`.
     fn hops(&mut self, count: usize) -> Result<Vec<HopSaid>, Signature> {
         (0..count).map(|number| self.hop(number)).collect()
     }
@@ -202,7 +245,7 @@ impl<'a> Transcript<'a> {
         let line = self.next()?;
         let words: Vec<&str> = line.text.split(' ').collect();
         let read = || {
-            let ["hop", index, due, ticks, stack] = words[..] else { return None };
+            let ["hop", index, due, ticks, stack, interrupts] = words[..] else { return None };
             let due = match due {
                 "due=0" => false,
                 "due=1" => true,
@@ -210,23 +253,27 @@ impl<'a> Transcript<'a> {
             };
             let (ticks, stack) =
                 (value(ticks.strip_prefix("ticks=")?).ok()?, value(stack.strip_prefix("stack=")?).ok()?);
-            (index.parse() == Ok(number)).then_some(HopSaid { due, ticks, stack })
+            let interrupts = value(interrupts.strip_prefix("interrupts=")?).ok()?;
+            (index.parse() == Ok(number)).then_some(HopSaid { due, ticks, stack, interrupts })
         };
-        read().ok_or_else(|| line.out_of_order(&format!("`hop {number} due=D ticks=T stack=BYTES`")))
+        read().ok_or_else(|| line.out_of_order(&format!("`hop {number} due=D ticks=T stack=BYTES interrupts=N`")))
     }
 
-    /// One digest for each operator of a hop.
-    fn hop_digests(&mut self, session: &Session) -> Result<Vec<u64>, Signature> {
+    /// What each operator of a hop has written, and what it took.
+    fn hop_operators(&mut self, session: &Session) -> Result<Vec<OperatorSaid>, Signature> {
         let operators = session.stream.map_or(0..0, |stream| stream.first..stream.first + stream.operators);
         operators.map(|index| self.operator(index)).collect()
     }
 
-    /// `op INDEX DIGEST`.
-    fn operator(&mut self, index: usize) -> Result<u64, Signature> {
+    /// `op INDEX DIGEST TICKS`.
+    fn operator(&mut self, index: usize) -> Result<OperatorSaid, Signature> {
         let line = self.next()?;
-        let digest = line.text.strip_prefix(&format!("op {index} ")).filter(|digest| digest.len() == 16);
-        let digest = digest.and_then(|digest| u64::from_str_radix(digest, 16).ok());
-        digest.ok_or_else(|| line.out_of_order(&format!("`op {index} DIGEST`")))
+        let read = || {
+            let (digest, ticks) = line.text.strip_prefix(&format!("op {index} "))?.split_once(' ')?;
+            let digest = u64::from_str_radix(Some(digest).filter(|digest| digest.len() == 16)?, 16).ok()?;
+            Some(OperatorSaid { digest, ticks: value(ticks).ok()? })
+        };
+        read().ok_or_else(|| line.out_of_order(&format!("`op {index} DIGEST TICKS`")))
     }
 
     /// `output INDEX OFFSET HEX` …, until every output is complete.

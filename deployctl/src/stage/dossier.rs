@@ -11,7 +11,7 @@ use super::memory::Planned;
 use super::parity;
 use crate::advice::Finding as Advice;
 use crate::gate::evidence::{
-    self, Audit, AuditRow, Conversion, Expectation, ExpectedVector, FirmwareCrate, Footprint, Measurement,
+    self, Audit, AuditRow, Conversion, Expectation, FirmwareCrate, Footprint, Load, Measurement,
 };
 use crate::gate::metric::Figure;
 use crate::gate::{Check, Judgement, Quantity, Verdict};
@@ -87,6 +87,8 @@ pub(super) struct OperatorRow {
     pub advice: Option<String>,
     pub finding: Option<Advice>,
     pub code_bytes: Option<u64>,
+    /// The most instructions that it took alone; of an operator of a hop, in one hop.
+    pub instructions: Option<u64>,
     /// Digest of the output tensor for vector 0.
     pub digest: Option<String>,
     /// The index that a transcript has for it, where that is not its label.
@@ -161,6 +163,8 @@ pub(super) struct Dossier {
     pub provenance: Vec<Named>,
     pub crates: Vec<FirmwareCrate>,
     pub measurement: Measurement,
+    /// Where services interrupt.
+    pub load: Option<Load>,
     /// Where there are steps around the model.
     pub features: Option<Features>,
 }
@@ -173,6 +177,8 @@ pub(super) struct Papers {
     pub expectation: Expectation,
     pub footprint: Footprint,
     pub measurement: Measurement,
+    /// Where services interrupt.
+    pub load: Option<Load>,
     pub emission: Emission,
     /// What the model file says of how it was made.
     pub origin: Vec<(String, String)>,
@@ -192,6 +198,7 @@ impl Papers {
             expectation: job.read_json("expectation")?,
             footprint: job.read_json("footprint")?,
             measurement: job.read_json("measurement")?,
+            load: super::optional(job, "load")?,
             emission: job.read_json("emission")?,
             origin: job.read_json("origin")?,
             conversion: super::optional(job, "conversion")?,
@@ -214,7 +221,7 @@ impl Dossier {
             verdict_text: judgement.verdict.name().to_owned(),
             gates: judgement.checks.iter().map(row).collect(),
             metrics: judgement.figures.clone(),
-            operators: operators(audit, footprint, expectation.vectors.first()),
+            operators: operators(papers),
             code: code(footprint),
             warnings: subject.cautions.iter().cloned().chain(warnings(expectation, audit)).collect(),
             vectors: Vectors {
@@ -230,12 +237,15 @@ impl Dossier {
             memory: planned.plan.clone(),
             subject,
             measurement: measurement.clone(),
+            load: papers.load.clone(),
             features: parity.as_ref().map(Features::of),
         }
     }
 }
 
-fn operators(audit: &Audit, footprint: &Footprint, vector: Option<&ExpectedVector>) -> Operators {
+fn operators(papers: &Papers) -> Operators {
+    let Papers { audit, footprint, measurement, .. } = papers;
+    let vector = papers.expectation.vectors.first();
     let macs = audit.macs();
     let digest = |row: &AuditRow| match row.label.strip_prefix("hop.").map(str::parse::<usize>) {
         Some(step) => vector?.hops.get(step.ok()?).cloned(),
@@ -256,16 +266,21 @@ fn operators(audit: &Audit, footprint: &Footprint, vector: Option<&ExpectedVecto
         advice: row.advice.clone(),
         finding: row.finding.clone(),
         code_bytes: footprint.operator_code.get(&row.label).copied(),
+        instructions: measurement.operator_instructions.get(row.operator.0).copied().filter(|_| has_line(row)),
         digest: digest(row),
         line: line(row),
     });
     Operators { library: audit.library.clone(), macs, off_library: audit.share_off_library(), rows: rows.collect() }
 }
 
+/// Whether the harness steps the operator: those of blocks run within another.
+fn has_line(row: &AuditRow) -> bool {
+    !row.label.contains('.') || ["hop.", "pre.", "post."].iter().any(|step| row.label.starts_with(step))
+}
+
 /// The index that a transcript has for an operator, where that is not what people call it. Those of blocks have no line.
 fn line(row: &AuditRow) -> Option<usize> {
-    let has_line = !row.label.contains('.') || ["hop.", "pre.", "post."].iter().any(|step| row.label.starts_with(step));
-    (has_line && row.label != row.operator.0.to_string()).then_some(row.operator.0)
+    (has_line(row) && row.label != row.operator.0.to_string()).then_some(row.operator.0)
 }
 
 fn code(footprint: &Footprint) -> Code {

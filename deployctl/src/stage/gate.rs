@@ -97,6 +97,7 @@ impl Gate {
     pub fn judge(&self, papers: &Papers<'_>) -> Result<Judgement, BoxError> {
         let memory: Planned = needed(papers, "memory")?;
         let (conversion, committed) = (found(papers, "conversion")?, found(papers, "committed")?);
+        let load = found(papers, "load")?;
         let parity = if self.parity {
             needed::<parity::Papers>(papers, "parity")?.evidence()
         } else {
@@ -117,6 +118,7 @@ impl Gate {
             measurement: &needed(papers, "measurement")?,
             past: self.present.as_ref().zip(release.as_ref()),
             reissued: self.present.as_ref().zip(reissued.as_ref()),
+            load: load.as_ref(),
         };
         Ok(judge(&self.limits, evidence))
     }
@@ -148,7 +150,7 @@ fn needed<T: DeserializeOwned>(papers: &Papers<'_>, name: &str) -> Result<T, Box
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gate::Making;
+    use crate::gate::{Making, Services};
     use crate::manifest::{Bytes, Ratio};
 
     /// A release carries the fields as JSON: they must come back as they were.
@@ -170,6 +172,7 @@ mod tests {
             governance: None,
             max_lsb: Some(1),
             conversion: Some(Making::Made),
+            services: Services::Undeclared,
         };
         let release = LastRelease { version: "1.0.0".into(), digest: Digest::of(b"{}"), file: None };
         let gate = Gate { limits, parity: false, release: Some(release), reissued: None, present: None };
@@ -188,7 +191,7 @@ mod tests {
         };
         let text = serde_json::json!({
             "limits": { "budget": 1, "headroom": 0.0, "policy": null, "max_mac_share": 0.0, "flash": null, "stack": null,
-                "latency": null, "runner": "host", "max_lsb": null },
+                "latency": null, "runner": "host", "max_lsb": null, "services": "idle" },
             "parity": false,
             "present": { "deployment": "kws", "version": "1.1.0", "board": "host",
                 "interface": { "inputs": [], "outputs": [] }, "governed": {} },

@@ -1,7 +1,7 @@
 //! What a target's runs and the host reference differ in: the first operator, for a stream the hop, and the element.
 
+use super::bench::Bench;
 use super::difference::{difference_at, first_difference};
-use super::measure::Bench;
 use crate::gate::evidence::{Difference, ExpectedVector};
 use crate::model::{self, NoOwnKernels, OperatorId, Played, TensorId};
 use crate::runner::{self, Observation, RunnerError};

@@ -2,6 +2,7 @@
 //! version, and what it does. What a stage reads of earlier ones comes through the engine, by artifact name.
 
 mod audit;
+mod bench;
 mod bringup;
 mod c_library;
 mod cargo;
@@ -19,6 +20,7 @@ mod header;
 mod interface;
 mod kernels;
 mod library_file;
+mod load;
 mod located;
 pub mod measure;
 mod memory;
@@ -39,6 +41,7 @@ mod sample;
 mod sizes;
 
 pub use audit::Audit;
+pub use bench::Rig;
 pub use cargo::Vendored;
 pub use committed::Committed;
 pub use compile::Compile;
@@ -52,6 +55,7 @@ pub use header::Header;
 pub use interface::Interface;
 pub use kernels::Kernels;
 pub use library_file::LibraryFile;
+pub use load::{Load, Taken};
 pub use measure::Measure;
 pub use memory::Memory;
 pub use model::{Model, unreadable};
@@ -124,6 +128,8 @@ pub mod artifact {
     pub const FOOTPRINT: &str = "footprint.json";
     /// [`crate::gate::evidence::Measurement`].
     pub const MEASUREMENT: &str = "measurement.json";
+    /// [`crate::gate::evidence::Load`].
+    pub const LOAD: &str = "load.json";
     /// The script that the harness is driven with for one vector.
     pub const SESSION: &str = "bringup.session";
     /// What the harness answers to it.

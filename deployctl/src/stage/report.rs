@@ -25,9 +25,9 @@
 //! | `gates[].margin`, `.margin_required` | (limit − value) / limit, and the least that is asked for |
 //! | `gates[].manifest`, `.line` | the manifest node that sets the limit, and its line, from 1 |
 //! | `gates[].detail` | the reason in a sentence, with the next step where it did not pass |
-//! | `metrics` | object, quantities by name: `arena_bytes` (planned peak), `arena_touched_bytes`, `flash_bytes` (app), `weights_bytes` (of that, constants), `ram_bytes` (static, app), `stack_bytes` (larger of app and harness), `stack_invoke_bytes`, `stack_hop_bytes`, `instructions` (an inference), `hop_instructions` (a hop, at most), `hop_instructions_mean`, `macs`; what was not measured is not in it |
+//! | `metrics` | object, quantities by name, as `deployctl metrics` lists them; what was not measured is not in it |
 //! | `operators` | `library`, `macs`, `off_library` (share of the MACs), `rows` |
-//! | `operators.rows[]` | `index`, `label` (what it is called: `3`, or `3.body.0` in a loop), `name`, `output`, `shape`, `macs`, `share`, `library`, `symbol`, `path`, `reason`, `advice`, `finding` (`standing`: `unsupported`, `known_bad`, `slow`; `why`; `ways`, each with `kind`, `what`, `effort`, `risk`, `upkeep`; or null), `code_bytes`, `digest` (of the output tensor for vector 0) |
+//! | `operators.rows[]` | `index`, `label` (what it is called: `3`, or `3.body.0` in a loop), `name`, `output`, `shape`, `macs`, `share`, `library`, `symbol`, `path`, `reason`, `advice`, `finding` (`standing`: `unsupported`, `known_bad`, `slow`; `why`; `ways`, each with `kind`, `what`, `effort`, `risk`, `upkeep`; or null), `code_bytes`, `instructions` (the most that it took by itself; of a hop's operator, in one hop), `digest` (of the output tensor for vector 0) |
 //! | `memory` | the memory plan as in `memory.json`; `null` where there is none |
 //! | `code` | `kernels` (`symbol`, `bytes`), `operators` (bytes of all operator functions), `count`, `total` |
 //! | `blocked` | why there is no firmware |
@@ -36,6 +36,7 @@
 //! | `provenance` | list of `name`, `value`: where the model comes from, then what its file says of itself |
 //! | `crates` | list of `name`, `version`, `licence` |
 //! | `features` | the training side's features against ours, step by step, and golden elements; `null` where nothing stands around the model |
+//! | `load` | the run under load, as in `load.json`; `null` where no services interrupt |
 //! | `measurement` | what the target did, as in `measurement.json` |
 
 use std::collections::BTreeMap;

@@ -342,7 +342,7 @@ mod tests {
         for words in [
             "**Evidence from the target is missing.**",
             "$ probe-rs run --chip STM32F446RETx harness.elf | tee my.transcript\n",
-            "boot 2 d1ce *…",
+            "boot 3 d1ce *…",
             "$ probe-rs run --chip STM32F446RETx app.elf\n",
         ] {
             assert!(text.contains(words), "`{words}` is not in\n{text}");

@@ -16,11 +16,11 @@ pub(super) const HOSTILE: &str = "a|b`c\n# title\n<script>alert(1)</script> [x](
 
 /// What the harness answered.
 pub(super) const TRANSCRIPT: &str = "\
-boot 2 d1ce *00000001
+boot 3 d1ce *00000001
 ready inputs=1 outputs=1 operators=2 hops=0 arena=64 clock=instructions *00000002
 step 1 *00000003
-op 0 00000000000000aa *00000004
-op 1 00000000000000bb *00000005
+op 0 00000000000000aa 7 *00000004
+op 1 00000000000000bb 9 *00000005
 output 0 0 66fd *00000006
 arena 64 *00000007
 done *00000008
@@ -166,6 +166,7 @@ pub(super) fn papers(output: &str) -> Papers {
             stack_app_bytes: Some(300),
             ..Measurement::default()
         },
+        load: None,
         emission: Emission { blocked: None, digest: "d1ce".into(), operators: 2, stream: false },
         origin: vec![("file's description".into(), "MLIR Converted.".into())],
         conversion: None,
@@ -181,6 +182,7 @@ fn measured(mut papers: Papers) -> Papers {
         audit: &papers.audit,
         footprint: &papers.footprint,
         measurement: &papers.measurement,
+        load: papers.load.as_ref(),
     });
     papers
 }

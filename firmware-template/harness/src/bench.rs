@@ -9,6 +9,7 @@ use model::{Arena, CURRENT, HOP, INPUTS, OPERATORS, OUTPUTS};
 
 use crate::arena::GuardedArena;
 use crate::digest;
+use crate::load::Load;
 use crate::protocol::{CHUNK_BYTES, Failure, Hex, OrNone, decode};
 use crate::stream::{Hops, How};
 use crate::transport::{Port, Replies};
@@ -20,12 +21,23 @@ pub struct Cost {
     pub ticks: Option<u64>,
     /// Bytes of stack below the caller.
     pub stack: Option<usize>,
+    /// Interrupts that came meanwhile; `None` where no load is on.
+    pub interrupts: Option<u32>,
 }
 
 /// What the bench needs of the machine under it.
 pub trait Platform {
-    /// Does `work` and measures it.
+    /// Does `work` and measures it, under the load that is on.
     fn measure(&mut self, work: &mut dyn FnMut()) -> Cost;
+
+    /// Does `work` and counts its ticks, without waiting for a phase of the load.
+    fn count(&mut self, work: &mut dyn FnMut()) -> Option<u64>;
+
+    /// Has a timer interrupt from now on; `false` where there is no such timer.
+    fn load(&mut self, load: Load) -> bool;
+
+    /// Whether memory that belongs to other firmware was overwritten while a load was on.
+    fn services_damaged(&self) -> bool;
 
     /// Most bytes of stack in use at any time since reset.
     fn stack_total(&mut self) -> Option<usize>;
@@ -112,7 +124,8 @@ impl<'a, L: Platform> Bench<'a, L> {
         self.has_run()?;
         let (_, hop) = self.hops.begin(How::Stepped)?;
         for index in 0..hop.operators.len() {
-            let outputs = self.run_operator(hop.first + index)?;
+            let (outputs, ticks) = self.run_operator(hop.first + index)?;
+            self.hops.took(index, ticks);
             self.hops.wrote(index, outputs.iter().map(|output| self.arena.bytes(output.offset, output.len)));
             if index == 0 && !self.holds(hop.ready) {
                 break;
@@ -129,7 +142,8 @@ impl<'a, L: Platform> Bench<'a, L> {
         let cost = self.platform.measure(&mut || due = model::hop(arena));
         self.check(None)?;
         let (due, ticks, stack) = (u8::from(due), OrNone(cost.ticks), OrNone(cost.stack));
-        replies.send(format_args!("hop {number} due={due} ticks={ticks} stack={stack}"));
+        let interrupts = OrNone(cost.interrupts);
+        replies.send(format_args!("hop {number} due={due} ticks={ticks} stack={stack} interrupts={interrupts}"));
         Ok(())
     }
 
@@ -169,9 +183,9 @@ impl<'a, L: Platform> Bench<'a, L> {
         replies.send(format_args!("step {seed}"));
         self.report_digests(replies);
         for index in 0..OPERATORS.len() {
-            let outputs = self.run_operator(index)?;
+            let (outputs, ticks) = self.run_operator(index)?;
             let digest = digest::tensors(outputs.iter().map(|output| self.arena.bytes(output.offset, output.len)));
-            replies.send(format_args!("op {index} {digest:016x}"));
+            replies.send(format_args!("op {index} {digest:016x} {}", OrNone(ticks)));
         }
         self.report_outputs(replies);
         self.report_end(seed, replies);
@@ -188,6 +202,7 @@ impl<'a, L: Platform> Bench<'a, L> {
         self.report_outputs(replies);
         replies.send(format_args!("ticks {}", OrNone(cost.ticks)));
         replies.send(format_args!("stack {}", OrNone(cost.stack)));
+        replies.send(format_args!("interrupts {}", OrNone(cost.interrupts)));
         self.report_end(seed, replies);
         Ok(())
     }
@@ -227,6 +242,11 @@ impl<'a, L: Platform> Bench<'a, L> {
         replies.send(format_args!("stack-total {}", OrNone(self.platform.stack_total())));
     }
 
+    /// Has a timer interrupt from now on.
+    pub fn load(&mut self, load: Load) -> Result<(), Failure<'static>> {
+        if self.platform.load(load) { Ok(()) } else { Err(Failure::Protocol("the board has no such timer")) }
+    }
+
     /// Provokes a failure.
     #[cfg(feature = "faults")]
     pub fn fault(&mut self, kind: &str) -> Result<(), Failure<'static>> {
@@ -258,13 +278,15 @@ impl<'a, L: Platform> Bench<'a, L> {
         }
     }
 
-    fn run_operator(&mut self, index: usize) -> Result<&'static [TensorInfo], Failure<'static>> {
+    /// Runs an operator; gives its outputs and its ticks.
+    fn run_operator(&mut self, index: usize) -> Result<(&'static [TensorInfo], Option<u64>), Failure<'static>> {
         let operator = operator(index).ok_or(Failure::Protocol("the model has no such operator"))?;
         CURRENT.store(u32::try_from(index).unwrap_or(u32::MAX), Ordering::Relaxed);
-        (operator.run)(self.arena.arena());
+        let arena = self.arena.arena();
+        let ticks = self.platform.count(&mut || (operator.run)(arena));
         CURRENT.store(u32::MAX, Ordering::Relaxed);
         self.check(Some(index))?;
-        Ok(operator.outputs)
+        Ok((operator.outputs, ticks))
     }
 
     /// Whether the byte at `offset` says yes.
@@ -277,12 +299,17 @@ impl<'a, L: Platform> Bench<'a, L> {
         if self.platform.stack_overflowed() {
             return Err(Failure::StackOverflow { operator });
         }
+        if self.platform.services_damaged() {
+            return Err(Failure::Services { operator });
+        }
         self.arena.damage().map_or(Ok(()), |damage| Err(Failure::Guard { damage, operator }))
     }
 
     /// What the operators of hops have written in the run.
     fn report_digests(&self, replies: &mut Replies<'_, impl Port>) {
-        self.hops.digests().for_each(|(index, digest)| replies.send(format_args!("op {index} {digest:016x}")));
+        self.hops.operators().for_each(|(index, digest, ticks)| {
+            replies.send(format_args!("op {index} {digest:016x} {}", OrNone(ticks)))
+        });
     }
 
     fn report_outputs(&self, replies: &mut Replies<'_, impl Port>) {

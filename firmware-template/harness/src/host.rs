@@ -7,6 +7,7 @@ use std::panic;
 use std::process::ExitCode;
 
 use harness::bench::current;
+use harness::load::Load;
 use harness::protocol::OrNone;
 use harness::transport::LineBuffer;
 use harness::{Buffers, Cost, GuardedArena, Platform, Port, serve};
@@ -34,7 +35,20 @@ struct Process;
 impl Platform for Process {
     fn measure(&mut self, work: &mut dyn FnMut()) -> Cost {
         work();
-        Cost { ticks: None, stack: None }
+        Cost { ticks: None, stack: None, interrupts: None }
+    }
+
+    fn count(&mut self, work: &mut dyn FnMut()) -> Option<u64> {
+        work();
+        None
+    }
+
+    fn load(&mut self, _: Load) -> bool {
+        false
+    }
+
+    fn services_damaged(&self) -> bool {
+        false
     }
 
     fn stack_total(&mut self) -> Option<usize> {

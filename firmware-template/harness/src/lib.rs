@@ -9,6 +9,7 @@ pub mod arena;
 pub mod bench;
 pub mod board;
 pub mod digest;
+pub mod load;
 pub mod protocol;
 pub mod session;
 mod stream;

@@ -1,4 +1,4 @@
-//! The line protocol between a host and the harness, version 2.
+//! The line protocol between a host and the harness, version 3.
 //!
 //! A session is a text that a host writes in one go and a transcript that comes back; nothing waits for an answer, so a
 //! session is played with `qemu-system-arm … < session.txt`. Both are lines of printable ASCII, each ended by ` *` and eight
@@ -6,17 +6,18 @@
 //!
 //! | the host says | the harness answers |
 //! |---|---|
-//! | (after each reset) | `boot 2 DIGEST`: protocol version and the image's build digest |
+//! | (after each reset) | `boot 3 DIGEST`: protocol version and the image's build digest |
 //! | `hello DIGEST` | `ready inputs=N outputs=N operators=N hops=N arena=BYTES clock=CLOCK`, or `error wrong-image …` |
+//! | `load TIMER PERIOD CYCLES BUSY STACK PRIORITY` | nothing: from now on this timer interrupts each PERIOD of its ticks, which are CYCLES of the core, for BUSY cycles and with STACK bytes of stack; every `hop` and `invoke` begins at another phase of it |
 //! | `poison SEED` | nothing: fills the arena with the noise of the 32-bit number SEED, resets the model's state and renews the guards |
 //! | `continue` | nothing: the next run follows the last one, with the state that it left |
 //! | `samples OFFSET HEX` | nothing: places bytes of the next hop of a stream; offsets in order, without gaps |
 //! | `step-hop` | nothing: runs the hop operator by operator, and adds what each has written to its digest |
-//! | `hop` | `hop H due=D ticks=T stack=BYTES`: runs the hop, which is the run's H-th from 0; D is 1 where an inference is due, else 0 |
-//! | `digests` | for each operator of a hop `op I DIGEST` of what it has written in the run's hops so far, `done` |
+//! | `hop` | `hop H due=D ticks=T stack=BYTES interrupts=N`: runs the hop, which is the run's H-th from 0; D is 1 where an inference is due, else 0 |
+//! | `digests` | for each operator of a hop `op I DIGEST T` of what it has written in the run's hops so far and the most ticks that it took, `done` |
 //! | `input N OFFSET HEX` | nothing: places bytes of input N; inputs and offsets in order, without gaps |
-//! | `step` | `step SEED`, for each operator of a hop, then after each other operator `op I DIGEST` (64-bit FNV-1a of its output tensors), `output N OFFSET HEX` …, `arena BYTES`, `done` |
-//! | `invoke` | `invoke SEED`, `output N OFFSET HEX` …, `ticks T`, `stack BYTES`, `arena BYTES`, `done` |
+//! | `step` | `step SEED`, for each operator of a hop, then after each other operator `op I DIGEST T` (64-bit FNV-1a of its output tensors, its ticks), `output N OFFSET HEX` …, `arena BYTES`, `done` |
+//! | `invoke` | `invoke SEED`, `output N OFFSET HEX` …, `ticks T`, `stack BYTES`, `interrupts N`, `arena BYTES`, `done` |
 //! | `dump I` | `dump I`, `tensor OFFSET HEX` … of the output of operator I, taken right after it, `done` |
 //! | `bye` | `stack-total BYTES`, `bye`; the harness ends with exit code 0 |
 //!
@@ -42,6 +43,8 @@
 //! | `wrong-image` | the image carries another build digest than `hello` named |
 //! | `guard-low`, `guard-high` | something wrote before or after the arena; `operator=I`, or `none` during `invoke` |
 //! | `stack-overflow` | the stack reached its end |
+//! | `services-damaged` | the memory of other firmware was overwritten while a load was on; `operator=I`, or `none` |
+//! | `interrupt` | an interrupt came that nobody asked for: `line=N`; `operator=I` |
 //! | `fault` | the processor took a fault: `operator=I pc= lr= cfsr= hfsr= address=` in hexadecimal |
 //! | `protocol` | a line was damaged, unknown or out of order |
 //! | `panic` | Rust code panicked: `operator=I`, place and message |
@@ -49,9 +52,10 @@
 use core::fmt::{self, Write};
 
 use crate::arena::Damage;
+use crate::load::Load;
 
 /// Version of the protocol, which `boot` names.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Bytes of a tensor in one line, at most.
 pub const CHUNK_BYTES: usize = 256;
@@ -64,6 +68,8 @@ pub enum Command<'l> {
         /// The digest of the build that the host expects.
         digest: &'l str,
     },
+    /// Put a load on.
+    Load(Load),
     /// Begin a run.
     Poison {
         /// Seed of the noise that the arena is filled with.
@@ -119,6 +125,14 @@ impl<'l> Command<'l> {
         let command = match words.next() {
             Some("hello") => Self::Hello { digest: words.next().ok_or(Failure::Protocol("`hello` without digest"))? },
             Some("poison") => Self::Poison { seed: number(words.next())? },
+            Some("load") => Self::Load(Load {
+                timer: number(words.next())?,
+                period: number(words.next())?,
+                cycles: number(words.next())?,
+                busy: number(words.next())?,
+                stack: number(words.next())?,
+                priority: number(words.next())?,
+            }),
             Some("continue") => Self::Continue,
             Some("samples") => Self::Samples { offset: number(words.next())?, hex: bytes(words.next())? },
             Some("step-hop") => Self::StepHop,
@@ -172,6 +186,11 @@ pub enum Failure<'l> {
         /// The operator that was running, where known.
         operator: Option<usize>,
     },
+    /// Memory that belongs to other firmware was overwritten.
+    Services {
+        /// The operator that was running, where known.
+        operator: Option<usize>,
+    },
     /// A line was damaged, unknown or out of order.
     Protocol(&'static str),
 }
@@ -183,6 +202,7 @@ impl fmt::Display for Failure<'_> {
             Self::Guard { damage: Damage::Low, operator } => write!(f, "guard-low operator={}", OrNone(operator)),
             Self::Guard { damage: Damage::High, operator } => write!(f, "guard-high operator={}", OrNone(operator)),
             Self::StackOverflow { operator } => write!(f, "stack-overflow operator={}", OrNone(operator)),
+            Self::Services { operator } => write!(f, "services-damaged operator={}", OrNone(operator)),
             Self::Protocol(what) => write!(f, "protocol {what}"),
         }
     }

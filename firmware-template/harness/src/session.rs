@@ -69,6 +69,7 @@ fn answer<'l, L: Platform>(
         }
         Command::Hello { digest } => return Err(Failure::WrongImage { want: digest }),
         _ if !*greeted => return Err(Failure::Protocol("a session begins with `hello`")),
+        Command::Load(load) => bench.load(load)?,
         Command::Poison { seed } => bench.poison(seed),
         Command::Continue => bench.proceed()?,
         Command::Samples { offset, hex } => bench.samples(offset, hex)?,
@@ -102,6 +103,7 @@ mod tests {
     use super::*;
     use crate::bench::Cost;
     use crate::digest;
+    use crate::load::Load;
 
     /// A port that delivers a text and keeps what comes back.
     struct Played {
@@ -123,14 +125,31 @@ mod tests {
     }
 
     /// A machine that measures ready-made values, and overflows its stack on demand.
+    #[derive(Default)]
     struct Machine {
         overflowed: bool,
+        damaged: bool,
+        loaded: bool,
     }
 
     impl Platform for Machine {
         fn measure(&mut self, work: &mut dyn FnMut()) -> Cost {
             work();
-            Cost { ticks: Some(17), stack: None }
+            Cost { ticks: Some(17), stack: None, interrupts: self.loaded.then_some(2) }
+        }
+
+        fn count(&mut self, work: &mut dyn FnMut()) -> Option<u64> {
+            work();
+            Some(5)
+        }
+
+        fn load(&mut self, load: Load) -> bool {
+            self.loaded = load.timer == 0;
+            self.loaded
+        }
+
+        fn services_damaged(&self) -> bool {
+            self.damaged
         }
 
         fn stack_total(&mut self) -> Option<usize> {
@@ -158,7 +177,7 @@ mod tests {
     }
 
     fn play(lines: &[String]) -> (i32, Vec<String>) {
-        play_on(&mut Machine { overflowed: false }, lines)
+        play_on(&mut Machine::default(), lines)
     }
 
     fn hello() -> String {
@@ -198,7 +217,7 @@ mod tests {
             (operator.run)(guarded.arena());
             let outputs = operator.outputs.iter().map(|output| guarded.bytes(output.offset, output.len));
             let digest = digest::tensors(outputs);
-            assert_eq!(*digests[index], format!("op {index} {digest:016x}"));
+            assert_eq!(*digests[index], format!("op {index} {digest:016x} 5"));
         }
     }
 
@@ -280,8 +299,26 @@ mod tests {
     }
 
     #[test]
+    fn a_load_is_on_until_the_end() {
+        let load = |timer: usize| Vec::from([format!("load {timer} 62 2480 250 128 64")]);
+        let (code, answers) = play(&session(&[run("invoke", 1, 0), load(0), run("invoke", 2, 0), run("invoke", 3, 0)]));
+        let interrupts: Vec<&str> = answers.iter().filter_map(|line| line.strip_prefix("interrupts ")).collect();
+        assert_eq!((code, interrupts.as_slice()), (0, ["none", "2", "2"].as_slice()));
+        let (code, answers) = play(&session(&[load(7)]));
+        assert_eq!((code, answers.last().unwrap().as_str()), (1, "error protocol the board has no such timer"));
+    }
+
+    #[test]
+    fn damage_to_others_memory_is_reported() {
+        let mut machine = Machine { damaged: true, ..Machine::default() };
+        let (code, answers) = play_on(&mut machine, &session(&[run("invoke", 1, 0)]));
+        assert_eq!((code, answers.last().unwrap().as_str()), (1, "error services-damaged operator=none"));
+    }
+
+    #[test]
     fn a_stack_at_its_end_is_reported_with_the_operator() {
-        let (code, answers) = play_on(&mut Machine { overflowed: true }, &session(&[run("step", 1, 0)]));
+        let (code, answers) =
+            play_on(&mut Machine { overflowed: true, ..Machine::default() }, &session(&[run("step", 1, 0)]));
         assert_eq!((code, answers.last().unwrap().as_str()), (1, "error stack-overflow operator=0"));
     }
 }

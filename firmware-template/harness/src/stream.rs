@@ -34,6 +34,8 @@ pub(crate) struct Hops {
     how: Option<How>,
     /// For each operator of a hop the digest of all that it has written.
     digests: [u64; OPERATORS],
+    /// For each operator of a hop the most ticks that it took.
+    ticks: [Option<u64>; OPERATORS],
 }
 
 impl Default for Hops {
@@ -45,13 +47,14 @@ impl Default for Hops {
 impl Hops {
     /// None yet.
     pub(crate) const fn new() -> Self {
-        Self { filled: 0, done: 0, how: None, digests: [digest::EMPTY; OPERATORS] }
+        Self { filled: 0, done: 0, how: None, digests: [digest::EMPTY; OPERATORS], ticks: [None; OPERATORS] }
     }
 
     /// Begins a run.
     pub(crate) fn renew(&mut self) {
         (self.filled, self.done, self.how) = (0, 0, None);
         self.digests.fill(digest::EMPTY);
+        self.ticks.fill(None);
     }
 
     /// Places a part of the next hop's samples.
@@ -101,10 +104,16 @@ impl Hops {
         self.digests[index] = digest::extended(self.digests[index], tensors);
     }
 
-    /// The digests, each with the index that its operator has in the model.
-    pub(crate) fn digests(&self) -> impl Iterator<Item = (usize, u64)> {
+    /// Keeps in mind what operator `index` of a hop took.
+    pub(crate) fn took(&mut self, index: usize, ticks: Option<u64>) {
+        self.ticks[index] = self.ticks[index].max(ticks);
+    }
+
+    /// Digests and most ticks, each with the index that the operator has in the model.
+    pub(crate) fn operators(&self) -> impl Iterator<Item = (usize, u64, Option<u64>)> {
         let first = HOP.map_or(0, |hop| hop.first);
-        self.digests.iter().enumerate().map(move |(index, digest)| (first + index, *digest))
+        let seen = self.digests.iter().zip(&self.ticks).enumerate();
+        seen.map(move |(index, (digest, ticks))| (first + index, *digest, *ticks))
     }
 
     /// Whether all hops of the run have run.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::advice::{Finding as Advice, Standing};
-use crate::gate::evidence::{AuditRow, ExpectedVector, Finding, HopInstructions, Recorded};
+use crate::gate::evidence::{AuditRow, ExpectedVector, Finding, HopInstructions, Recorded, Spread};
 use crate::gate::{Approved, Governance, GovernedValue};
 use crate::library::{InstructionPath, Kernel};
 use crate::manifest::{Accuracy, Date, GATE_NAMES, Waiver};
@@ -20,6 +20,7 @@ struct Case {
     parity: Parity,
     footprint: Footprint,
     measurement: Measurement,
+    load: Option<Load>,
 }
 
 fn row(operator: usize, library: &str, macs: u64) -> AuditRow {
@@ -81,6 +82,7 @@ pub(in crate::gate) fn limits() -> Limits {
         }),
         conversion: None,
         max_lsb: Some(1),
+        services: Services::Interrupt,
         runner: "qemu mps2-an386".to_owned(),
         waivers: vec![],
         governance: None,
@@ -133,6 +135,15 @@ impl Case {
                 emulated: true,
                 ..Measurement::default()
             },
+            load: Some(Load {
+                declared: 0.2,
+                taken: 0.21,
+                inferences: 20,
+                interrupts: 700,
+                instructions: Spread::of([3_800, 3_900, 4_000]),
+                alone: Some(3_200),
+                ..Load::default()
+            }),
         }
     }
 
@@ -151,6 +162,7 @@ impl Case {
                 measurement: &self.measurement,
                 past: None,
                 reissued: None,
+                load: self.load.as_ref(),
             },
         )
     }
@@ -351,7 +363,7 @@ fn governed_values_and_accuracy_are_among_the_checks() {
         date: "2026-11-23".into(),
         line: 4,
         fault: None,
-        remark: None,
+        instead_of: None,
     };
     let standing = GovernedValue { param: "arena.budget".into(), value: Some("2".into()), approved: Some(approved) };
     let (check, all) =
@@ -540,4 +552,28 @@ fn features_may_be_off_by_so_many_quantized_steps() {
     assert_eq!((none.verdict, &none.detail[..]), (Verdict::NotApplicable, "no `parity` is declared"));
     let absent = judged(|case| case.parity = Parity { absent: Some("no `preprocess`".into()), ..Parity::default() });
     assert_eq!((absent.verdict, &absent.detail[..]), (Verdict::NotApplicable, "no `preprocess`"));
+}
+
+#[test]
+fn under_load_outputs_and_latency_count() {
+    let spoilt = |spoil: fn(&mut Load)| {
+        let (check, _) = Case::spoilt("load", |case| spoil(case.load.as_mut().unwrap()));
+        (check.verdict, check.detail)
+    };
+    let (verdict, detail) = spoilt(|_| {});
+    assert_eq!(verdict, Verdict::Pass);
+    let said = "20 inferences in a row, all outputs right, 700 interrupts that took 21.0 % of the processor (20 % declared): \
+                instructions 3,900 (median), 4,000 (99 of 100), 4,000 at most, 3,200 alone";
+    assert_eq!(detail, said);
+    assert_eq!(spoilt(|load| load.instructions = Spread::of([4_500])).0, Verdict::Thin);
+    assert_eq!(spoilt(|load| load.instructions = Spread::of([5_500])).0, Verdict::Fail);
+    assert_eq!(spoilt(|load| load.drift = 0.05).0, Verdict::Fail);
+    assert_eq!(spoilt(|load| (load.drift, load.drift_error) = (0.05, 0.02)).0, Verdict::Pass);
+    assert_eq!(spoilt(|load| load.taken = 0.0).0, Verdict::Unknown);
+    assert_eq!(spoilt(|load| load.first_difference = Some("inference 3 …".into())).0, Verdict::Fail);
+    assert_eq!(spoilt(|load| load.blocked = Some("no timer".into())).0, Verdict::Unknown);
+    let faulted = |load: &mut Load| (load.blocked, load.target_failed) = (Some("fault".into()), true);
+    assert_eq!(spoilt(faulted).0, Verdict::Fail);
+    let (check, verdict) = Case::spoilt("load", |case| case.limits.services = Services::Undeclared);
+    assert_eq!((check.verdict, verdict), (Verdict::NotApplicable, Verdict::Pass));
 }

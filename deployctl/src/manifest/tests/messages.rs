@@ -76,7 +76,6 @@ fn header() {
 #[test]
 fn not_supported_yet() {
     snapshot!(catalogue(&[
-        ("services", &[("runtime", "services { ram \"8KiB\" }\nruntime")]),
         ("litert-micro", &[("\"aot\"", "\"litert-micro\"")]),
         ("vectors of its own", &[("gates {", "gates {\n    accuracy metric=\"top1\" min=\"90%\" dataset=\"x.npz\"")]),
         ("area under the curve", &[("gates {", "gates {\n    accuracy metric=\"auc\" min=\"90%\"")]),
@@ -106,6 +105,16 @@ fn gates() {
     let edits: Vec<_> = cases.iter().map(|(title, text)| (*title, [("gates {", text.as_str())])).collect();
     let cases: Vec<(&str, &[(&str, &str)])> = edits.iter().map(|(title, edit)| (*title, &edit[..])).collect();
     snapshot!(catalogue(&cases));
+}
+
+#[test]
+fn services() {
+    snapshot!(catalogue(&[
+        ("nothing", &[("runtime", "services {\n}\nruntime")]),
+        ("stack alone", &[("runtime", "services { stack \"1KiB\" }\nruntime")]),
+        ("all of the RAM", &[("runtime", "services { ram \"4MiB\" }\nruntime")]),
+        ("all of the processor", &[("runtime", "services { cpu \"95%\" }\nruntime")]),
+    ]));
 }
 
 #[test]
@@ -262,6 +271,21 @@ fn boards() {
         ),
         ("an unknown unit and state", with("\"cortex-m4f\"", "\"cortex-m4f\" fpu=\"vfp\" starts=\"secur\"")),
         ("a clock that ends below its start", with("\"25MHz\"", "\"25MHz\" to=\"1MHz\" full=\"20MHz\"")),
+        (
+            "a timer of an unknown kind",
+            with("clock \"25MHz\"", "timer \"systick\" address=0xE000E010 line=8 clock=\"25MHz\"\nclock \"25MHz\""),
+        ),
+        (
+            "a timer without its interrupt",
+            with("clock \"25MHz\"", "timer \"cmsdk\" address=0x40000001 clock=\"0Hz\"\nclock \"25MHz\""),
+        ),
+        (
+            "a timer twice",
+            with(
+                "clock \"25MHz\"",
+                "timer \"cmsdk\" address=0x40000000 line=8 clock=\"25MHz\"\ntimer \"cmsdk\" address=0x40001000 line=8 clock=\"25MHz\"\nclock \"25MHz\"",
+            ),
+        ),
         ("a cache that is neither on nor off", with("clock \"25MHz\"", "cache \"data\"\nclock \"25MHz\"")),
         ("an unknown boot block", with("clock \"25MHz\"", "boot-block \"rp2040\"\nclock \"25MHz\"")),
         ("a feature in quotes", with("\"cortex-m4f\"", "\"cortex-m4f\" dsp=\"yes\"")),

@@ -20,11 +20,11 @@ fn session() -> Session {
     }
 }
 
-const GOOD: [&str; 23] = [
-    "boot 2 00ff",
+const GOOD: [&str; 24] = [
+    "boot 3 00ff",
     "ready inputs=1 outputs=1 operators=1 hops=0 arena=64 clock=none",
     "step 1",
-    "op 0 00000000000000aa",
+    "op 0 00000000000000aa 7",
     "output 0 0 0102",
     "arena 60",
     "done",
@@ -33,10 +33,11 @@ const GOOD: [&str; 23] = [
     "output 0 1 02",
     "ticks 100",
     "stack 40",
+    "interrupts none",
     "arena 64",
     "done",
     "step 3",
-    "op 0 00000000000000bb",
+    "op 0 00000000000000bb none",
     "output 0 0 0304",
     "arena 64",
     "done",
@@ -45,7 +46,7 @@ const GOOD: [&str; 23] = [
     "ticks 101",
     "stack 48",
 ];
-const END: [&str; 4] = ["arena 64", "done", "stack-total 392", "bye"];
+const END: [&str; 5] = ["interrupts none", "arena 64", "done", "stack-total 392", "bye"];
 
 fn good() -> Vec<&'static str> {
     GOOD.into_iter().chain(END).collect()
@@ -72,6 +73,7 @@ fn a_whole_transcript_becomes_a_measurement() {
             vector: 0,
             run: 0,
             poison: 1,
+            operator_instructions: vec![Some(280)],
             operator_digests: vec![0xaa],
             hop_digests: vec![],
             hops: vec![],
@@ -120,15 +122,15 @@ fn a_lost_or_doubled_line_anywhere_is_out_of_order() {
 #[test]
 fn a_second_boot_is_a_reset() {
     let mut texts = good();
-    texts.insert(4, "boot 2 00ff");
-    let reset = Signature::Reset { line: 5, after: "op 0 00000000000000aa".into() };
+    texts.insert(4, "boot 3 00ff");
+    let reset = Signature::Reset { line: 5, after: "op 0 00000000000000aa 7".into() };
     assert_eq!(read(lines(&texts)), Err(reset));
 }
 
 #[test]
 fn another_clock_is_another_boards_firmware() {
     let other = GOOD[1].replace("clock=none", "clock=16000000");
-    let texts = ["boot 2 00ff", &other];
+    let texts = ["boot 3 00ff", &other];
     let Err(Signature::OutOfOrder { line: 2, expected, .. }) = read(lines(&texts)) else { panic!("it was taken") };
     assert!(expected.contains("clock=none"), "{expected}");
 }
@@ -143,7 +145,7 @@ fn time_outs_are_the_machines_fault() {
 
 #[test]
 fn error_lines_become_their_signatures() {
-    let signature = |text: &str| read(lines(&["boot 2 00ff", &format!("error {text}")])).unwrap_err();
+    let signature = |text: &str| read(lines(&["boot 3 00ff", &format!("error {text}")])).unwrap_err();
     let cases = [
         ("wrong-image have=00 want=01", "wrong-image", None),
         ("guard-low operator=3", "guard-low", Some(3)),
@@ -167,7 +169,7 @@ fn error_lines_become_their_signatures() {
 
 #[test]
 fn a_dump_is_one_tensor() {
-    let greeting = ["boot 2 00ff", "ready inputs=1 outputs=1 operators=5 hops=0 arena=64 clock=none"];
+    let greeting = ["boot 3 00ff", "ready inputs=1 outputs=1 operators=5 hops=0 arena=64 clock=none"];
     let answers = ["dump 3", "tensor 0 0102", "tensor 2 ff", "done", "stack-total none", "bye"];
     let ended = Ended { stdout: lines(&[&greeting[..], &answers[..]].concat()), ..Ended::default() };
     assert_eq!(Transcript::new(&ended).dump(&session(), 1, 3, None), Ok(vec![1, 2, 0xff]));

@@ -9,7 +9,7 @@ use std::{fs, thread};
 use camino::Utf8PathBuf;
 
 use super::*;
-use crate::emit::{self, Board, Entry, Input, Model};
+use crate::emit::{self, Board, Entry, Input, Left, Model};
 use crate::gate::evidence::Expectation;
 use crate::library::reference;
 use crate::memory::plan;
@@ -71,6 +71,8 @@ fn built(read: &Read, steps: &[Step], name: &str, mistake: Option<(&str, &str, &
         core: "host".into(),
         rust_target: None,
         memory: vec![],
+        timers: vec![],
+        left: Left::default(),
         boot_block: None,
         clock: "none".into(),
         machine: None,

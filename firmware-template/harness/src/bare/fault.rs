@@ -7,6 +7,7 @@ use harness::bench::current;
 use harness::protocol::{Failure, OrNone};
 use harness::transport::LineBuffer;
 
+use super::load;
 use super::port::Semihosting;
 use super::stack;
 
@@ -60,6 +61,14 @@ struct Address(u32);
 impl core::fmt::Display for Address {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "{:08x}", self.0)
+    }
+}
+
+/// Every interrupt: those of a load's timers, and those that nobody asked for.
+#[exception]
+unsafe fn DefaultHandler(irqn: i16) {
+    if !load::interrupt(irqn) {
+        end(format_args!("error interrupt line={irqn} operator={}", OrNone(current())))
     }
 }
 

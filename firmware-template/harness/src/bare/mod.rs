@@ -2,10 +2,13 @@
 
 mod counter;
 mod fault;
+mod load;
 mod port;
 mod stack;
+mod timer;
 
 use cortex_m_rt::entry;
+use harness::load::Load;
 use harness::{Buffers, Cost, GuardedArena, Platform, serve};
 
 use counter::Counter;
@@ -20,10 +23,26 @@ struct Core {
 impl Platform for Core {
     fn measure(&mut self, work: &mut dyn FnMut()) -> Cost {
         let mark = self.stack.renew();
+        load::begin();
         self.counter.start();
         work();
         let ticks = self.counter.ticks();
-        Cost { ticks: Some(ticks), stack: Some(stack::depth_below(mark)) }
+        let interrupts = load::interrupts();
+        Cost { ticks: Some(ticks), stack: Some(stack::depth_below(mark)), interrupts }
+    }
+
+    fn count(&mut self, work: &mut dyn FnMut()) -> Option<u64> {
+        self.counter.start();
+        work();
+        Some(self.counter.ticks())
+    }
+
+    fn load(&mut self, load: Load) -> bool {
+        load::put_on(load)
+    }
+
+    fn services_damaged(&self) -> bool {
+        load::damaged()
     }
 
     fn stack_total(&mut self) -> Option<usize> {

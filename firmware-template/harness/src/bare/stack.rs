@@ -7,6 +7,9 @@ use cortex_m_rt::STACK_PAINT_VALUE as PAINT;
 /// Words at the stack's end that must never be touched.
 const LIMIT_WORDS: usize = 8;
 
+/// Words with their paint behind which no more use of the stack is looked for: 4 KiB.
+const GAP_WORDS: usize = 1024;
+
 unsafe extern "C" {
     /// First word of the stack's memory, where it must not grow beyond.
     static mut _stack_end: u32;
@@ -51,9 +54,26 @@ fn lowest_used() -> *mut u32 {
     word
 }
 
-/// Bytes between `mark` and the deepest use of the stack since the paint was renewed.
+/// As [`lowest_used`], but looks no further than a gap of [`GAP_WORDS`] with their paint: quick where RAM is large.
+fn lowest_used_nearby() -> *mut u32 {
+    let top = end().wrapping_byte_add(msp::read() as usize - end().addr());
+    let (mut lowest, mut word, mut gap) = (top, top, 0);
+    while gap < GAP_WORDS && word > end() {
+        word = word.wrapping_sub(1);
+        // SAFETY: a word between the stack's end and the stack pointer is the stack's.
+        if unsafe { painted(word) } {
+            gap += 1;
+        } else {
+            (lowest, gap) = (word, 0);
+        }
+    }
+    lowest
+}
+
+/// Bytes between `mark` and the deepest use of the stack since the paint was renewed. A frame that leaves more than [`GAP_WORDS`]
+/// of its words alone may hide what is below it; the total does not miss that.
 pub(super) fn depth_below(mark: usize) -> usize {
-    mark.saturating_sub(lowest_used().addr())
+    mark.saturating_sub(lowest_used_nearby().addr())
 }
 
 /// Whether the last words of the stack were used.
@@ -74,7 +94,8 @@ impl StackPaint {
 
     /// Paints over what was used below the stack pointer; gives the stack pointer.
     pub(super) fn renew(&mut self) -> usize {
-        let mut word = self.record();
+        let mut word = lowest_used_nearby();
+        self.keep(word);
         let mark = msp::read() as usize;
         while word.addr() < mark {
             // SAFETY: below the stack pointer there are only frames of functions that have returned.
@@ -86,15 +107,13 @@ impl StackPaint {
 
     /// Bytes from the stack's start to its deepest use since reset.
     pub(super) fn total(&mut self) -> usize {
-        self.record();
+        self.keep(lowest_used());
         self.deepest
     }
 
-    /// Keeps the depth in mind; gives the lowest word used.
-    fn record(&mut self) -> *mut u32 {
-        let lowest = lowest_used();
+    /// Keeps in mind how deep that is.
+    fn keep(&mut self, lowest: *mut u32) {
         self.deepest = self.deepest.max(start() - lowest.addr());
-        lowest
     }
 }
 

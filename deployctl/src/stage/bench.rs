@@ -1,0 +1,136 @@
+//! A target that is run for real: firmware and vectors, laid out, and the command that starts the harness.
+//!
+//! What stages that run targets share; does not know what they measure.
+
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use deployctl_cache::{BoxError, Job};
+use serde::Serialize;
+
+use super::expect;
+use super::{Runtime, artifact};
+use crate::error::{Error, Kind};
+use crate::gate::evidence::Expectation;
+use crate::manifest::{self, PerTick};
+use crate::model::lower::{Refusal, Step};
+use crate::model::{Graph, OperatorId};
+use crate::runner::{self, Command, RunnerError, Session, Start, Stream, host, qemu};
+use crate::tool::Qemu;
+
+/// What a target is run with.
+#[derive(Debug, Serialize)]
+pub struct Rig {
+    /// The board's runner.
+    pub runner: manifest::Runner,
+    /// Why nothing can be measured on the board, where that is known beforehand.
+    pub unmeasured: Option<String>,
+    /// The emulator, for boards that it emulates.
+    pub qemu: Option<Qemu>,
+    /// What the harness must say of its clock.
+    pub clock: String,
+    /// Starts processes.
+    #[serde(skip)]
+    pub runtime: Runtime,
+}
+
+impl Rig {
+    pub(super) fn instructions_per_tick(&self) -> Option<PerTick> {
+        match &self.runner {
+            manifest::Runner::Host | manifest::Runner::Probe { .. } => None,
+            manifest::Runner::Qemu { instructions_per_tick, .. } => Some(*instructions_per_tick),
+        }
+    }
+}
+
+/// Firmware and vectors, laid out to be run.
+pub(super) struct Bench<'a> {
+    pub(super) graph: Graph,
+    pub(super) steps: Vec<Step>,
+    pub(super) weights: Vec<u8>,
+    pub(super) expectation: Expectation,
+    pub(super) session: Session,
+    pub(super) harness: Command,
+    pub(super) app: Utf8PathBuf,
+    pub(super) starter: &'a dyn Start,
+    /// Longest that a target may take.
+    pub(super) limit: Duration,
+    pub(super) work: Utf8PathBuf,
+}
+
+impl<'a> Bench<'a> {
+    /// Lays out what the job has: `firmware`, `graph`, `steps`, `weights`, `expectation` and `inputs`. Each vector is run `runs`
+    /// times.
+    pub(super) fn set_up(rig: &'a Rig, runs: u32, digest: &str, job: &Job) -> Result<Self, BoxError> {
+        let graph: Graph = job.read_json("graph")?;
+        let lowered: Vec<Result<Step, Refusal>> = job.read_json("steps")?;
+        let steps =
+            expect::steps(&lowered).map_err(|reason| super::fail(Kind::Internal, reason, "please report this"))?;
+        let inputs = job.read("inputs")?;
+        let vectors = split(&inputs, &graph);
+        let work = job.work_dir().to_owned();
+        job.copy_tree("firmware", &work)?;
+        let image = work.join(artifact::HARNESS);
+        let harness = match (&rig.runner, &rig.qemu) {
+            (manifest::Runner::Qemu { machine, .. }, Some(emulator)) => {
+                qemu::harness_command(&emulator.program, machine, &image)
+            }
+            _ => host::command(image),
+        };
+        let expectation: Expectation = job.read_json("expectation")?;
+        let session = Session {
+            digest: digest.to_owned(),
+            clock: rig.clock.clone(),
+            vectors,
+            stream: Stream::of(&graph),
+            steps: expectation.steps,
+            runs,
+            output_bytes: graph.outputs.iter().map(|id| graph.tensor(*id).bytes()).collect(),
+        };
+        Ok(Self {
+            expectation,
+            weights: job.read("weights")?,
+            graph,
+            steps,
+            session,
+            harness,
+            app: work.join(artifact::APP),
+            starter: &rig.runtime,
+            limit: rig.runtime.target_limit,
+            work,
+        })
+    }
+
+    /// What a breakdown was, with the operator under the name that people have for it.
+    pub(super) fn told(&self, error: &RunnerError) -> String {
+        match error {
+            RunnerError::Target(signature) => signature.named(|index| self.graph.called(OperatorId(index))).to_string(),
+            other => other.to_string(),
+        }
+    }
+
+    /// Plays a script and gives the transcript as it is.
+    pub(super) fn play(&self, script: &str) -> Result<Vec<u8>, BoxError> {
+        Ok(runner::transcript(self.starter, &self.harness, script, self.limit).map_err(|error| failed(&error))?)
+    }
+}
+
+/// A target that could not be run, which is not recorded.
+pub(super) fn failed(error: &RunnerError) -> Error {
+    Error::caused(
+        Kind::Target,
+        error,
+        "nothing was recorded: the next build measures again; `deployctl doctor` checks the tools",
+    )
+}
+
+/// The inputs blob as vectors of what each brings.
+fn split(bytes: &[u8], graph: &Graph) -> Vec<Vec<Vec<u8>>> {
+    let sizes: Vec<usize> = graph.feeds().into_iter().map(|(_, bytes)| bytes).collect();
+    let vector_bytes: usize = sizes.iter().sum();
+    let feeds = |mut vector: &[u8]| {
+        let mut feed = |size: &usize| vector.split_off(..*size).unwrap_or_default().to_vec();
+        sizes.iter().map(&mut feed).collect()
+    };
+    bytes.chunks_exact(vector_bytes.max(1)).map(feeds).collect()
+}
