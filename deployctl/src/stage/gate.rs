@@ -173,6 +173,7 @@ mod tests {
             governance: None,
             max_lsb: Some(1),
             conversion: Some(Making::Made),
+            services: Services::Undeclared,
         };
         let release = LastRelease { version: "1.0.0".into(), digest: Digest::of(b"{}"), file: None };
         let gate = Gate { limits, parity: false, release: Some(release), reissued: None, present: None };
