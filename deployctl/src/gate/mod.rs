@@ -66,7 +66,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// As JSON has it.
+    /// As reports for programs write it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Bytes => "bytes",

@@ -5,13 +5,13 @@
 //!
 //! Within version 1 fields may be added, never removed, renamed or given another meaning. A quantity is
 //! `{"value": NUMBER, "unit": "bytes" | "instructions" | "count" | "ratio"}`; margins and shares are ratios, 0.1 for 10 %.
-//! Verdicts are, from good to bad, `not_applicable`, `pass`, `waived`, `thin` (within the limit, not within the margin), `unknown`
-//! (not measured), `fail`. `null` means: not there.
+//! Verdicts are, from good to bad, `not_applicable`, `pass`, `waived` (would not pass, and its owner has waived it
+//! until a date), `thin` (within the limit, not within the margin), `unknown` (not measured), `fail`. `null` means: not there.
 //!
 //! | field | what it is |
 //! |---|---|
 //! | `schema` | `deployctl/gate-report/1` |
-//! | `verdict` | the worst verdict of all gates; only `pass` and `waived` (or `not_applicable`) may be promoted |
+//! | `verdict` | the worst verdict of all gates; only `pass`, `waived` or `not_applicable` may be promoted |
 //! | `verdict_text` | the same for people, as is every other `…_text` |
 //! | `deployment` | `name`, `version`, `owner`, `summary` |
 //! | `manifest`, `target_line` | the manifest, relative to the project's root, and its line that names the board |
