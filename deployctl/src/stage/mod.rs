@@ -14,6 +14,7 @@ mod difference;
 mod dossier;
 mod emit;
 mod expect;
+mod expected;
 mod facts;
 mod features;
 mod gate;

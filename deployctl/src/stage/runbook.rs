@@ -11,10 +11,10 @@ use serde_json::json;
 
 use super::bringup::{self, File, Lines};
 use super::dossier::{Dossier, Named, Papers, Subject};
+use super::expected::{self, Limits};
 use super::roster::{self, Roster};
 use super::{artifact, pictures, report};
 use crate::frame::{Frame, Link, Sheet};
-use crate::gate::{Check, Unit};
 use crate::manifest::{self, Runner};
 use crate::model::Graph;
 use crate::render;
@@ -103,20 +103,6 @@ impl Stage for Runbook {
     }
 }
 
-/// A row of the table of peaks.
-#[derive(Debug, Serialize)]
-struct Peak {
-    what: &'static str,
-    /// The line of the session that shows it; none shows what is the app's.
-    line: Option<&'static str>,
-    /// By the memory plan.
-    planned: Option<u64>,
-    /// Painted on the target, or in the linked image.
-    measured: Option<u64>,
-    limit: Option<u64>,
-    margin: Option<f64>,
-}
-
 impl Runbook {
     fn values(
         &self,
@@ -131,8 +117,9 @@ impl Runbook {
         values["lines"] = json!(Lines::of(transcript));
         values["answers"] = json!(bringup::answers(graph, &self.outputs, &papers.expectation));
         values["interface"] = json!(bringup::Ports::of(graph));
-        values["peaks"] = json!(self.peaks(dossier));
-        values["times"] = times(dossier);
+        let limits = Limits { arena: self.budget, stack: self.stack_limit, flash: self.flash_limit };
+        values["peaks"] = json!(expected::peaks(dossier, &limits));
+        values["times"] = expected::times(dossier);
         values["roster"] = json!(Roster::of(&papers.audit));
         values["build_digest"] = json!(papers.emission.digest);
         values["fullest"] = json!(papers.planned.plan.as_ref().map(|plan| roster::span(&plan.fullest())));
@@ -211,61 +198,6 @@ impl Runbook {
         });
         values["guides"] = json!(signatures().collect::<Vec<&Guide>>());
     }
-
-    fn peaks(&self, dossier: &Dossier) -> Vec<Peak> {
-        let bytes = |name: &str| {
-            let found = dossier.metrics.iter().find(|metric| metric.name == name)?;
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "byte counts are whole")]
-            Some(found.quantity.value as u64)
-        };
-        let measured = &dossier.measurement;
-        let (arena, stack) = (Some(self.budget.0), self.stack_limit.map(|limit| limit.0));
-        let rows = [
-            ("arena", Some("arena"), bytes("arena_bytes"), bytes("arena_touched_bytes"), arena),
-            ("stack of one inference", Some("stack"), None, measured.stack_invoke_bytes, stack),
-            ("stack of one hop", Some("hop"), None, measured.stack_hop_bytes, stack),
-            ("stack of the harness", Some("stack-total"), None, measured.stack_harness_bytes, stack),
-            ("stack of the app", None, None, measured.stack_app_bytes, stack),
-            ("static RAM of the app, arena included", None, None, bytes("ram_bytes"), None),
-            ("flash of the app", None, None, bytes("flash_bytes"), self.flash_limit.map(|limit| limit.0)),
-        ];
-        let peak = |(what, line, planned, measured, limit): (
-            &'static str,
-            Option<&'static str>,
-            Option<u64>,
-            Option<u64>,
-            Option<u64>,
-        )| {
-            #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
-            let margin = |limit: u64, bytes: u64| (limit as f64 - bytes as f64) / limit as f64;
-            let most = planned.max(measured)?;
-            let margin = limit.filter(|limit| *limit > 0).map(|limit| margin(limit, most));
-            // A session shows what was measured.
-            let line = line.filter(|_| measured.is_some());
-            Some(Peak { what, line, planned, measured, limit, margin })
-        };
-        rows.into_iter().filter_map(peak).collect()
-    }
-}
-
-/// Figures that say how long something takes, with the limit of the one that has one.
-fn times(dossier: &Dossier) -> serde_json::Value {
-    let latency = |check: &Check| check.name == "latency" && check.limit.is_some();
-    let judged = dossier.gates.iter().map(|row| &row.check).find(|check| latency(check));
-    let mut times = Vec::new();
-    for figure in &dossier.metrics {
-        if matches!(figure.quantity.unit, Unit::Bytes | Unit::Count | Unit::Ratio) {
-            continue;
-        }
-        let judged = judged.filter(|check| check.value == Some(figure.quantity));
-        times.push(json!({
-            "what": figure.title,
-            "expected": figure.quantity,
-            "limit": judged.and_then(|check| check.limit),
-            "margin": judged.and_then(|check| check.margin),
-        }));
-    }
-    json!(times)
 }
 
 /// The parts of a command by which one run differs from another: program, machine, image, semihosting, session.
