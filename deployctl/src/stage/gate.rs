@@ -165,7 +165,6 @@ mod tests {
             ram: None,
             stack: None,
             latency: None,
-            services: Services::Idle,
             hop: None,
             accuracy: None,
             runner: "host".into(),
