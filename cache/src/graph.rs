@@ -76,6 +76,11 @@ impl Graph {
         StageId(self.nodes.len() - 1)
     }
 
+    /// Forgets every stage that was added after `last`: what is left still has all its inputs.
+    pub fn keep_to(&mut self, last: StageId) {
+        self.nodes.truncate(last.0 + 1);
+    }
+
     /// How many stages there are.
     pub fn len(&self) -> usize {
         self.nodes.len()

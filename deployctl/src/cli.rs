@@ -48,6 +48,15 @@ pub enum Command {
     ///
     /// Writes the store, `out/` and `deploy.lock`.
     Build(Build),
+    /// Build, measure at length, and say of every check how it came out.
+    ///
+    /// As `build`, with the same options; scenarios that are measured over many inferences get as many as `--budget` has room for.
+    /// What a release is judged by.
+    Test(Test),
+    /// Walk through a bring-up in its order: interface, operators, memory, kernels; stop at the first thing that is wrong.
+    ///
+    /// What can be seen without compiling is looked at before anything is compiled. Writes what `build` writes.
+    Bringup(Bringup),
     /// Say which fields of a stage's key changed since it last ran, old and new.
     Why(Why),
     /// Record that someone agrees to governed values as the manifest has them now.
@@ -228,6 +237,34 @@ pub struct Build {
 pub enum Annotations {
     /// `::error file=…,line=…::…`
     Github,
+}
+
+/// `test`.
+#[derive(Debug, Args)]
+pub struct Test {
+    /// Everything that a build may be told.
+    #[command(flatten)]
+    pub build: Build,
+    /// Instructions that a scenario may take on a board that counts them; never fewer than twenty inferences are measured.
+    #[arg(long, value_name = "INSTRUCTIONS", default_value = "5G")]
+    pub budget: String,
+}
+
+/// `bringup`.
+#[derive(Debug, Args)]
+pub struct Bringup {
+    /// Which manifests.
+    #[command(flatten)]
+    pub manifests: Manifests,
+    /// Whether they may run commands.
+    #[command(flatten)]
+    pub commands: Commands,
+    /// The board, where a manifest has several; all of them if not given.
+    #[arg(long)]
+    pub board: Option<String>,
+    /// Run commands that manifests declare without asking, and do not ask again while they stay as they are.
+    #[arg(long, conflicts_with = "no_commands")]
+    pub allow_commands: bool,
 }
 
 /// `why`.

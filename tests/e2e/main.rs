@@ -5,6 +5,7 @@
 
 mod around;
 mod boards;
+mod bringup;
 mod c_library;
 mod control;
 mod convert;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use deployctl_cache::{Engine, Options};
 
-use super::deliver::Delivery;
+use super::deliver::{Delivery, Shown};
 use super::gather::gather;
 use super::phases::Phases;
 use super::watch::Watcher;
@@ -18,12 +18,17 @@ use crate::plan;
 use crate::stage::Runtime;
 
 pub(super) fn run(args: &Build, workshop: &Workshop) -> Result<Done, Error> {
-    let done = build(args, workshop);
+    run_within(args, None, workshop)
+}
+
+/// As [`run`], with so many instructions for a scenario, and every check shown where there are any.
+pub(super) fn run_within(args: &Build, budget: Option<u64>, workshop: &Workshop) -> Result<Done, Error> {
+    let done = build(args, budget, workshop);
     workshop.remember();
     done.map(Done::Verdict)
 }
 
-fn build(args: &Build, workshop: &Workshop) -> Result<Verdict, Error> {
+fn build(args: &Build, budget: Option<u64>, workshop: &Workshop) -> Result<Verdict, Error> {
     let mut phases = Phases::begin(workshop.ui);
     let manifests = workshop.around.manifests_with(&args.manifests, &args.commands)?;
     phases.end("manifests: parse and check");
@@ -33,7 +38,10 @@ fn build(args: &Build, workshop: &Workshop) -> Result<Verdict, Error> {
     if args.check {
         workshop.store.forget_files().map_err(|error| store_error(&error))?;
     }
-    let materials = gather(&manifests, workshop)?;
+    let mut materials = gather(&manifests, workshop)?;
+    for found in &mut materials {
+        found.budget = budget;
+    }
     let used: Vec<_> = manifests.iter().zip(&materials).map(|(manifest, found)| lock::used(manifest, found)).collect();
     if args.locked {
         manifests.iter().zip(&used).try_for_each(|(manifest, used)| lock::refuse_differences(manifest, used))?;
@@ -52,6 +60,7 @@ fn build(args: &Build, workshop: &Workshop) -> Result<Verdict, Error> {
         manifests: &manifests,
         materials: &materials,
         workshop,
+        shown: if budget.is_some() { Shown::Checks } else { Shown::Verdict },
         annotations: args.annotations.is_some(),
     };
     let built = delivery.build()?;

@@ -6,9 +6,9 @@ use camino::Utf8Path;
 use deployctl_cache::{Delivered, Engine, Failure, Outcome, Placement, StageId, TreeInput, materialize};
 use serde::Deserialize;
 
-use super::parallel;
 use super::watch::{Watcher, failed};
 use super::workshop::{Workshop, store_error};
+use super::{checked, parallel};
 use crate::error::{Error, Kind};
 use crate::gate::{Judgement, Verdict};
 use crate::manifest::{self, Manifest};
@@ -24,8 +24,20 @@ pub(super) struct Delivery<'a> {
     pub(super) manifests: &'a [Manifest],
     pub(super) materials: &'a [Materials],
     pub(super) workshop: &'a Workshop<'a>,
+    pub(super) shown: Shown,
     /// Whether what is not well is said at the manifest's line, too.
     pub(super) annotations: bool,
+}
+
+/// What is shown of a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// Nothing: the command has its own words.
+    Nothing,
+    /// The verdict, figures, and what stands against shipping.
+    Verdict,
+    /// That, and every check.
+    Checks,
 }
 
 /// What a build made, and what kept it from making the rest.
@@ -97,7 +109,14 @@ impl Delivery<'_> {
         share(target, self.manifests, self.materials, self.workshop)?;
         let judgement: Judgement = self.read_json(outcome, target.gate, artifact::VERDICT)?;
         let report = self.read_json(outcome, target.report, artifact::REPORT_JSON)?;
-        show(target, &self.manifests[target.manifest], &judgement, &report, self.workshop);
+        if self.shown != Shown::Nothing {
+            show(target, &self.manifests[target.manifest], &judgement, &report, self.workshop);
+        }
+        if self.shown == Shown::Checks {
+            for check in &judgement.checks {
+                checked::show(check, self.workshop.ui);
+            }
+        }
         if self.annotations {
             self.annotate(target, &judgement, &report);
         }

@@ -146,7 +146,7 @@ fn no_manifest(path: &Utf8Path) -> Error {
 
 /// The files that a release of this manifest would have now.
 fn built(manifest: Manifest, workshop: &Workshop) -> Result<Files, Error> {
-    let work = Work::plan(manifest, workshop)?;
+    let work = Work::plan(manifest, None, workshop)?;
     let outcome = work.build(Options { scope: "diff".to_owned(), ..workshop.options(&work.manifests) }, workshop)?;
     work.pack(&outcome, workshop).map(|(_, files)| files)
 }

@@ -5,8 +5,10 @@
 mod approve;
 mod audit;
 mod boards;
+mod bringup;
 mod build;
 mod check;
+mod checked;
 mod clean;
 mod conversion;
 mod deliver;
@@ -34,6 +36,7 @@ mod signature;
 mod site;
 mod sources;
 mod survey;
+mod test;
 mod trust;
 mod verify;
 mod watch;
@@ -147,7 +150,13 @@ pub(crate) struct Surroundings<'a> {
 /// Law 5: a command writes what its help page names. A sweep opens the store itself, if there is one.
 fn writes_home(command: &Command) -> bool {
     match command {
-        Command::Build(_) | Command::Fetch(_) | Command::Export(_) | Command::Promote(_) | Command::Diff(_) => true,
+        Command::Build(_)
+        | Command::Test(_)
+        | Command::Bringup(_)
+        | Command::Fetch(_)
+        | Command::Export(_)
+        | Command::Promote(_)
+        | Command::Diff(_) => true,
         Command::Verify(args) => args.rebuild,
         Command::Doctor(args) => args.install,
         _ => false,
@@ -167,6 +176,8 @@ fn dispatch(cli: &Cli, around: &Surroundings) -> Result<Done, Error> {
         Command::Features(args) => features::run(args, around),
         Command::Plan(args) => plan::run(args, &workshop()?),
         Command::Build(args) => build::run(args, &workshop()?),
+        Command::Test(args) => test::run(args, &workshop()?),
+        Command::Bringup(args) => bringup::run(args, &workshop()?),
         Command::Why(args) => why::run(args, &workshop()?),
         Command::Fetch(args) => fetch::run(args, &workshop()?),
         Command::Doctor(args) => doctor::run(args, &workshop()?),

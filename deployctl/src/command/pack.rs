@@ -29,9 +29,14 @@ pub(super) struct Work {
 
 impl Work {
     /// Looks for everything that the manifest needs.
-    pub(super) fn plan(manifest: Manifest, workshop: &Workshop) -> Result<Self, Error> {
+    ///
+    /// `budget` is what a scenario may take, as `test` has it.
+    pub(super) fn plan(manifest: Manifest, budget: Option<u64>, workshop: &Workshop) -> Result<Self, Error> {
         let manifests = [manifest];
-        let materials = gather(&manifests, workshop)?;
+        let mut materials = gather(&manifests, workshop)?;
+        for found in &mut materials {
+            found.budget = budget;
+        }
         let plan = plan::plan(&manifests, &materials, &workshop.runtime());
         Ok(Self { manifests, materials, plan })
     }

@@ -6,9 +6,10 @@ use std::io::Write as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use deployctl_cache::{Engine, Outcome};
 
-use super::deliver::Delivery;
+use super::deliver::{Delivery, Shown};
 use super::pack::{Work, refused};
 use super::rebuild::rebuild;
+use super::test::BUDGET;
 use super::watch::Watcher;
 use super::workshop::Workshop;
 use super::{Done, lock, seal, trust};
@@ -34,7 +35,7 @@ fn promote(args: &cli::Promote, workshop: &Workshop) -> Result<(), Error> {
     let Some(manifest) = workshop.around.manifests_with(&named, &args.commands)?.into_iter().next() else {
         return Ok(());
     };
-    let work = Work::plan(manifest, workshop)?;
+    let work = Work::plan(manifest, Some(BUDGET), workshop)?;
     let outcome = build(&work, args.allow_commands, workshop)?;
     refuse_unpromotable(&work, &outcome)?;
     lock::record(&work.manifests, &[work.used()])?;
@@ -59,7 +60,16 @@ fn build(work: &Work, allowed: bool, workshop: &Workshop) -> Result<Outcome, Err
     trust::ask(&work.manifests, &work.plan, &engine, allowed, workshop)?;
     let watcher = Watcher::new(workshop.ui, &work.plan);
     let (plan, manifests, materials) = (&work.plan, &work.manifests, &work.materials);
-    let delivery = Delivery { engine, plan, watcher: &watcher, manifests, materials, workshop, annotations: false };
+    let delivery = Delivery {
+        engine,
+        plan,
+        watcher: &watcher,
+        manifests,
+        materials,
+        workshop,
+        shown: Shown::Verdict,
+        annotations: false,
+    };
     let built = delivery.build()?;
     let outcome = built.outcome().clone();
     delivery.deliver(built)?;

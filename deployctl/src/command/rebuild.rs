@@ -38,7 +38,7 @@ pub(super) fn rebuild(release: &Release, files: &Files, workshop: &Workshop) -> 
     conversion::forbid(&mut manifests);
     let Some(manifest) = manifests.pop() else { return Ok(0) };
     let recorded = gather::recorded(&manifest)?;
-    let work = Work::plan(manifest, &apart)?;
+    let work = Work::plan(manifest, None, &apart)?;
     let differences: Vec<String> =
         recorded.differences(&work.used()).iter().map(|difference| format!("\n  {difference}")).collect();
     work.plan.targets.iter().try_for_each(|target| same_limits(target, files))?;

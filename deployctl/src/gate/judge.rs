@@ -163,7 +163,7 @@ pub(super) fn unmeasured(base: Check, target_failed: bool, reason: &str) -> Chec
     Check { verdict, detail: reason.to_owned(), ..base }
 }
 
-fn interface(found: &Interface) -> Check {
+pub(super) fn interface(found: &Interface) -> Check {
     let wrong: Vec<_> = found.findings.iter().filter(|finding| !finding.agrees).collect();
     let (verdict, detail) = match wrong.first() {
         None => (Verdict::Pass, format!("{} declared values agree with the model", found.findings.len())),
@@ -206,7 +206,7 @@ fn parity(limits: &Limits, found: &Parity) -> Check {
     Check { limit: quantity(most.into()), value: quantity(off), verdict, detail, ..base }
 }
 
-fn operators(audit: &Audit) -> Check {
+pub(super) fn operators(audit: &Audit) -> Check {
     let missing: Vec<_> = audit.unsupported().collect();
     let bad: Vec<_> = audit.known_bad().collect();
     let place = |row: &AuditRow| format!("op:{} {} (`{}`)", row.label, row.name, short_name(&row.output));

@@ -12,6 +12,7 @@ mod load;
 mod maximum;
 pub mod metric;
 mod release;
+pub mod step;
 mod waiver;
 
 pub use accuracy::Scores;

@@ -67,6 +67,6 @@ pub use resolve::{discover, project_root};
 pub use syntax::Syntax;
 pub use timer::{Timer, TimerKind};
 pub use types::*;
-pub use units::{frequency, grouped, size};
+pub use units::{frequency, grouped, instructions, size};
 pub use waiver::{Date, GATE_NAMES, Waiver};
 pub use write::{Init, budget_for, init};

@@ -72,6 +72,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, UnitError> {
     }
 }
 
+/// A number of instructions: `5G instructions`; `None` where the text is no such thing.
+pub fn instructions(text: &str) -> Option<u64> {
+    match latency(text) {
+        Ok(Latency::Instructions(count)) => Some(count),
+        _ => None,
+    }
+}
+
 /// How long something may take: `"9.5M instructions"`, or `"12ms"` on hardware.
 pub(super) fn latency(text: &str) -> Result<Latency, UnitError> {
     let (number, rest) = split(text);
