@@ -249,6 +249,7 @@ impl Plan {
                 input("graph", shared.model, artifact::GRAPH),
                 input("steps", shared.model, artifact::STEPS),
                 input("weights", shared.model, artifact::WEIGHTS),
+                input("memory", built.memory, artifact::MEMORY),
                 input("expectation", shared.expect, artifact::EXPECTATION),
                 input("inputs", shared.expect, artifact::INPUTS),
             ]

@@ -231,6 +231,7 @@ fn rig(board: &Board, found: &TargetMaterials, runtime: &Runtime) -> stage::Rig 
         unmeasured: board.unmeasured(),
         qemu: found.qemu.clone(),
         clock: board.clock_word(),
+        regions: board.memory.clone(),
         runtime: runtime.clone(),
     }
 }
