@@ -61,6 +61,12 @@ impl Default for Options {
     }
 }
 
+/// What a line of a journal says was said.
+fn said(line: &str) -> Option<Vec<String>> {
+    let entry: serde_json::Value = serde_json::from_str(line).ok()?;
+    serde_json::from_value(entry.get("log")?.clone()).ok()
+}
+
 /// How often artifacts are made again in one call before it is the disk's fault.
 const REPAIRS: u32 = 3;
 
@@ -128,6 +134,28 @@ impl<'s> Engine<'s> {
         let fields: Vec<FieldChange> = compare(&old.map_or_else(Vec::new, |record| record.fields), &fields);
         let forecast = surveyed[id.0].forecast.clone();
         Ok(Why { node: node.name.clone(), stage: node.stage.name(), forecast, built_before, fields })
+    }
+
+    /// What a stage said when it last ran, well or not: with the key that it has now, else with that of the node's last record.
+    /// Nothing where it never ran here, or said nothing.
+    pub fn said(&self, graph: &Graph, id: StageId) -> Result<Vec<String>, Error> {
+        let view = view(self, graph, false)?;
+        let surveyed = view.survey()?.stages;
+        let outputs = |from: StageId| surveyed[from.0].found.as_ref().map(|(_, outputs)| &**outputs);
+        let is_made = |input: &crate::Input| surveyed[input.from.0].found.is_some();
+        let mut keys = Vec::new();
+        if graph.inputs(id).iter().all(is_made) {
+            keys.push(view.fields_where_known(id, outputs)?.digest());
+        }
+        keys.extend(view.index.latest(graph.node_name(id)));
+        for key in keys {
+            let journal = self.store.journal(key)?;
+            let lines = journal.lines().next_back().and_then(said).unwrap_or_default();
+            if !lines.is_empty() {
+                return Ok(lines);
+            }
+        }
+        Ok(Vec::new())
     }
 
     /// The content of an artifact, made again if it is damaged.

@@ -125,7 +125,14 @@ impl Task<'_> {
         let result = catch_unwind(AssertUnwindSafe(|| self.node.stage.run(&job)));
         finished.duration = begun.elapsed();
         let notes = job.notes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        finished.lines = self.judge(result, notes)?;
+        finished.lines.clone_from(&notes.lines);
+        if let Err(ended) = self.judge(result, &notes) {
+            // What a stage said before it failed is what people look for.
+            if !finished.lines.is_empty() {
+                self.write_journal(&finished);
+            }
+            return Err(ended);
+        }
         finished.outputs = self.store.collect(&finished.out)?;
         if finished.outputs.is_empty() {
             return Err(Error::NoOutput(self.node.name.clone()).into());
@@ -134,16 +141,12 @@ impl Task<'_> {
     }
 
     /// A damaged input explains any failure, and spoils any success.
-    fn judge(
-        &self,
-        result: Result<Result<(), BoxError>, Box<dyn Any + Send>>,
-        notes: Notes,
-    ) -> Result<Vec<String>, Ended> {
+    fn judge(&self, result: Result<Result<(), BoxError>, Box<dyn Any + Send>>, notes: &Notes) -> Result<(), Ended> {
         if !notes.damaged.is_empty() {
-            return Err(Ended::Damaged(notes.damaged.into_iter().collect()));
+            return Err(Ended::Damaged(notes.damaged.iter().copied().collect()));
         }
         match result {
-            Ok(Ok(())) => Ok(notes.lines),
+            Ok(Ok(())) => Ok(()),
             Ok(Err(_)) if self.options.cancel.is_cancelled() => Err(Ended::Cancelled),
             Ok(Err(error)) => Err(Ended::Failed(error)),
             Err(panic) => Err(Error::Panicked { node: self.node.name.clone(), message: message_of(&*panic) }.into()),

@@ -48,6 +48,13 @@ pub fn gc(store: &Store, sweep: &Sweep) -> Result<Swept, Error> {
             swept.records += 1;
         }
     }
+    // Stages that failed have a journal and no record.
+    for (path, key) in entries(store, "records", ".journal")? {
+        let written = store.io().lstat(&path)?.map_or(0, |metadata| Stamp::from(&metadata).modified);
+        if !kept.contains(&key) && !sweep.keep.contains(&key) && written < cutoff {
+            store.io().remove(&path)?;
+        }
+    }
     trim_indexes(store, &kept)?;
     for (path, digest) in entries(store, "objects", "")? {
         if !named.contains(&digest) {

@@ -116,6 +116,11 @@ impl Fields {
         self.leaves.iter().map(|(name, value)| (name.as_str(), value))
     }
 
+    /// The same as records have them.
+    pub fn printed(&self) -> Vec<PrintedField> {
+        self.leaves.iter().map(|(name, value)| print(Section::Own, name, value)).collect()
+    }
+
     fn walk<T: Serialize + ?Sized>(mut walker: Walker, value: &T) -> Self {
         let error = value.serialize(&mut walker).err().map(|error| error.to_string());
         Self { leaves: walker.leaves, error }
@@ -168,14 +173,12 @@ impl KeyFields {
 
     /// The same, for people and for records.
     pub(crate) fn print(&self) -> Vec<PrintedField> {
-        let print = |(section, name, value): &(Section, String, Value)| PrintedField {
-            section: *section,
-            name: name.clone(),
-            kind: value.encode().0.to_owned(),
-            value: value.print(),
-        };
-        self.fields.iter().map(print).collect()
+        self.fields.iter().map(|(section, name, value)| print(*section, name, value)).collect()
     }
+}
+
+fn print(section: Section, name: &str, value: &Value) -> PrintedField {
+    PrintedField { section, name: name.to_owned(), kind: value.encode().0.to_owned(), value: value.print() }
 }
 
 #[cfg(test)]

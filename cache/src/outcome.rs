@@ -7,7 +7,7 @@ use std::time::Duration;
 use camino::Utf8Path;
 
 use crate::graph::{Selection, no_artifact, select};
-use crate::{BoxError, Digest, Error, Output, Placement, StageId, Store};
+use crate::{BoxError, Digest, Error, Output, Placement, Record, StageId, Store};
 
 /// Who hears the events; called from any thread.
 pub(crate) type Events<'e> = &'e (dyn Fn(Event<'_>) + Sync);
@@ -134,6 +134,11 @@ impl Outcome {
     /// The outputs of a stage, sorted by path.
     pub fn outputs(&self, id: StageId) -> &[Output] {
         self.made(id).map_or(&[], |made| &made.outputs)
+    }
+
+    /// What the store remembers of a stage: the fields of its key and its outputs; `None` if it has not ended well.
+    pub fn record(&self, id: StageId) -> Result<Option<Record>, Error> {
+        self.key(id).map_or(Ok(None), |key| self.store.read_record(key))
     }
 
     /// The content of an artifact. If it is damaged that is an error, and the next build makes it again; see

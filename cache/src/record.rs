@@ -5,6 +5,7 @@ use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::Digest;
+use crate::graph::select;
 
 /// One output of a stage.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -73,6 +74,12 @@ struct Sealed {
 }
 
 impl Record {
+    /// The digest by which a later stage's key knows an output, or the outputs below a folder if `path` ends in `/`; `None`
+    /// if there are none.
+    pub fn content(&self, path: &str) -> Option<Digest> {
+        select(path, &self.outputs).map(|selection| selection.content())
+    }
+
     /// The record's file: JSON, with a seal over key and content.
     pub(crate) fn to_bytes(&self, key: Digest) -> Result<Vec<u8>, serde_json::Error> {
         let sealed = Sealed { key, seal: self.seal(key)?, record: self.clone() };

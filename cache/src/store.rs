@@ -325,12 +325,17 @@ impl Store {
         self.io().touch(&self.sharded("records", key, ".json"))
     }
 
-    /// Adds a line to the journal beside a record.
+    /// Adds a line to the journal of a key, which has a record or has failed.
     pub(crate) fn append_journal(&self, key: Digest, line: &str) -> Result<(), Error> {
-        self.io().append(&self.sharded("records", key, ".journal"), line.as_bytes())
+        let path = self.sharded("records", key, ".journal");
+        if let Some(folder) = path.parent() {
+            self.io().create_folder(folder)?;
+        }
+        self.io().append(&path, line.as_bytes())
     }
 
-    /// When and how long the stage of a record ran, and what it logged: one JSON object a line.
+    /// When and how long the stage of a key ran, and what it logged: one JSON object a line. Of stages that failed only those
+    /// have one that logged something.
     pub fn journal(&self, key: Digest) -> Result<String, Error> {
         match self.io().read(&self.sharded("records", key, ".journal")) {
             Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),

@@ -50,9 +50,17 @@ pub enum Command {
     Build(Build),
     /// Say which fields of a stage's key changed since it last ran, old and new.
     Why(Why),
+    /// Record that someone agrees to governed values as the manifest has them now.
+    ///
+    /// Budget, kernels, limits and waivers are governed. Once a deployment has an entry, a value that differs from its newest one
+    /// fails the gate `governed`. Writes `approvals.kdl` in the project's root, and nothing else.
+    Approve(Approve),
+    /// List the figures that are measured: name, unit, the stage that finds it out, what it is.
+    Metrics,
     /// Print a manifest's preprocessing as Python, for the training side to call or to compare itself with.
     ///
-    /// A function a step, which needs `numpy` alone; run as a program, it writes the file of features that `parity` reads.
+    /// A function a step, which needs `numpy`, and TensorFlow where the step is `frontend`; run as a program, it writes the
+    /// file of features that `parity` reads.
     Features(Features),
     /// Fetch kernel library and firmware crate sources, and record them in `deploy.lock`.
     Fetch(Fetch),
@@ -64,6 +72,19 @@ pub enum Command {
     Doctor(Doctor),
     /// Copy a built firmware project, with vendored crates and kernel sources, into a folder where it stands alone.
     Export(Export),
+    /// Build a deployment and put everything that speaks for it into one archive in `releases/NAME-VERSION/`.
+    ///
+    /// Refuses what is not promotable. Writes what `build` writes, and the release's folder, in one step; a release that is there
+    /// is never changed.
+    Promote(Promote),
+    /// Check a release: that it is whole, that its evidence is of its firmware, and that the verdict follows from the evidence.
+    ///
+    /// With `--rebuild`, that the firmware comes out of its manifest and lock file again, byte by byte.
+    Verify(Verify),
+    /// Say what differs between two releases, manifests or git revisions, down to the field of a stage's key.
+    ///
+    /// What is no release yet is built, into the store and not into `out/`.
+    Diff(Diff),
     /// Remove `out/`, or sweep the store.
     Clean(Clean),
     /// Print a shell completion script.
@@ -200,12 +221,38 @@ pub struct Build {
 pub struct Why {
     /// The stage: `memory`, or `kws/mps2-an386/memory` where several targets have one.
     pub stage: String,
+    /// Print what the stage said when it last ran, also where it failed: of `convert`, what the command printed.
+    #[arg(long)]
+    pub log: bool,
     /// Which manifests.
     #[command(flatten)]
     pub manifests: Manifests,
     /// Whether they may run commands.
     #[command(flatten)]
     pub commands: Commands,
+}
+
+/// `approve`.
+#[derive(Debug, Args)]
+pub struct Approve {
+    /// The values, as `arena.budget` or `gates.flash.max`.
+    #[arg(value_name = "PARAM", conflicts_with = "all")]
+    pub params: Vec<String>,
+    /// All values that differ from what was approved.
+    #[arg(long)]
+    pub all: bool,
+    /// Who agrees: the value's owner, or an owner of the manifest by the repository's `CODEOWNERS`.
+    #[arg(long, value_name = "WHO")]
+    pub by: String,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// The manifest, where the project has several.
+    #[arg(long, value_name = "MANIFEST")]
+    pub manifest: Option<Utf8PathBuf>,
+    /// Sign the entries with this SSH key, with `ssh-keygen`; where an agent has the key, name its public half.
+    #[arg(long, value_name = "KEY")]
+    pub sign: Option<Utf8PathBuf>,
 }
 
 /// `features`.
@@ -248,6 +295,52 @@ pub struct Export {
     /// The folder to make; it must not exist or be empty.
     #[arg(long, value_name = "DIR")]
     pub to: Utf8PathBuf,
+}
+
+/// `promote`.
+#[derive(Debug, Args)]
+pub struct Promote {
+    /// The manifest.
+    pub manifest: Utf8PathBuf,
+    /// Whether it may run commands.
+    #[command(flatten)]
+    pub commands: Commands,
+    /// Run the command that the manifest declares without asking, and do not ask again while it stays as it is.
+    #[arg(long, conflicts_with = "no_commands")]
+    pub allow_commands: bool,
+    /// Sign the archive with this SSH key, by `ssh-keygen`; a public key stands for one that an agent has.
+    #[arg(long, value_name = "KEYFILE")]
+    pub sign: Option<Utf8PathBuf>,
+}
+
+/// `verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The release: its folder, its `bundle.tar`, or a folder with the files of one.
+    pub bundle: Utf8PathBuf,
+    /// Build the firmware again from manifest and lock file alone, with an empty store, and compare it byte by byte.
+    #[arg(long)]
+    pub rebuild: bool,
+    /// The signers that are trusted, as `ssh-keygen` reads them: a name and a public key a line.
+    #[arg(long, value_name = "FILE")]
+    pub allowed_signers: Option<Utf8PathBuf>,
+    /// Refuse a release that none of them has signed.
+    #[arg(long, requires = "allowed_signers")]
+    pub require_signature: bool,
+}
+
+/// `diff`.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// A release (folder or `bundle.tar`), a manifest, or a git revision.
+    #[arg(value_name = "A")]
+    pub old: String,
+    /// What it is held against, likewise; the project's manifests as they are now if not given.
+    #[arg(value_name = "B")]
+    pub new: Option<String>,
+    /// Print Markdown, for a pull request.
+    #[arg(long)]
+    pub markdown: bool,
 }
 
 /// `clean`.

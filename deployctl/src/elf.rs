@@ -2,8 +2,11 @@
 //! would write. Knows ELF; does not know how the firmware was made.
 
 mod calls;
+mod load;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+pub use load::{Loadable, loadable};
 
 use object::{Object, ObjectSection, ObjectSegment, ObjectSymbol, SectionFlags, SectionKind, SymbolKind};
 

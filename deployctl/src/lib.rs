@@ -17,6 +17,7 @@ pub mod memory;
 pub mod model;
 pub mod parity;
 pub mod plan;
+pub mod release;
 pub mod render;
 pub mod runner;
 pub mod stage;

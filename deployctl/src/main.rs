@@ -2,8 +2,10 @@
 
 use std::io::{BufReader, IsTerminal, stderr, stdin};
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use camino::Utf8PathBuf;
+use deployctl::manifest::Date;
 use deployctl::tool::{Cancel, RUSTC_ARGUMENTS, Supervisor, supervise, wrap};
 
 fn main() -> ExitCode {
@@ -22,6 +24,7 @@ fn main() -> ExitCode {
     let io = deployctl::Io {
         out: Box::new(anstream::stdout()),
         err: Box::new(anstream::stderr()),
+        today: today(),
         terminal: stderr().is_terminal(),
         cwd: cwd.unwrap_or_default(),
         env: std::env::vars_os()
@@ -32,4 +35,10 @@ fn main() -> ExitCode {
         engine_cancel,
     };
     ExitCode::from(deployctl::run(std::env::args_os(), io))
+}
+
+/// The day by this machine's clock; the first of all where the clock is before it.
+fn today() -> Date {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Date::of_unix_seconds(since.as_secs())
 }

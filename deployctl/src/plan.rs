@@ -69,6 +69,8 @@ pub struct Planned {
     pub results: Vec<(StageId, &'static str)>,
     /// The gate.
     pub gate: StageId,
+    /// What it allows.
+    pub judge: stage::Gate,
     /// The report.
     pub report: StageId,
 }
@@ -280,7 +282,8 @@ impl Plan {
         let mut inputs = evidence();
         inputs.push(input("interface", shared.interface, artifact::INTERFACE));
         inputs.extend(made());
-        let gate = self.add(name, place, fields::gate(manifest, board, shared.made.is_some()), inputs);
+        let judge = fields::gate(manifest, board, materials);
+        let gate = self.add(name, place, judge.clone(), inputs);
 
         let mut inputs = evidence();
         let emission = input("emission", built.emit, artifact::EMISSION);
@@ -303,6 +306,7 @@ impl Plan {
             out: manifest.root.join("out").join(&manifest.name.value).join(&board.name),
             results: results(shared, built, measured, report, runbook),
             gate,
+            judge,
             report,
         }
     }

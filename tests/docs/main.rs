@@ -9,6 +9,7 @@ mod cli;
 mod console;
 mod examples;
 mod links;
+mod metrics;
 mod page;
 mod signatures;
 

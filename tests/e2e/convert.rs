@@ -236,6 +236,36 @@ fn without_strace_it_is_said_that_nobody_looked() {
 }
 
 #[test]
+fn somebody_at_a_terminal_is_asked_once() {
+    let Some(space) = copied("host") else { return };
+    let build = format!("build {NAME}");
+    let Some(refused) = space.run_at_terminal(&build, "n\n") else { return };
+    let refused = refused.failed(2, &["wants to run", "../train/source.bin {output}", "[y/N]", "not allowed yet"]);
+    assert!(!refused.text.contains('\u{fffd}'), "{}", refused.text);
+    space.run_at_terminal(&build, "y\n").unwrap().succeeded();
+    space.write("train/copy.sh", format!("# Changed, and the same command.\n{COPY}"));
+    space.build("").succeeded();
+}
+
+#[test]
+fn what_a_command_printed_is_kept_however_it_ended() {
+    let Some(space) = copied("host") else { return };
+    let log = || space.run(&format!("why convert --log {NAME}")).succeeded().text;
+    assert!(log().contains("sample/convert has not run here, or said nothing"));
+    space.write("train/copy.sh", "for line in $(seq 30); do echo line $line; done\necho end >&2\nexit 3\n");
+    allowed(&space).failed(5, &["exit code 3", "`deployctl why convert --log` prints all that it printed"]);
+    let kept = log();
+    assert!(kept.contains("said when it last ran:\n  line 1\n") && kept.ends_with("line 30\n  end\n"), "{kept}");
+    space.write("train/copy.sh", format!("echo well\n{COPY}"));
+    assert!(log().contains("has not run here"), "another script, which has not run");
+    allowed(&space).succeeded();
+    assert!(log().contains("\n  well\n"), "{}", log());
+    // What has changed since has not run: the last one that did is told.
+    space.write("train/copy.sh", format!("echo better\n{COPY}"));
+    assert!(log().contains("\n  well\n"), "{}", log());
+}
+
+#[test]
 fn commands_that_make_no_model_are_explained() {
     let refused = |command: &str, more: &str, code: i32, words: &[&str]| {
         let Some(space) = Space::built("host") else { return };

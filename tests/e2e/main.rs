@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 #![expect(clippy::print_stderr, reason = "what is skipped is said aloud")]
 
+mod around;
 mod boards;
 mod c_library;
 mod control;
 mod convert;
 mod fmt;
 mod front_end;
+mod governed;
 mod law_1_hermetic;
 mod law_2_minimal;
 mod law_3_reproducible;
@@ -20,6 +22,7 @@ mod law_8_nothing_hidden;
 mod locked;
 mod own;
 mod parity;
+mod release;
 mod rerun;
 mod space;
 mod state;

@@ -5,11 +5,14 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deployctl::fetch::Home;
+use deployctl::manifest::Date;
+use deployctl::tool::{Cancel, Supervisor};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -225,6 +228,27 @@ impl Space {
         command
     }
 
+    /// Runs the program in this process on a day of its own. Exit code and the events on standard output.
+    pub(crate) fn run_on(&self, today: &str, arguments: &str) -> Ran {
+        let (out, err) = (Sink::default(), Sink::default());
+        let io = deployctl::Io {
+            out: Box::new(out.clone()),
+            err: Box::new(err.clone()),
+            terminal: false,
+            today: Date::parse(today).unwrap(),
+            cwd: self.project(),
+            env: self.env.borrow().clone(),
+            answers: None,
+            supervisor: Supervisor::program(env!("CARGO_BIN_EXE_deployctl").into(), Cancel::default()),
+            engine_cancel: deployctl_cache::Cancel::default(),
+        };
+        let words = ["deployctl"].into_iter().chain(arguments.split_whitespace()).map(Into::into);
+        let code = deployctl::run(words, io);
+        let (out, err) = (out.text(), err.text());
+        let events = out.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        Ran { code: Some(code.into()), events, text: format!("{out}{err}") }
+    }
+
     /// Runs the program; arguments are words.
     pub(crate) fn run(&self, arguments: &str) -> Ran {
         Ran::from(self.command(arguments).output().unwrap())
@@ -250,6 +274,20 @@ impl Space {
         let mut command = apart(inner.get_program());
         command.args(inner.get_args()).current_dir(self.project()).env_clear().envs(&*self.env.borrow());
         Some(Ran::from(command.output().unwrap()))
+    }
+
+    /// Runs the program at a terminal of its own, in which somebody types; `None`, aloud, where there is no `script`.
+    pub(crate) fn run_at_terminal(&self, arguments: &str, typed: &str) -> Option<Ran> {
+        let line = format!("'{}' {arguments}", env!("CARGO_BIN_EXE_deployctl"));
+        let mut command = Command::new("script");
+        command.args(["-qec", &line, "/dev/null"]).current_dir(self.project()).env_clear().envs(&*self.env.borrow());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let Ok(mut child) = command.spawn() else {
+            eprintln!("SKIPPED: a question at a terminal: there is no `script` (of util-linux)");
+            return None;
+        };
+        child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+        Some(Ran::from(child.wait_with_output().unwrap()))
     }
 
     /// `build`, as events.
@@ -283,6 +321,27 @@ impl Space {
         assert!(ran.is_disjoint(&reuse), "foretold to be reused: {reuse:?}, ran: {ran:?}");
         assert!(ran.is_subset(&run.union(&maybe).cloned().collect()), "{ran:?} are not foretold at all");
         ran
+    }
+}
+
+/// A stream that remembers.
+#[derive(Clone, Default)]
+struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Sink {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl std::io::Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@
     reason = "tests stop at the first surprise and say what they skip"
 )]
 
+mod approve;
 mod audit;
 mod bad_manifests;
 mod bad_models;

@@ -97,7 +97,10 @@ impl Stage for Mix {
         let mut mixed = self.mixed(&inputs);
         match &self.habit {
             Habit::Plain => {}
-            Habit::Fails => return Err("it is meant to".into()),
+            Habit::Fails => {
+                job.journal("what comes before");
+                return Err("it is meant to".into());
+            }
             Habit::Panics => panic!("as it should"),
             Habit::WritesNothing => return Ok(()),
             Habit::WritesTwice => job.write("out.txt", b"first")?,

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use deployctl_cache::gc::{Sweep, Swept, gc};
-use deployctl_cache::{Digest, Error};
+use deployctl_cache::{Digest, Engine, Error, Graph};
 
-use crate::space::{Mix, Space, diamond, stored};
+use crate::space::{Habit, Mix, Space, diamond, stored};
 
 fn age(space: &Space, key: Digest, days: u64) {
     let key = key.to_hex();
@@ -46,6 +46,34 @@ fn only_what_is_old_and_unneeded_goes() {
     clean.build(&diamond(Mix::new("new")));
     assert_eq!(stored(&space.path("store")), stored(&clean.path("store")));
     assert_eq!(space.ran(&diamond(Mix::new("old"))), ["two", "four"]);
+}
+
+#[test]
+fn what_a_failed_stage_said_stays_for_a_while() {
+    let space = Space::new();
+    let graph = diamond(Mix::new("2").habit(Habit::Fails));
+    let said = |graph: &Graph, node: &str| {
+        let (store, id) = (space.store(), graph.find(node).unwrap());
+        Engine::new(&store, space.options.clone()).said(graph, id).unwrap()
+    };
+    assert!(said(&graph, "two").is_empty(), "it has not run");
+    assert!(space.try_build(&graph).is_err());
+    assert_eq!(said(&graph, "two"), ["what comes before"]);
+    assert_eq!(said(&graph, "one"), ["mixing 0 inputs"]);
+    assert!(said(&graph, "four").is_empty(), "it has not run");
+    let young = Sweep { older_than: days(30), keep: BTreeSet::new() };
+    assert_eq!(swept(&space, &young).unwrap(), Swept::default());
+    assert_eq!(said(&graph, "two"), ["what comes before"]);
+    // Mended, it says what it says now; changed, what it said when it last ran.
+    space.build(&diamond(Mix::new("2")));
+    assert_eq!(said(&diamond(Mix::new("2")), "two"), ["mixing 1 inputs"]);
+    assert_eq!(said(&diamond(Mix::new("other")), "two"), ["mixing 1 inputs"]);
+    assert!(space.try_build(&diamond(Mix::new("third").habit(Habit::Fails))).is_err());
+    let third = diamond(Mix::new("third"));
+    assert_eq!(said(&third, "two"), ["what comes before"]);
+    std::thread::sleep(Duration::from_millis(20));
+    swept(&space, &Sweep::default()).unwrap();
+    assert!(said(&third, "two").is_empty());
 }
 
 #[test]

@@ -1,12 +1,19 @@
-//! `check`: every mistake in manifests, boards and kernel libraries. Needs no tools and no store.
+//! `check`: every mistake in manifests, boards, kernel libraries and approvals. Needs no tools and no store.
 
+use std::collections::BTreeSet;
+
+use super::governance::Records;
 use super::{Done, Surroundings};
 use crate::cli::Manifests;
 use crate::error::Error;
 use crate::ui::Event;
 
 pub(super) fn run(args: &Manifests, around: &Surroundings) -> Result<Done, Error> {
-    for manifest in around.manifests(args)? {
+    let manifests = around.manifests(args)?;
+    for root in manifests.iter().map(|manifest| &manifest.root).collect::<BTreeSet<_>>() {
+        Records::read(root, around)?;
+    }
+    for manifest in manifests {
         let shown = manifest.path.strip_prefix(&around.cwd).unwrap_or(&manifest.path);
         let boards: Vec<&str> = manifest.targets.iter().map(|target| target.board.name.as_str()).collect();
         around.ui.show(&Event::Line {

@@ -11,7 +11,7 @@ use super::watch::{Watcher, failed};
 use super::workshop::{Workshop, store_error};
 use crate::error::{Error, Kind};
 use crate::gate::{Judgement, Verdict};
-use crate::manifest::Manifest;
+use crate::manifest::{self, Manifest};
 use crate::plan::{Materials, Plan, Planned};
 use crate::stage::artifact;
 use crate::ui::{Event, Figure, Finding, Summary};
@@ -30,6 +30,13 @@ pub(super) struct Delivery<'a> {
 pub(super) struct Built {
     outcome: Outcome,
     failure: Option<Failure>,
+}
+
+impl Built {
+    /// What was made.
+    pub(super) fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
 }
 
 impl Delivery<'_> {
@@ -88,7 +95,7 @@ impl Delivery<'_> {
         share(target, self.manifests, self.materials, self.workshop)?;
         let judgement: Judgement = self.read_json(outcome, target.gate, artifact::VERDICT)?;
         let report = self.read_json(outcome, target.report, artifact::REPORT_JSON)?;
-        show(target, &judgement, &report, self.workshop);
+        show(target, &self.manifests[target.manifest], &judgement, &report, self.workshop);
         Ok(judgement.verdict)
     }
 
@@ -172,11 +179,11 @@ struct Metric {
 }
 
 /// One target's verdict, with what a person wants to see first.
-fn show(target: &Planned, judgement: &Judgement, report: &Report, workshop: &Workshop) {
+fn show(target: &Planned, manifest: &Manifest, judgement: &Judgement, report: &Report, workshop: &Workshop) {
     let out = target.out.strip_prefix(&workshop.around.cwd).unwrap_or(&target.out);
     let summary = Summary {
         figures: figures(judgement, report),
-        findings: findings(judgement),
+        findings: findings(judgement, manifest, &workshop.around.cwd),
         files: vec![
             ("report", out.join(artifact::REPORT).to_string()),
             ("runbook", out.join(artifact::RUNBOOK).to_string()),
@@ -191,18 +198,19 @@ fn show(target: &Planned, judgement: &Judgement, report: &Report, workshop: &Wor
     });
 }
 
-/// What stands against shipping, worst first; checks that have one reason share a line.
-fn findings(judgement: &Judgement) -> Vec<Finding> {
+/// What stands against shipping or would without a waiver, worst first, each with its line of the manifest; checks that have
+/// one reason share a line.
+fn findings(judgement: &Judgement, manifest: &Manifest, cwd: &Utf8Path) -> Vec<Finding> {
+    let (lines, path) = (manifest::lines(manifest), manifest.path.strip_prefix(cwd).unwrap_or(&manifest.path));
     let mut findings: Vec<Finding> = Vec::new();
-    for check in judgement.checks.iter().filter(|check| !check.verdict.is_good()) {
-        let same = |found: &&mut Finding| found.verdict == check.verdict && found.detail == check.detail;
-        match findings.iter_mut().find(same) {
-            Some(found) => found.title = format!("{}, {}", found.title, check.title),
-            None => findings.push(Finding {
-                verdict: check.verdict,
-                title: check.title.clone(),
-                detail: check.detail.clone(),
-            }),
+    for check in judgement.checks.iter().filter(|check| check.verdict >= Verdict::Waived) {
+        let (verdict, title) = (check.verdict, check.title.clone());
+        let line = check.manifest.as_ref().and_then(|place| lines.get(place));
+        let place = line.map_or_else(String::new, |line| format!(" ({path}:{line})"));
+        let detail = format!("{}{place}", check.detail);
+        match findings.iter_mut().find(|found| found.verdict == verdict && found.detail == detail) {
+            Some(found) => found.title = format!("{}, {title}", found.title),
+            None => findings.push(Finding { verdict, title, detail }),
         }
     }
     findings.sort_by_key(|found| std::cmp::Reverse(found.verdict));

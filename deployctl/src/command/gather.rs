@@ -8,6 +8,7 @@ use deployctl_cache::TreeInput;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use super::conversion;
+use super::governance::{self, Records};
 use super::workshop::{Workshop, store_error};
 use crate::builtin;
 use crate::error::{Error, Kind};
@@ -42,6 +43,7 @@ pub(super) fn gather(manifests: &[Manifest], workshop: &Workshop) -> Result<Vec<
     let gathering = Gathering {
         workshop,
         locks: Once::default(),
+        records: Once::default(),
         crates: Once::default(),
         rustcs: Once::default(),
         linker: Once::default(),
@@ -58,6 +60,8 @@ struct Gathering<'w> {
     workshop: &'w Workshop<'w>,
     /// By project root.
     locks: Once<Utf8PathBuf, Rc<Lockfile>>,
+    /// By project root.
+    records: Once<Utf8PathBuf, Rc<Records>>,
     /// By the recorded digest.
     crates: Once<Option<String>, Tree>,
     /// By target triple.
@@ -104,7 +108,7 @@ impl<K: PartialEq, V: Clone> Once<K, V> {
 
 impl Gathering<'_> {
     fn materials(&self, manifest: &Manifest) -> Result<Materials, Error> {
-        let file = |path| self.workshop.store.file(path).map_err(|error| store_error(&error));
+        let file = |path: &Utf8Path| self.workshop.store.file(path).map_err(|error| store_error(&error));
         let tree = |wanted: &Recordings| {
             let is_wanted = |path: &Utf8Path| wanted.names.iter().any(|name| path == name);
             self.workshop.store.tree(&wanted.folder, is_wanted).map_err(|error| store_error(&error))
@@ -133,7 +137,26 @@ impl Gathering<'_> {
         // A command that makes the model may be the only place that it comes from.
         let absent = manifest.convert.is_some() && !manifest.model.path.is_file();
         let model = (!absent).then(|| file(&manifest.model.path)).transpose()?;
-        Ok(Materials { model, convert, vectors, parity, own, budget: None, targets })
+        let records = self
+            .records
+            .get(manifest.root.clone(), || Records::read(&manifest.root, self.workshop.around).map(Rc::new))?;
+        let governance = records.governance(manifest, self.workshop.around)?;
+        let expired = governance::expired(manifest, self.workshop.around);
+        let release = governance::last_release(manifest, file)?;
+        let reissued = governance::reissued(manifest, file)?;
+        Ok(Materials {
+            model,
+            convert,
+            vectors,
+            parity,
+            own,
+            budget: None,
+            expired,
+            governance,
+            release,
+            reissued,
+            targets,
+        })
     }
 
     fn target(&self, manifest: &Manifest, target: &Target, lock: &Group) -> Result<TargetMaterials, Error> {

@@ -119,6 +119,11 @@ pub(super) fn record(manifests: &[Manifest], used: &[Group]) -> Result<(), Error
     Ok(())
 }
 
+/// What `deploy.lock` records after a build with these materials.
+pub(super) fn group(manifest: &Manifest, materials: &Materials) -> Result<Group, Error> {
+    Ok(recorded_with(recorded(manifest)?, &used(manifest, materials), commands_are_forbidden(manifest)))
+}
+
 fn recorded_with(mut group: Group, used: &Group, keeps_conversion: bool) -> Group {
     group.replace(&[lockfile::Kind::File, lockfile::Kind::Tool], used);
     if !keeps_conversion {

@@ -2,6 +2,7 @@
 //!
 //! Only here are the environment and the working directory read.
 
+mod approve;
 mod audit;
 mod boards;
 mod build;
@@ -9,6 +10,7 @@ mod check;
 mod clean;
 mod conversion;
 mod deliver;
+mod diff;
 mod difference;
 mod doctor;
 mod export;
@@ -16,13 +18,23 @@ mod features;
 mod fetch;
 mod fmt;
 mod gather;
+mod governance;
 mod init;
+mod licences;
 mod lock;
+mod metrics;
+mod pack;
 mod parallel;
 mod phases;
 mod plan;
+mod promote;
+mod rebuild;
+mod seal;
+mod signature;
+mod sources;
 mod survey;
 mod trust;
+mod verify;
 mod watch;
 mod why;
 mod workshop;
@@ -38,7 +50,7 @@ use clap::{CommandFactory, Parser};
 use crate::cli::{Cli, Command, Commands, Manifests};
 use crate::error::{Error, Kind};
 use crate::fetch::Home;
-use crate::manifest::{self, Catalog, Manifest, Syntax};
+use crate::manifest::{self, Catalog, Date, Manifest, Syntax};
 use crate::tool::Supervisor;
 use crate::ui::{Event, Streams, Ui};
 
@@ -52,6 +64,8 @@ pub struct Io {
     pub err: Box<dyn Write + Send>,
     /// Whether a person watches standard error.
     pub terminal: bool,
+    /// The day, in UTC: what decides whether a waiver still holds, and what approvals are dated with.
+    pub today: Date,
     /// Working directory; empty where there is none with a name in UTF-8.
     pub cwd: Utf8PathBuf,
     /// Environment.
@@ -95,6 +109,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut io: Io) -> u8 {
     let surroundings = Surroundings {
         ui: &ui,
         writes: writes_home(&cli.command),
+        today: io.today,
         cwd: io.cwd,
         env: io.env,
         // Under `--json` a program reads, and answers nothing.
@@ -120,6 +135,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) ui: &'a Ui,
     /// Whether the command may write into the user's home folder of deployctl: most only look.
     pub(crate) writes: bool,
+    pub(crate) today: Date,
     pub(crate) cwd: Utf8PathBuf,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) answers: Option<Mutex<Box<dyn BufRead + Send>>>,
@@ -130,7 +146,8 @@ pub(crate) struct Surroundings<'a> {
 /// Law 5: a command writes what its help page names. A sweep opens the store itself, if there is one.
 fn writes_home(command: &Command) -> bool {
     match command {
-        Command::Build(_) | Command::Fetch(_) | Command::Export(_) => true,
+        Command::Build(_) | Command::Fetch(_) | Command::Export(_) | Command::Promote(_) | Command::Diff(_) => true,
+        Command::Verify(args) => args.rebuild,
         Command::Doctor(args) => args.install,
         _ => false,
     }
@@ -144,6 +161,8 @@ fn dispatch(cli: &Cli, around: &Surroundings) -> Result<Done, Error> {
         Command::Check(args) => check::run(args, around),
         Command::Fmt(args) => fmt::run(args, around),
         Command::Boards(args) => boards::run(args, around),
+        Command::Approve(args) => approve::run(args, around),
+        Command::Metrics => metrics::run(around),
         Command::Features(args) => features::run(args, around),
         Command::Plan(args) => plan::run(args, &workshop()?),
         Command::Build(args) => build::run(args, &workshop()?),
@@ -151,6 +170,9 @@ fn dispatch(cli: &Cli, around: &Surroundings) -> Result<Done, Error> {
         Command::Fetch(args) => fetch::run(args, &workshop()?),
         Command::Doctor(args) => doctor::run(args, &workshop()?),
         Command::Export(args) => export::run(args, &workshop()?),
+        Command::Promote(args) => promote::run(args, &workshop()?),
+        Command::Verify(args) => verify::run(args, &workshop()?),
+        Command::Diff(args) => diff::run(args, &workshop()?),
         Command::Clean(args) => clean::run(args, &workshop()?),
         Command::Completions { .. } => Ok(Done::Ok),
     }

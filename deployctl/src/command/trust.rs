@@ -61,13 +61,16 @@ pub(super) fn ask(
 
 /// Asks the person at the terminal; without one the answer is no.
 fn confirmed(manifest: &Manifest, convert: &Convert, workshop: &Workshop) -> bool {
-    let question = format!(
-        "`{}` wants to run on this machine:\n  {}\nIt is not confined: it may do what you may. Run it, and not ask again while it \
-         stays as it is? [y/N]",
-        manifest.path, convert.written.value
-    );
     let Some(answers) = &workshop.around.answers else { return false };
-    workshop.ui.show(&Event::Note { text: question });
+    let question = [
+        format!("`{}` wants to run on this machine:", manifest.path),
+        format!("  {}", convert.written.value),
+        "it is not confined: it may do what you may. Run it, and not ask again while it stays as it is? [y/N]"
+            .to_owned(),
+    ];
+    for text in question {
+        workshop.ui.show(&Event::Note { text });
+    }
     let mut answer = String::new();
     let read = answers.lock().is_ok_and(|mut answers| answers.read_line(&mut answer).is_ok());
     read && matches!(answer.trim(), "y" | "Y" | "yes")

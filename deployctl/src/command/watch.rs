@@ -49,6 +49,10 @@ impl<'a> Watcher<'a> {
             Heard::Finished { node, stage, status: Status::Ran, duration } => {
                 held(&self.tally).ran += 1;
                 self.stage(node, stage, StageStatus::Ran, *duration);
+                if *stage == "convert" {
+                    let text = format!("`deployctl why {node} --log` prints what the command printed");
+                    self.ui.show(&Event::Note { text });
+                }
             }
             Heard::Finished { node, stage, duration, .. } => {
                 held(&self.tally).reused += 1;

@@ -1,4 +1,4 @@
-//! `why`: a stage's key, field by field, where it differs from the last time.
+//! `why`: a stage's key, field by field, where it differs from the last time; or what the stage said then.
 
 use deployctl_cache::{Engine, FieldChange, Forecast, StageId};
 
@@ -16,6 +16,14 @@ pub(super) fn run(args: &cli::Why, workshop: &Workshop) -> Result<Done, Error> {
     let plan = plan::plan(&manifests, &materials, &workshop.runtime());
     let engine = Engine::new(&workshop.store, workshop.options(&manifests));
     for id in stages(&plan, &args.stage)? {
+        if args.log {
+            tell(
+                plan.graph.node_name(id),
+                &engine.said(&plan.graph, id).map_err(|error| store_error(&error))?,
+                workshop,
+            );
+            continue;
+        }
         let why = engine.why(&plan.graph, id).map_err(|error| store_error(&error))?;
         let answer = match &why.forecast {
             Forecast::Reuse => "is up to date".to_owned(),
@@ -35,6 +43,17 @@ pub(super) fn run(args: &cli::Why, workshop: &Workshop) -> Result<Done, Error> {
     }
     workshop.remember();
     Ok(Done::Ok)
+}
+
+/// What a stage said.
+fn tell(node: &str, lines: &[String], workshop: &Workshop) {
+    let title = if lines.is_empty() { "has not run here, or said nothing" } else { "said when it last ran:" };
+    // What others print must not move the cursor.
+    let plain = |line: &String| line.chars().filter(|sign| !sign.is_control() || *sign == '\t').collect::<String>();
+    workshop.ui.show(&Event::Line {
+        fields: serde_json::json!({ "stage": node, "log": lines }),
+        text: lines.iter().fold(format!("{node} {title}"), |text, line| format!("{text}\n  {}", plain(line))),
+    });
 }
 
 fn show(change: &FieldChange, workshop: &Workshop) {

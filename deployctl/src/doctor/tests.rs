@@ -66,6 +66,7 @@ fn manifest(targets: Vec<Target>, policy: Policy) -> Manifest {
             written: spanned(String::new()),
             inputs: vec![],
             outputs: vec![],
+            label_files: vec![],
             optimize: false,
         },
         preprocess: None,

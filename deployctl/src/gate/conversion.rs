@@ -7,7 +7,11 @@ use super::{Check, Verdict};
 const NAME: &str = "conversion";
 
 /// Judges how the model came to be, where the manifest declares it.
-pub(super) fn conversion(making: Making, evidence: Evidence) -> Check {
+pub(super) fn conversion(making: Option<Making>, evidence: Evidence) -> Check {
+    let Some(making) = making else {
+        let detail = "no `convert` is declared: the model is the project's file";
+        return check(NAME, NAME, Verdict::NotApplicable, detail);
+    };
     let base =
         |verdict, detail: String| Check { manifest: Some("convert".to_owned()), ..check(NAME, NAME, verdict, detail) };
     match (making, evidence.conversion) {

@@ -1,20 +1,25 @@
 //! The checks, in the order of a bring-up: interface, operators, memory, kernels.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::accuracy::{Scores, accuracy};
 use super::conversion::conversion;
 use super::evidence::{
     Audit, AuditRow, Committed, Conversion, Difference, Expectation, Footprint, Interface, Load, Measurement, Parity,
 };
+use super::governed::{Governance, governed};
 use super::linked::broken_promise;
 use super::load::{Services, load};
+use super::maximum::{flash, hop, latency, ram, stack, under};
 use super::metric::{Sources, figures};
+use super::release::{Present, Release, trend, version};
+use super::waiver::{self, Waived};
 use super::{Check, Judgement, Quantity, Unit, Verdict};
-use crate::manifest::{Bytes, Instructions, Limit, Policy, Ratio, grouped};
+use crate::manifest::{Bytes, Latency, Limit, Policy, Ratio, grouped};
 use crate::model::short_name;
 
 /// What the manifest and the board allow.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Limits {
     /// `arena` budget.
     pub budget: Bytes,
@@ -26,12 +31,29 @@ pub struct Limits {
     pub max_mac_share: Ratio,
     /// `gates` flash.
     pub flash: Option<Limit<Bytes>>,
+    /// `gates` ram.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ram: Option<Limit<Bytes>>,
     /// `gates` stack.
     pub stack: Option<Limit<Bytes>>,
     /// `gates` latency.
-    pub latency: Option<Limit<Instructions>>,
+    pub latency: Option<Limit<Latency>>,
     /// Whether the run under load has a subject.
     pub services: Services,
+    /// `gates` hop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hop: Option<Limit<Latency>>,
+    /// `gates` accuracy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<Scores>,
+    /// How the declared target is run: `host`, `qemu mps2-an386`, `probe STM32F446RETx`.
+    pub runner: String,
+    /// `gates` waive.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waivers: Vec<Waived>,
+    /// Governed values and their approvals; absent where nothing was ever approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub governance: Option<Governance>,
     /// `max-lsb` of `parity`; absent where nothing is declared.
     pub max_lsb: Option<u32>,
     /// Whether the model that a manifest's command makes was made; absent where no command is declared.
@@ -40,7 +62,7 @@ pub struct Limits {
 }
 
 /// What became of a declared command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Making {
     /// It made the model.
@@ -64,29 +86,44 @@ pub struct Evidence<'a> {
     pub footprint: &'a Footprint,
     pub measurement: &'a Measurement,
     pub load: Option<&'a Load>,
+    /// The last release and what the build is held against it with; absent before the first.
+    pub past: Option<(&'a Present, &'a Release)>,
+    /// The release of the present version, where the build would make another.
+    pub reissued: Option<(&'a Present, &'a Release)>,
 }
 
 /// Judges a target.
 pub fn judge(limits: &Limits, evidence: Evidence) -> Judgement {
-    let mut checks: Vec<Check> = limits.conversion.map(|making| conversion(making, evidence)).into_iter().collect();
-    checks.extend([
-        interface(evidence.interface),
-        parity(limits, evidence.parity),
-        operators(evidence.audit),
-        arena(limits, evidence),
-        flash(limits, evidence.footprint),
-        stack(limits, evidence.measurement),
-        kernels(limits, evidence.audit, evidence.footprint),
-        reference(evidence.expectation),
-        bit_exactness(evidence.measurement),
-        determinism(evidence.measurement),
-        latency(limits, evidence.measurement),
-        load(limits, evidence.load),
-    ]);
-    let verdict = checks.iter().map(|check| check.verdict).max().unwrap_or(Verdict::Unknown);
-    let Evidence { audit, footprint, measurement, .. } = evidence;
+    let Evidence { audit, footprint, measurement, past, reissued, .. } = evidence;
     let figures =
         figures(&Sources { arena_peak: evidence.arena_peak.ok(), audit, footprint, measurement, load: evidence.load });
+    let exactness = bit_exactness(measurement);
+    let exact = exactness.verdict == Verdict::Pass;
+    let mut checks = vec![
+        conversion(limits.conversion, evidence),
+        interface(evidence.interface),
+        parity(limits, evidence.parity),
+        operators(audit),
+        arena(limits, evidence),
+        flash(limits, footprint),
+        ram(limits, footprint),
+        stack(limits, measurement),
+        kernels(limits, audit, footprint),
+        reference(evidence.expectation),
+        exactness,
+        determinism(measurement),
+        latency(limits, measurement),
+        hop(limits, measurement),
+        load(limits, evidence.load),
+        accuracy(limits.accuracy.as_ref(), evidence.expectation, exact),
+        reproducible(),
+        trend(limits, past, &figures),
+        version(past, reissued),
+        governed(limits.governance.as_ref()),
+        declared_target(limits, measurement),
+    ];
+    waiver::apply(&limits.waivers, &mut checks);
+    let verdict = checks.iter().map(|check| check.verdict).max().unwrap_or(Verdict::Unknown);
     Judgement { verdict, checks, figures }
 }
 
@@ -105,7 +142,7 @@ pub(super) fn check(name: &str, title: &str, verdict: Verdict, detail: impl Into
 }
 
 /// A check that allows no exception: the limit is zero and the value a count of offences.
-fn none_of(mut base: Check, offences: usize) -> Check {
+pub(super) fn none_of(mut base: Check, offences: usize) -> Check {
     base.limit = Some(count(0));
     base.value = Some(count(offences));
     base
@@ -124,24 +161,6 @@ pub(super) fn number(value: u64) -> f64 {
 pub(super) fn unmeasured(base: Check, target_failed: bool, reason: &str) -> Check {
     let verdict = if target_failed { Verdict::Fail } else { Verdict::Unknown };
     Check { verdict, detail: reason.to_owned(), ..base }
-}
-
-/// A value under a maximum with a margin: pass, thin or fail.
-pub(super) fn under(mut base: Check, unit: Unit, max: u64, value: u64, margin_required: Ratio) -> Check {
-    let (limit, found) = (number(max), number(value));
-    let margin = if max == 0 { 0.0 } else { (limit - found) / limit };
-    base.limit = Some(Quantity { value: limit, unit });
-    base.value = Some(Quantity { value: found, unit });
-    base.margin = Some(margin);
-    base.margin_required = Some(margin_required.0);
-    base.verdict = if value > max {
-        Verdict::Fail
-    } else if margin < margin_required.0 {
-        Verdict::Thin
-    } else {
-        Verdict::Pass
-    };
-    base
 }
 
 fn interface(found: &Interface) -> Check {
@@ -225,64 +244,6 @@ fn arena(limits: &Limits, evidence: Evidence) -> Check {
     };
     result.detail =
         after(shown, result.verdict, "raise `arena` budget with its owner's agreement, or shrink the model");
-    result
-}
-
-fn flash(limits: &Limits, footprint: &Footprint) -> Check {
-    let mut base = check("flash", "flash", Verdict::NotApplicable, "");
-    base.manifest = limits.flash.map(|_| "gates.flash".to_owned());
-    if let Some(reason) = &footprint.blocked {
-        base.verdict = if footprint.does_not_fit { Verdict::Fail } else { Verdict::Unknown };
-        base.detail.clone_from(reason);
-        return base;
-    }
-    let Some(bytes) = footprint.flash_bytes else {
-        base.detail = "the host has no flash".into();
-        return base;
-    };
-    base.value = Some(Quantity { value: number(bytes), unit: Unit::Bytes });
-    let split = format!(
-        "{} bytes in the app, of which {} are the model's constants",
-        grouped(bytes),
-        grouped(footprint.weights_bytes)
-    );
-    let Some(limit) = limits.flash else {
-        base.detail = format!("no limit declared; {split}");
-        return base;
-    };
-    let mut result = under(base, Unit::Bytes, limit.max.0, bytes, limit.margin);
-    result.detail = after(split, result.verdict, "see the code table for what takes the room");
-    result
-}
-
-fn stack(limits: &Limits, measured: &Measurement) -> Check {
-    let mut base = check("stack", "stack", Verdict::NotApplicable, "");
-    base.manifest = limits.stack.map(|_| "gates.stack".to_owned());
-    if let Some(reason) = &measured.blocked {
-        return unmeasured(base, measured.target_failed, reason);
-    }
-    let (app, harness) = (measured.stack_app_bytes, measured.stack_harness_bytes);
-    let Some(bytes) = app.max(harness) else {
-        base.detail = "this target's stack cannot be painted".into();
-        return base;
-    };
-    base.value = Some(Quantity { value: number(bytes), unit: Unit::Bytes });
-    let shown = |bytes: Option<u64>| {
-        bytes.map_or_else(|| "not measured".to_owned(), |bytes| format!("{} bytes", grouped(bytes)))
-    };
-    let split = format!(
-        "high-water mark: app {}, harness {}, of which one inference {}",
-        shown(app),
-        shown(harness),
-        shown(measured.stack_invoke_bytes)
-    );
-    let Some(limit) = limits.stack else {
-        base.detail = format!("no limit declared; {split}");
-        return base;
-    };
-    let mut result = under(base, Unit::Bytes, limit.max.0, bytes, limit.margin);
-    result.detail =
-        after(split, result.verdict, "raise `gates.stack` with its owner's agreement, or look for large locals");
     result
 }
 
@@ -378,27 +339,32 @@ fn determinism(measured: &Measurement) -> Check {
     result
 }
 
-fn latency(limits: &Limits, measured: &Measurement) -> Check {
-    let mut base = check("latency", "instructions an inference", Verdict::NotApplicable, "");
-    base.manifest = limits.latency.map(|_| "gates.latency".to_owned());
-    if let Some(reason) = &measured.blocked {
-        return unmeasured(base, measured.target_failed, reason);
-    }
-    let Some(instructions) = measured.instructions else {
-        base.detail = "this target does not count instructions".into();
-        return base;
-    };
-    base.value = Some(Quantity { value: number(instructions), unit: Unit::Instructions });
-    let Some(limit) = limits.latency else {
-        base.detail = format!("no limit declared; {} instructions", grouped(instructions));
-        return base;
-    };
-    let mut result = under(base, Unit::Instructions, limit.max.0, instructions, limit.margin);
-    let shown = format!("{} instructions, counted by the emulator", grouped(instructions));
-    result.detail = after(shown, result.verdict, "see the operator table for the largest shares of MACs");
-    result
+/// That two builds give the same firmware. A build alone cannot know.
+fn reproducible() -> Check {
+    let detail = "one build cannot tell: `deployctl build --verify` and `promote` make everything twice";
+    check("reproducible", "firmware reproducible", Verdict::NotApplicable, detail)
 }
 
+/// Whether what was measured comes from the target that the manifest declares.
+fn declared_target(limits: &Limits, measured: &Measurement) -> Check {
+    let base = check("evidence", "evidence from the declared target", Verdict::Unknown, "");
+    if measured.runner != limits.runner {
+        let (found, declared) = (&measured.runner, &limits.runner);
+        let detail = format!("the evidence is from `{found}`, and the target is run by `{declared}`; measure again");
+        return Check { verdict: Verdict::Fail, detail, ..base };
+    }
+    if let Some(reason) = measured.blocked.as_ref().filter(|_| !measured.target_failed) {
+        return Check { detail: reason.clone(), ..base };
+    }
+    let detail = match (measured.runner.as_str(), measured.emulated) {
+        ("host", _) => "from this computer, which is the declared target".to_owned(),
+        (runner, true) => format!("emulated: from `{runner}`, which is the declared target; no hardware was seen"),
+        (runner, false) => format!("from `{runner}`, which is the declared target"),
+    };
+    Check { verdict: Verdict::Pass, detail, ..base }
+}
+
+/// What was found, and where that does not pass the next step.
 pub(super) fn after(text: String, verdict: Verdict, next: &str) -> String {
     if verdict.is_good() { text } else { format!("{text}; {next}") }
 }
@@ -418,4 +384,4 @@ fn place(difference: &Difference) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

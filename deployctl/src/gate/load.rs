@@ -1,14 +1,15 @@
 //! The check of the run under load: right outputs, and latency within its limit while the rest of the firmware runs.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::evidence::{Load, Spread};
-use super::judge::{Limits, after, check, number, under, unmeasured};
+use super::judge::{Limits, after, check, number, unmeasured};
+use super::maximum::under;
 use super::{Check, Quantity, Unit, Verdict};
-use crate::manifest::grouped;
+use crate::manifest::{Latency, Limit, grouped};
 
 /// Whether something interrupts the model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Services {
     /// The manifest declares no services.
@@ -63,10 +64,11 @@ pub(super) fn load(limits: &Limits, found: Option<&Load>) -> Check {
         return Check { verdict: Verdict::Pass, detail: shown, ..base };
     };
     let base = Check { value: Some(Quantity { value: number(p99), unit: Unit::Instructions }), ..base };
-    let Some(limit) = limits.latency else {
-        return Check { verdict: Verdict::Pass, detail: format!("no `gates.latency` declared; {shown}"), ..base };
+    let Some(Limit { max: Latency::Instructions(max), margin, .. }) = limits.latency else {
+        let unlimited = "no `gates.latency` in instructions is declared";
+        return Check { verdict: Verdict::Pass, detail: format!("{unlimited}; {shown}"), ..base };
     };
-    let mut result = under(base, Unit::Instructions, limit.max.0, p99, limit.margin);
+    let mut result = under(base, Unit::Instructions, max, p99, margin);
     result.manifest = Some("gates.latency".to_owned());
     let next = "give the services less of the processor, or raise `gates.latency` with its owner's agreement";
     result.detail = after(shown, result.verdict, next);

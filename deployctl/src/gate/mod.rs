@@ -2,15 +2,25 @@
 //!
 //! Knows what was measured and what is allowed; does not know how either came to be.
 
+mod accuracy;
 mod conversion;
 pub mod evidence;
+mod governed;
 mod judge;
 mod linked;
 mod load;
+mod maximum;
 pub mod metric;
+mod release;
+mod waiver;
 
+pub use accuracy::Scores;
+pub use governed::{Approved, Governance, GovernedValue};
 pub use judge::{Evidence, Limits, Making, judge};
 pub use load::Services;
+
+pub use release::{Interface, PortRecord, Present, RELEASE_SCHEMA, Release, ReleasedTarget};
+pub use waiver::Waived;
 
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +73,18 @@ pub enum Unit {
     Count,
     /// A ratio, 0.1 for 10 %.
     Ratio,
+}
+
+impl Unit {
+    /// As reports for programs write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bytes => "bytes",
+            Self::Instructions => "instructions",
+            Self::Count => "count",
+            Self::Ratio => "ratio",
+        }
+    }
 }
 
 /// A number with its unit.

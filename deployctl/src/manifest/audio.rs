@@ -59,6 +59,10 @@ const PCEN: Grammar =
     Grammar { properties: &["gain", "bias", "power", "time-constant-ms", "epsilon", "scale"], ..Grammar::NOTHING };
 const NORMALIZE: Grammar = Grammar { properties: &["over", "variance", "epsilon"], ..Grammar::NOTHING };
 
+/// Shapes of windows.
+pub(super) const SHAPES: [(&str, WindowShape); 3] =
+    [("hann", WindowShape::Hann), ("hamming", WindowShape::Hamming), ("rectangular", WindowShape::Rectangular)];
+
 /// What a number may be.
 #[derive(Clone, Copy)]
 struct Bounds {
@@ -117,11 +121,9 @@ fn pre_emphasis(node: &Node<'_>) -> Option<StepSpec> {
 }
 
 fn window(node: &Node<'_>, rate: u32) -> Option<StepSpec> {
-    let shapes =
-        [("hann", WindowShape::Hann), ("hamming", WindowShape::Hamming), ("rectangular", WindowShape::Rectangular)];
     let shape = node
         .need_argument(0, "a shape", "window \"hann\" ms=40 stride-ms=20")
-        .and_then(|value| value.choice(&shapes, &[]));
+        .and_then(|value| value.choice(&SHAPES, &[]));
     let symmetric = flag(node, "symmetric", false);
     let size = samples(node, "ms", "samples", rate, None);
     let stride = samples(node, "stride-ms", "stride", rate, None);

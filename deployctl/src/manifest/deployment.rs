@@ -7,8 +7,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::catalog::Catalog;
 use super::decode::{Grammar, Node, Report, Times, check_children};
 use super::error::{Errors, suggest};
+use super::gates::{self, Gates};
 use super::hardware::Board;
-use super::types::{Gates, Manifest, Runbook, Spanned, Target};
+use super::types::{Manifest, Runbook, Spanned, Target};
 use super::value::Value;
 use super::{board, convert, header, interface, limits, parse, postprocess, preprocess, regression, resolve, services};
 
@@ -107,10 +108,13 @@ impl<'a> File<'a> {
             Some(node) => services::services(&node, owner, targets.as_deref().unwrap_or_default()).map(Some),
             None => Some(None),
         };
-        let gates = match self.find("gates", &limits::GATES) {
-            Some(node) => limits::gates(&node, owner),
+        let gates = match self.find("gates", &gates::GATES) {
+            Some(node) => gates::gates(&node, owner),
             None => owner.map(|owner| Gates { owner: owner.to_owned(), ..Gates::default() }),
         };
+        if let (Some(gates), Some(model)) = (&gates, &model) {
+            gates::check_output(gates, model, self.report);
+        }
         let runbook = self.find("runbook", &RUNBOOK).map_or(Some(Runbook::default()), |node| runbook(&node));
         let Deployment { name, version, owner, summary } = deployment?;
         runtime?;

@@ -217,6 +217,17 @@ pub enum Runner {
     },
 }
 
+impl Runner {
+    /// As evidence names it: `host`, `qemu mps2-an386`, `probe STM32F446RETx`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Host => "host".to_owned(),
+            Self::Qemu { machine, .. } => format!("qemu {machine}"),
+            Self::Probe { chip } => format!("probe {chip}"),
+        }
+    }
+}
+
 /// Instructions a tick, in thousandths: clocks need not divide a gigahertz.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]

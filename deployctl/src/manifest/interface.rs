@@ -4,10 +4,10 @@
 
 use std::ops::RangeInclusive;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::decode::{Grammar, Node, Times};
-use super::files;
+use super::files::{self, plain};
 use super::resolve::folder_of;
 use super::types::{Model, Port, PortQuantization, Spanned};
 use crate::model::TensorType;
@@ -56,21 +56,28 @@ pub(super) fn model(node: &Node<'_>, manifest: &Utf8Path, made: bool) -> Option<
     let value = node.need_argument(0, "the path of a `.tflite` file", "model \"models/NAME.tflite\" { … }");
     let file = value.and_then(|value| {
         let written = Spanned { value: value.text()?, span: value.span() };
-        let path = files::plain(&folder_of(manifest).join(&written.value));
+        let path = plain(&folder_of(manifest).join(&written.value));
         let absent = made && !path.exists() && path.extension().is_some();
         Some((if absent { path } else { files::existing(&value, manifest)? }, written))
     });
-    let inputs = ports(node, "input", &INPUT, manifest);
-    let outputs = ports(node, "output", &OUTPUT, manifest);
+    let mut label_files = Vec::new();
+    let inputs = ports(node, "input", &INPUT, manifest, &mut label_files);
+    let outputs = ports(node, "output", &OUTPUT, manifest, &mut label_files);
     let optimize = match node.child("optimize", &OPTIMIZE) {
         Some(node) => node.need_argument(0, "`#true` or `#false`", "optimize #true").and_then(|value| value.flag()),
         None => Some(false),
     };
     let (path, written) = file?;
-    Some(Model { path, written, inputs: inputs?, outputs: outputs?, optimize: optimize? })
+    Some(Model { path, written, inputs: inputs?, outputs: outputs?, label_files, optimize: optimize? })
 }
 
-fn ports(model: &Node<'_>, kind: &str, grammar: &Grammar, manifest: &Utf8Path) -> Option<Vec<Spanned<Port>>> {
+fn ports(
+    model: &Node<'_>,
+    kind: &str,
+    grammar: &Grammar,
+    manifest: &Utf8Path,
+    label_files: &mut Vec<Utf8PathBuf>,
+) -> Option<Vec<Spanned<Port>>> {
     let nodes = model.children(kind, grammar);
     if nodes.is_empty() {
         model.missing(kind, &format!("{kind} \"NAME\" type=\"int8\" {{ shape 1 49 10 1; {QUANTIZATION_EXAMPLE} }}"));
@@ -78,7 +85,7 @@ fn ports(model: &Node<'_>, kind: &str, grammar: &Grammar, manifest: &Utf8Path) -
     let mut names: Vec<String> = Vec::new();
     let mut ports = Some(Vec::new());
     for node in nodes {
-        let port = port(&node, manifest);
+        let port = port(&node, manifest, label_files);
         if let Some(port) = &port {
             if names.contains(&port.name) {
                 node.refuse(format!("two {kind}s are called `{}`", port.name), "second one", "keep one of them");
@@ -93,7 +100,7 @@ fn ports(model: &Node<'_>, kind: &str, grammar: &Grammar, manifest: &Utf8Path) -
     ports
 }
 
-fn port(node: &Node<'_>, manifest: &Utf8Path) -> Option<Port> {
+fn port(node: &Node<'_>, manifest: &Utf8Path, label_files: &mut Vec<Utf8PathBuf>) -> Option<Port> {
     let name = node.need_argument(0, "the tensor's name", &format!("{} \"NAME\" type=\"int8\" {{ … }}", node.name()));
     let name = name.and_then(|value| value.name());
     let dtype = node.need_property("type", "type=\"int8\"").and_then(|value| value.choice(&TYPES, &[]));
@@ -103,7 +110,9 @@ fn port(node: &Node<'_>, manifest: &Utf8Path) -> Option<Port> {
         None => Some(None),
     };
     let labels = match node.child("labels", &LABELS) {
-        Some(labels_node) if node.name() == "output" => labels(&labels_node, shape.as_deref(), manifest).map(Some),
+        Some(labels_node) if node.name() == "output" => {
+            labels(&labels_node, shape.as_deref(), manifest, label_files).map(Some)
+        }
         _ => Some(None),
     };
     Some(Port { name: name?, dtype: dtype?, shape: shape?, quantization: quantization?, labels: labels? })
@@ -153,9 +162,15 @@ fn zero_points(dtype: Option<TensorType>) -> RangeInclusive<i128> {
     }
 }
 
-fn labels(node: &Node<'_>, shape: Option<&[usize]>, manifest: &Utf8Path) -> Option<Vec<String>> {
+fn labels(
+    node: &Node<'_>,
+    shape: Option<&[usize]>,
+    manifest: &Utf8Path,
+    label_files: &mut Vec<Utf8PathBuf>,
+) -> Option<Vec<String>> {
     let value = node.need_argument(0, "the path of a label file", "labels \"models/NAME-labels.txt\"")?;
     let labels = files::labels(&value, manifest)?;
+    label_files.extend(value.text().map(|written| plain(&folder_of(manifest).join(written))));
     if let Some(&last) = shape.and_then(<[usize]>::last)
         && last != labels.len()
     {

@@ -1,4 +1,4 @@
-//! The governed nodes, `arena`, `kernels` and `gates`: values that have an owner.
+//! The governed nodes `arena` and `kernels`: values that have an owner. The third, `gates`, has a module of its own.
 //!
 //! Knows limits as people write them; does not compare them with anything.
 
@@ -8,8 +8,8 @@ use super::catalog::Catalog;
 use super::decode::{Grammar, Node, Report, Times};
 use super::error::suggest;
 use super::own;
-use super::types::{Arena, Bytes, Gates, Kernels, Library, Limit, Override, OwnCrate, Policy, Ratio, Spanned};
-use super::units::{self, UnitError};
+use super::types::{Arena, Bytes, Kernels, Library, Override, OwnCrate, Policy, Ratio, Spanned};
+use super::units;
 use super::value::Value;
 
 pub(super) const ARENA: Grammar = Grammar { properties: &["budget", "headroom", "owner"], ..Grammar::NOTHING };
@@ -19,15 +19,8 @@ pub(super) const KERNELS: Grammar = Grammar {
     children: &[("fallback", Times::Once), ("use", Times::Often)],
     later: &[],
 };
-pub(super) const GATES: Grammar = Grammar {
-    arguments: 0,
-    properties: &["owner"],
-    children: &[("flash", Times::Once), ("stack", Times::Once), ("latency", Times::Once)],
-    later: &["accuracy", "waive", "power", "energy"],
-};
 const FALLBACK: Grammar = Grammar { arguments: 1, properties: &["max-mac-share"], ..Grammar::NOTHING };
 const USE: Grammar = Grammar { arguments: 1, properties: &["kernel", "scratch", "reason"], ..Grammar::NOTHING };
-const LIMIT: Grammar = Grammar { properties: &["max", "margin"], ..Grammar::NOTHING };
 const OWNER_EXAMPLE: &str = "owner=\"ml-platform@example.com\"";
 pub(super) const KERNELS_EXAMPLE: &str = "kernels \"cmsis-nn\" policy=\"require\" owner=\"ml-platform@example.com\"";
 /// What firmware falls back to; not a library that is fetched.
@@ -54,7 +47,7 @@ pub(super) fn owner(node: &Node<'_>) -> Option<String> {
 }
 
 /// A percentage; zero where it is not stated.
-fn share(node: &Node<'_>, key: &'static str) -> Option<Ratio> {
+pub(super) fn share(node: &Node<'_>, key: &'static str) -> Option<Ratio> {
     match node.property(key) {
         Some(value) => value.quantity(false, "10%", units::percent),
         None => Some(Ratio(0.0)),
@@ -205,40 +198,6 @@ fn refuse_doubles(node: &Node<'_>, overrides: &[Option<Spanned<Override>>]) {
             node.refuse(format!("two crates are called `{}`", own.name), "second one", help);
         }
     }
-}
-
-/// Reads the `gates` node; without an owner of its own, `deployment_owner` answers for the limits.
-pub(super) fn gates(node: &Node<'_>, deployment_owner: Option<&str>) -> Option<Gates> {
-    let owner = match node.property("owner") {
-        Some(value) => value.text(),
-        None => deployment_owner.map(str::to_owned),
-    };
-    let flash = limit(node, "flash", "256KiB", true, units::bytes);
-    let stack = limit(node, "stack", "4KiB", true, units::bytes);
-    let latency = limit(node, "latency", "9.5M instructions", false, units::instructions);
-    Some(Gates { flash: flash?, stack: stack?, latency: latency?, owner: owner? })
-}
-
-type MaybeLimit<T> = Option<Spanned<Limit<T>>>;
-
-fn limit<T: Default + PartialEq>(
-    gates: &Node<'_>,
-    name: &str,
-    example: &str,
-    bare: bool,
-    read: impl Fn(&str) -> Result<T, UnitError>,
-) -> Option<MaybeLimit<T>> {
-    let Some(node) = gates.child(name, &LIMIT) else { return Some(None) };
-    let max = node.need_property("max", &format!("{name} max=\"{example}\" margin=\"10%\"")).and_then(|value| {
-        let max = value.quantity(bare, example, read)?;
-        if max == T::default() {
-            value.refuse("a limit of zero cannot be kept", "zero", format!("write a limit such as `\"{example}\"`"));
-            return None;
-        }
-        Some(max)
-    });
-    let margin = share(&node, "margin");
-    Some(Some(Spanned { value: Limit { max: max?, margin: margin? }, span: node.span() }))
 }
 
 #[cfg(test)]

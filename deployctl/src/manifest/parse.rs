@@ -20,11 +20,16 @@ const STACK: usize = 64 * 1024 * 1024;
 
 /// Reads a file that must not be larger than [`MOST_BYTES`].
 pub(super) fn read(path: &Utf8Path, shown: &str) -> Result<Vec<u8>, Errors> {
+    read_up_to(path, shown, MOST_BYTES)
+}
+
+/// As [`read`], of a file that may be `most` bytes long.
+pub(super) fn read_up_to(path: &Utf8Path, shown: &str, most: usize) -> Result<Vec<u8>, Errors> {
     use std::io::Read as _;
     let unreadable = |error| Errors::unreadable(Utf8Path::new(shown), &error);
     let file = std::fs::File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
-    file.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     Ok(bytes)
 }
 
@@ -36,9 +41,14 @@ pub(super) struct Parsed {
 
 /// Parses the bytes of the file that people know as `shown`, unless its document is remembered.
 pub(super) fn parse(bytes: &[u8], shown: &str, syntax: &Syntax) -> Result<Parsed, Errors> {
+    parse_up_to(bytes, shown, syntax, MOST_BYTES)
+}
+
+/// As [`parse`], of a file that may be `most` bytes long.
+pub(super) fn parse_up_to(bytes: &[u8], shown: &str, syntax: &Syntax, most: usize) -> Result<Parsed, Errors> {
     let fail = |problem| Err(Errors::new(shown, vec![problem]));
-    if bytes.len() > MOST_BYTES {
-        let message = format!("`{shown}` is larger than {} KiB", MOST_BYTES / 1024);
+    if bytes.len() > most {
+        let message = format!("`{shown}` is larger than {} KiB", most / 1024);
         return fail(Problem::new(message).help("check that this is the KDL file and not, for example, the model"));
     }
     let text = match std::str::from_utf8(bytes) {

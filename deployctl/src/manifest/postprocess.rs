@@ -17,12 +17,14 @@ pub(super) const POSTPROCESS: Grammar = Grammar {
         ("smooth", Times::Often),
         ("top", Times::Once),
         ("threshold", Times::Once),
+        ("suppress", Times::Once),
     ],
     later: &[],
 };
 const SMOOTH: Grammar = Grammar { arguments: 1, properties: &["over", "alpha"], ..Grammar::NOTHING };
 const TOP: Grammar = Grammar { arguments: 1, properties: &["least"], ..Grammar::NOTHING };
 const THRESHOLD: Grammar = Grammar { arguments: 1, properties: &["off"], ..Grammar::NOTHING };
+const SUPPRESS: Grammar = Grammar { arguments: 1, ..Grammar::NOTHING };
 const MOST_INFERENCES: i128 = 1 << 12;
 const MOST_LABELS: i128 = 1 << 16;
 const SMOOTH_EXAMPLE: &str = "smooth \"average\" over=4";
@@ -89,6 +91,7 @@ fn step(node: &Node<'_>) -> Option<AfterStep> {
         "smooth" => smooth(&node.with(&SMOOTH)),
         "top" => top(&node.with(&TOP)),
         "threshold" => threshold(&node.with(&THRESHOLD)),
+        "suppress" => suppress(&node.with(&SUPPRESS)),
         // What it is was said when the children were compared with the grammar.
         _ => None,
     }
@@ -136,4 +139,10 @@ fn threshold(node: &Node<'_>) -> Option<AfterStep> {
     let on = node.need_argument(0, "a score", "threshold 0.6 off=0.4")?.float32()?;
     let off = node.property("off").map_or(Some(on), |value| value.float32())?;
     Some(AfterStep::Threshold { on, off })
+}
+
+fn suppress(node: &Node<'_>) -> Option<AfterStep> {
+    let value = node.need_argument(0, "for how many inferences a label is not told again", "suppress 25")?;
+    let inferences = value.integer(1..=i128::from(u32::MAX))?;
+    Some(AfterStep::Suppress { inferences: u32::try_from(inferences).ok()? })
 }

@@ -2,6 +2,7 @@
 
 use preprocess::Statistic;
 
+use super::audio::SHAPES;
 use super::decode::{Grammar, Node, Times};
 use super::image::mean_and_std;
 use super::preprocess::PARITY;
@@ -32,7 +33,7 @@ const STANDARDIZE: Grammar = Grammar {
     children: &[("mean", Times::Once), ("std", Times::Once)],
     later: &[],
 };
-const FFT: Grammar = Grammar { properties: &["points"], ..Grammar::NOTHING };
+const FFT: Grammar = Grammar { properties: &["points", "window", "symmetric"], ..Grammar::NOTHING };
 const STATISTICS: Grammar = Grammar { arguments: STATISTIC.len(), ..Grammar::NOTHING };
 const STATISTIC: [(&str, Statistic); 11] = [
     ("mean", Statistic::Mean),
@@ -85,19 +86,30 @@ pub(super) fn step(node: &Node<'_>) -> Option<StepSpec> {
             Some(Step::Detrend { linear: value.choice(&[("mean", false), ("linear", true)], &[])? })
         }
         "standardize" => standardize(&node.with(&STANDARDIZE)),
-        "fft" => {
-            let node = node.with(&FFT);
-            let points = match node.property("points") {
-                Some(value) => Some(usize::try_from(value.integer(4..=1 << 16)?).ok()?),
-                None => None,
-            };
-            Some(Step::Fft { points })
-        }
+        "fft" => fft(&node.with(&FFT)),
         "statistics" => statistics(&node.with(&STATISTICS)),
         // What it is was said when the children were compared with the grammar.
         _ => None,
     };
     step.map(StepSpec::Sensor)
+}
+
+fn fft(node: &Node<'_>) -> Option<Step> {
+    let points = match node.property("points") {
+        Some(value) => Some(usize::try_from(value.integer(4..=1 << 16)?).ok()?),
+        None => None,
+    };
+    let window = match node.property("window") {
+        Some(value) => Some(value.choice(&SHAPES, &[])?),
+        None => None,
+    };
+    let symmetric = node.property("symmetric");
+    if let Some(value) = symmetric.as_ref().filter(|_| window.is_none()) {
+        value.refuse("there is no window to be symmetric", "here", "name one: `window=\"hann\"`");
+        return None;
+    }
+    let symmetric = symmetric.map_or(Some(false), |value| value.flag())?;
+    Some(Step::Fft { points, window, symmetric })
 }
 
 fn count(node: &Node<'_>, key: &'static str, example: &str, most: i128) -> Option<usize> {

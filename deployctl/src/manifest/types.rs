@@ -13,6 +13,7 @@ use crate::model::TensorType;
 use crate::model::pipeline::{After, Spec};
 use crate::vectors::recording::Fit;
 
+use super::gates::Gates;
 use super::hardware::Board;
 
 /// A value with the byte range of the manifest text it came from.
@@ -28,11 +29,6 @@ pub struct Spanned<T> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Bytes(pub u64);
-
-/// A number of instructions, as an emulator counts them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Instructions(pub u64);
 
 /// A ratio; `"10%"` is 0.1.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -115,6 +111,8 @@ pub struct Model {
     pub inputs: Vec<Spanned<Port>>,
     /// Declared outputs.
     pub outputs: Vec<Spanned<Port>>,
+    /// Files with labels of outputs, resolved.
+    pub label_files: Vec<Utf8PathBuf>,
     /// Whether operators may become others with the same output.
     pub optimize: bool,
 }
@@ -349,28 +347,6 @@ pub enum Vectors {
         /// Seed.
         seed: u64,
     },
-}
-
-/// The `gates` node: limits over measurements. Built-in gates need no node.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Gates {
-    /// Flash of the app.
-    pub flash: Option<Spanned<Limit<Bytes>>>,
-    /// Stack of app and harness.
-    pub stack: Option<Spanned<Limit<Bytes>>>,
-    /// Instructions an inference.
-    pub latency: Option<Spanned<Limit<Instructions>>>,
-    /// Who answers for the limits: the node's own `owner`, else the deployment's.
-    pub owner: String,
-}
-
-/// A maximum with the margin that it must be kept by.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Limit<T> {
-    /// Most that is allowed.
-    pub max: T,
-    /// (limit − value) / limit must be at least this; zero if not stated.
-    pub margin: Ratio,
 }
 
 /// The `runbook` node.

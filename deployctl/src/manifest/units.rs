@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use super::types::{Bytes, Instructions, Ratio};
+use super::gates::Latency;
+use super::types::{Bytes, Ratio};
 
 /// Why a quantity cannot be read, and what to write instead.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,8 +32,7 @@ pub fn grouped(number: u64) -> String {
 
 const BYTES_HELP: &str =
     "write bytes as a number with one of the units B, KiB (1024) or MiB (1024 × 1024): `\"24KiB\"`";
-const INSTRUCTIONS_HELP: &str =
-    "write a number, k, M or G if you like, and the word: `\"9.5M instructions\"` or `\"120k instructions\"`";
+const LATENCY_HELP: &str = "write instructions for emulated boards, `\"9.5M instructions\"` or `\"120k instructions\"`, or a time for hardware, `\"12ms\"`";
 const PERCENT_HELP: &str = "write a percentage between 0% and 100%, such as `\"10%\"`";
 const DURATION_HELP: &str = "write a time of a second to a week in s, min or h: `\"30min\"`";
 /// Seconds of a week.
@@ -72,33 +72,45 @@ pub(super) fn duration(text: &str) -> Result<Duration, UnitError> {
     }
 }
 
-/// Instructions: `"9.5M instructions"`.
-pub(super) fn instructions(text: &str) -> Result<Instructions, UnitError> {
+/// How long something may take: `"9.5M instructions"`, or `"12ms"` on hardware.
+pub(super) fn latency(text: &str) -> Result<Latency, UnitError> {
     let (number, rest) = split(text);
+    let nanoseconds = match rest {
+        "ns" => Some(1),
+        "us" | "µs" => Some(1_000),
+        "ms" => Some(1_000_000),
+        "s" => Some(1_000_000_000),
+        _ => None,
+    };
+    if let Some(factor) = nanoseconds {
+        return match scaled(number, factor) {
+            Some(value) => Ok(zero_is_zero(Latency::Nanoseconds(value))),
+            None => refuse(format!("`{text}` is not a whole number of nanoseconds"), LATENCY_HELP),
+        };
+    }
     let (prefix, word) = match rest.split_once(char::is_whitespace) {
         Some((prefix, word)) => (prefix, word.trim()),
         None => ("", rest),
     };
-    if matches!(rest, "ns" | "us" | "µs" | "ms" | "s" | "sec" | "seconds" | "milliseconds") {
-        return refuse(
-            format!("`{rest}` cannot be measured here: an emulator counts instructions, it has no clock of its own"),
-            "write the limit in instructions, such as `\"9.5M instructions\"`; milliseconds come only from hardware",
-        );
-    }
     let factor = match prefix {
         "" => 1,
         "k" => 1_000,
         "M" => 1_000_000,
         "G" => 1_000_000_000,
-        _ => return refuse(format!("`{text}` is not a number of instructions"), INSTRUCTIONS_HELP),
+        _ => return refuse(format!("`{text}` is neither a number of instructions nor a time"), LATENCY_HELP),
     };
     if !matches!(word, "instructions" | "instruction") {
-        return refuse(format!("`{text}` does not say what it counts"), INSTRUCTIONS_HELP);
+        return refuse(format!("`{text}` does not say what it counts"), LATENCY_HELP);
     }
     match scaled(number, factor) {
-        Some(value) => Ok(Instructions(value)),
-        None => refuse(format!("`{text}` is not a whole number of instructions"), INSTRUCTIONS_HELP),
+        Some(value) => Ok(Latency::Instructions(value)),
+        None => refuse(format!("`{text}` is not a whole number of instructions"), LATENCY_HELP),
     }
+}
+
+/// Nothing is the same in every unit.
+fn zero_is_zero(latency: Latency) -> Latency {
+    if latency == Latency::Nanoseconds(0) { Latency::Instructions(0) } else { latency }
 }
 
 /// A ratio: `"10%"` is 0.1.
@@ -185,6 +197,16 @@ pub(super) fn write_bytes(bytes: Bytes) -> String {
     }
 }
 
+/// A time in the largest unit in which it is a whole number.
+pub(super) fn write_nanoseconds(count: u64) -> String {
+    match count {
+        n if n > 0 && n % 1_000_000_000 == 0 => format!("{} s", n / 1_000_000_000),
+        n if n > 0 && n % 1_000_000 == 0 => format!("{} ms", n / 1_000_000),
+        n if n > 0 && n % 1_000 == 0 => format!("{} µs", n / 1_000),
+        n => format!("{n} ns"),
+    }
+}
+
 /// A ratio as a percentage that reads back as the same ratio where it has up to 12 decimals.
 pub(super) fn write_percent(ratio: Ratio) -> String {
     let percent = format!("{:.12}", ratio.0 * 100.0);
@@ -226,15 +248,26 @@ mod tests {
     }
 
     #[test]
-    fn instructions_need_their_word() {
-        assert_eq!(instructions("9.5M instructions").unwrap().0, 9_500_000);
-        assert_eq!(instructions("120k instructions").unwrap().0, 120_000);
-        assert_eq!(instructions("1 instruction").unwrap().0, 1);
-        assert_eq!(instructions("7 M instructions").unwrap().0, 7_000_000);
-        for text in ["9.5M", "9.5", "9.5 ms", "9.5M cycles", "instructions", "0.5 instructions"] {
-            assert!(instructions(text).is_err(), "{text}");
+    fn instructions_need_their_word_and_times_their_unit() {
+        let (instructions, time) = (Latency::Instructions, Latency::Nanoseconds);
+        for (text, value) in [
+            ("9.5M instructions", instructions(9_500_000)),
+            ("120k instructions", instructions(120_000)),
+            ("1 instruction", instructions(1)),
+            ("7 M instructions", instructions(7_000_000)),
+            ("12ms", time(12_000_000)),
+            ("0.5 ms", time(500_000)),
+            ("850us", time(850_000)),
+            ("3 s", time(3_000_000_000)),
+            ("0 ms", instructions(0)),
+        ] {
+            assert_eq!(latency(text).unwrap(), value, "{text}");
         }
-        assert!(instructions("3 ms").unwrap_err().message.contains("emulator"));
+        for text in ["9.5M", "9.5", "9.5M cycles", "instructions", "0.5 instructions", "3 min", "0.5 ns", "1 k"] {
+            assert!(latency(text).is_err(), "{text}");
+        }
+        assert_eq!(latency("12ms").unwrap().to_string(), "12 ms");
+        assert_eq!(latency("1500us").unwrap().to_string(), "1500 µs");
     }
 
     #[test]

@@ -142,7 +142,7 @@ fn decimal(value: f32) -> String {
 }
 
 /// A KDL string with everything escaped that cannot stand in one as it is.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {

@@ -2,14 +2,12 @@
 //!
 //! A function a stage. What is not named here is in no key.
 
-use std::collections::BTreeMap;
-
 use deployctl_cache::TreeInput;
 
 use super::{Materials, OwnMaterials, TargetMaterials, VectorMaterials};
 use crate::builtin;
 use crate::emit;
-use crate::gate::{Limits, Making, Services};
+use crate::gate::{Limits, Making, Present, Scores, Services, Waived};
 use crate::manifest::{self, Board, Manifest, Override, Runner, Vectors};
 use crate::model::lower::{Choice, OwnKernel};
 use crate::model::pipeline::After;
@@ -254,23 +252,38 @@ pub(super) fn load(
     })
 }
 
-pub(super) fn gate(manifest: &Manifest, board: &Board, made: bool) -> stage::Gate {
-    stage::Gate { limits: limits(manifest, board, made), parity: manifest.preprocess.is_some() }
+pub(super) fn gate(manifest: &Manifest, board: &Board, materials: &Materials) -> stage::Gate {
+    let (release, reissued) = (materials.release.clone(), materials.reissued.clone());
+    let is_held = release.is_some() || reissued.is_some();
+    stage::Gate {
+        limits: limits(manifest, board, materials),
+        parity: manifest.preprocess.is_some(),
+        present: is_held.then(|| Present::of(manifest, &board.name)),
+        release,
+        reissued,
+    }
 }
 
-fn limits(manifest: &Manifest, board: &Board, made: bool) -> Limits {
+fn limits(manifest: &Manifest, board: &Board, materials: &Materials) -> Limits {
     let gates = &manifest.gates;
+    let making = if materials.convert.is_some() { Making::Made } else { Making::Forbidden };
     Limits {
         budget: manifest.arena.budget.value,
         headroom: manifest.arena.headroom,
         policy: (board.runner != Runner::Host).then_some(manifest.kernels.policy),
         max_mac_share: manifest.kernels.max_mac_share,
         flash: gates.flash.as_ref().map(|limit| limit.value),
+        ram: gates.ram.as_ref().map(|limit| limit.value),
         stack: gates.stack.as_ref().map(|limit| limit.value),
         latency: gates.latency.as_ref().map(|limit| limit.value),
         services: services(manifest, board),
+        hop: gates.hop.as_ref().map(|limit| limit.value),
+        accuracy: gates.accuracy.as_ref().and_then(|asked| scores(manifest, &asked.value)),
         max_lsb: manifest.preprocess.as_ref().and_then(|steps| Some(steps.parity.as_ref()?.max_lsb.value)),
-        conversion: manifest.convert.is_some().then_some(if made { Making::Made } else { Making::Forbidden }),
+        conversion: manifest.convert.is_some().then_some(making),
+        runner: board.runner.name(),
+        waivers: waivers(manifest, materials),
+        governance: materials.governance.clone(),
     }
 }
 
@@ -281,6 +294,23 @@ fn services(manifest: &Manifest, board: &Board) -> Services {
         Some(services) if services.cpu.0 <= 0.0 => Services::Idle,
         Some(_) => Services::Interrupt,
     }
+}
+
+/// Waivers; that one has expired was found out by whoever knows what day it is.
+fn waivers(manifest: &Manifest, materials: &Materials) -> Vec<Waived> {
+    let waived = |waiver: &manifest::Spanned<manifest::Waiver>| Waived {
+        waiver: waiver.value.clone(),
+        expired: materials.expired.contains(&waiver.value.gate),
+    };
+    manifest.gates.waivers.iter().map(waived).collect()
+}
+
+/// The output that accuracy is asked of.
+fn scores(manifest: &Manifest, asked: &manifest::Accuracy) -> Option<Scores> {
+    let outputs = &manifest.model.outputs;
+    let is_meant = |output: &manifest::Port| asked.output.as_ref().is_none_or(|name| output.name == *name);
+    let position = outputs.iter().position(|output| is_meant(&output.value))?;
+    Some(Scores { asked: asked.clone(), position, dtype: outputs[position].value.dtype })
 }
 
 pub(super) fn subject(manifest: &Manifest, board: &Board, materials: &Materials, found: &TargetMaterials) -> Subject {
@@ -333,26 +363,9 @@ fn packed(path: &str) -> String {
 }
 
 pub(super) fn report(manifest: &Manifest, subject: Subject) -> stage::Report {
-    let line = |start: usize| manifest.text[..start.min(manifest.text.len())].matches('\n').count() + 1;
-    let mut lines = BTreeMap::from([
-        ("arena.budget".to_owned(), line(manifest.arena.budget.span.start)),
-        ("kernels.policy".to_owned(), line(manifest.kernels.library.span.start)),
-        ("model".to_owned(), line(manifest.model.written.span.start)),
-        ("convert".to_owned(), line(manifest.convert.as_ref().map_or(0, |convert| convert.written.span.start))),
-        ("regression.vectors".to_owned(), line(manifest.regression.vectors.span.start)),
-    ]);
-    let parity = manifest.preprocess.as_ref().and_then(|steps| steps.parity.as_ref());
-    lines.extend(parity.map(|parity| ("preprocess.parity".to_owned(), line(parity.max_lsb.span.start))));
-    let gates = &manifest.gates;
-    let spans = [
-        ("gates.flash", gates.flash.as_ref().map(|limit| limit.span.start)),
-        ("gates.stack", gates.stack.as_ref().map(|limit| limit.span.start)),
-        ("gates.latency", gates.latency.as_ref().map(|limit| limit.span.start)),
-    ];
-    lines.extend(spans.into_iter().filter_map(|(path, start)| Some((path.to_owned(), line(start?)))));
     stage::Report {
         subject,
-        lines,
+        lines: manifest::lines(manifest),
         parity: manifest.preprocess.is_some(),
         template: packed("templates/gate-report.md"),
     }

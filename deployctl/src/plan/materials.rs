@@ -3,8 +3,9 @@
 use camino::Utf8PathBuf;
 use deployctl_cache::{FileInput, TreeInput};
 
+use crate::gate::Governance;
 use crate::library::Build;
-use crate::stage::{ConvertSource, LibraryFile, OwnSource, Vendored};
+use crate::stage::{ConvertSource, LastRelease, LibraryFile, OwnSource, Vendored};
 use crate::tool::{Binutils, Gcc, HostLinker, Program, Qemu, Rustc, Strace};
 
 /// What a deployment is made of besides its manifest: contents of files, identities of tools.
@@ -22,6 +23,14 @@ pub struct Materials {
     pub own: Option<OwnMaterials>,
     /// Instructions that a scenario may take, where it shall take more than the fewest that are of use.
     pub budget: Option<u64>,
+    /// Gates whose waiver has expired. The day is asked for once, and is in no key.
+    pub expired: Vec<String>,
+    /// Governed values and their approvals, where anything was ever approved for the deployment.
+    pub governance: Option<Governance>,
+    /// The last release before the present version, where there is one.
+    pub release: Option<LastRelease>,
+    /// The release of the present version, where there is one and the manifest promises something else.
+    pub reissued: Option<LastRelease>,
     /// For each target, in the manifest's order.
     pub targets: Vec<TargetMaterials>,
 }

@@ -20,7 +20,7 @@ use crate::error::Kind;
 use crate::gate::evidence::Conversion;
 use crate::manifest::Provenance;
 use crate::model;
-use crate::tool::{Program, Strace};
+use crate::tool::{Output, Program, Strace};
 
 /// A clock of whole seconds shows another time after this.
 const LATER: Duration = Duration::from_millis(1100);
@@ -165,10 +165,13 @@ impl Stage for Convert {
 
 impl Convert {
     fn attempt(&self, job: &Job, variation: &Variation) -> Result<Made, BoxError> {
-        let made = attempt::run(self, job.work_dir(), variation)?;
-        let start = made.log.len().saturating_sub(LOG);
-        let start = (start..made.log.len()).find(|at| made.log.is_char_boundary(*at)).unwrap_or(made.log.len());
-        made.log[start..].lines().for_each(|line| job.journal(line));
+        let keep = |output: &Output| {
+            let log = format!("{}{}", output.stdout.text(), output.stderr.text());
+            let start = log.len().saturating_sub(LOG);
+            let start = (start..log.len()).find(|at| log.is_char_boundary(*at)).unwrap_or(log.len());
+            log[start..].lines().for_each(|line| job.journal(line));
+        };
+        let made = attempt::run(self, job.work_dir(), variation, &keep)?;
         if let Some(seen) = &made.seen {
             reads::refuse_undeclared(self, seen, &made.folder)?;
         }

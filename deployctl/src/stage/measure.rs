@@ -69,11 +69,7 @@ impl Stage for Measure {
 
 impl Rig {
     fn describe(&self) -> Measurement {
-        let (runner, emulated) = match &self.runner {
-            manifest::Runner::Host => ("host".to_owned(), false),
-            manifest::Runner::Qemu { machine, .. } => (format!("qemu {machine}"), true),
-            manifest::Runner::Probe { chip } => (format!("probe {chip}"), false),
-        };
+        let (runner, emulated) = (self.runner.name(), matches!(self.runner, manifest::Runner::Qemu { .. }));
         Measurement { runner, emulated, ..Measurement::default() }
     }
 }

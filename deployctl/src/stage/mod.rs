@@ -52,7 +52,7 @@ pub use decoder::{Called, decoder};
 pub use dossier::{Deployment, Named, Subject, Target as TargetName};
 pub use emit::{Emit, Project, ProjectLibrary, Template};
 pub use expect::{Expect, VectorSource};
-pub use gate::Gate;
+pub use gate::{Gate, LastRelease};
 pub use header::Header;
 pub use interface::Interface;
 pub use kernels::Kernels;

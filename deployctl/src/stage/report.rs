@@ -4,13 +4,13 @@
 //!
 //! Within version 1 fields may be added, never removed, renamed or given another meaning. A quantity is
 //! `{"value": NUMBER, "unit": "bytes" | "instructions" | "count" | "ratio"}`; margins and shares are ratios, 0.1 for 10 %.
-//! Verdicts are, from good to bad, `not_applicable`, `pass`, `thin` (within the limit, not within the margin), `unknown`
-//! (not measured), `fail`. `null` means: not there.
+//! Verdicts are, from good to bad, `not_applicable`, `pass`, `waived` (would not pass, and its owner has waived it
+//! until a date), `thin` (within the limit, not within the margin), `unknown` (not measured), `fail`. `null` means: not there.
 //!
 //! | field | what it is |
 //! |---|---|
 //! | `schema` | `deployctl/gate-report/1` |
-//! | `verdict` | the worst verdict of all gates; only `pass` (or `not_applicable`) may be promoted |
+//! | `verdict` | the worst verdict of all gates; only `pass`, `waived` or `not_applicable` may be promoted |
 //! | `verdict_text` | the same for people, as is every other `…_text` |
 //! | `deployment` | `name`, `version`, `owner`, `summary` |
 //! | `target` | `board`, `summary`, `core`, `evidence` (how it was run, in words) |
@@ -18,7 +18,7 @@
 //! | `tools` | list of `name`, `value`: tools and sources with version or digest |
 //! | `identity` | `model`, the build's own digests (`build digest`, loadable images), then `tools` |
 //! | `gates` | list, in the order of a bring-up; each has |
-//! | `gates[].name` | `conversion` (where a command is declared), `interface`, `parity`, `operators`, `arena_headroom`, `flash`, `stack`, `kernels`, `reference`, `bit_exactness`, `determinism`, `latency`, `load` |
+//! | `gates[].name` | all of [`crate::manifest::GATE_NAMES`], in this order |
 //! | `gates[].title` | the name for people |
 //! | `gates[].verdict` | how it came out |
 //! | `gates[].limit`, `.value` | quantities; a `value` may be there without a `limit` |

@@ -48,6 +48,7 @@ pub fn install_hint(program: &str) -> String {
         "cc" | "gcc" | "ld" | "ar" | "as" => "gcc libc6-dev",
         "python3" => "python3 python3-pip python3-venv",
         "git" => "git",
+        "ssh-keygen" => "openssh-client",
         "strace" => "strace",
         _ if name.starts_with("arm-none-eabi-") => {
             "gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib"

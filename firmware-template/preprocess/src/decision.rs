@@ -1,4 +1,4 @@
-//! From scores to decisions: the best labels, and one that is sure enough.
+//! From scores to decisions: the best labels, one that is sure enough, and one that is told once.
 
 use kernels::{view, view_mut, wrong_operands};
 
@@ -30,6 +30,16 @@ pub struct Threshold {
     pub on: f32,
     /// It ends below such a score; not above `on`.
     pub off: f32,
+}
+
+/// A label that is told once: for so many inferences after it was told, the same label is none (-1). Another one is told at
+/// once. Operands: label (int32); label (int32), state (the label that was told last, counted from 1, and for how many
+/// inferences it is not told again).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Suppress {
+    /// Inferences.
+    pub inferences: u32,
 }
 
 /// What is no number is less than all numbers.
@@ -77,6 +87,24 @@ impl Threshold {
     }
 }
 
+impl Suppress {
+    /// Bytes of state.
+    pub const STATE_BYTES: usize = 2 * size_of::<u32>();
+
+    /// The label where it is told, else -1.
+    #[inline]
+    pub fn apply(&self, label: i32, told: &mut u32, quiet: &mut u32) -> i32 {
+        // No label counts as 0.
+        let counted = label.wrapping_add(1).cast_unsigned();
+        if label >= 0 && (counted != *told || *quiet == 0) {
+            (*told, *quiet) = (counted, self.inferences);
+            return label;
+        }
+        *quiet = quiet.saturating_sub(1);
+        NONE
+    }
+}
+
 /// [`Top::apply`].
 #[inline]
 pub fn top(p: &Top, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
@@ -94,9 +122,30 @@ pub fn threshold(p: &Threshold, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
     (*place, *value) = p.apply(view(scores), held);
 }
 
+/// [`Suppress::apply`].
+#[inline]
+pub fn suppress(p: &Suppress, inputs: &[&[i8]], outputs: &mut [&mut [i8]]) {
+    let ([label], [place, state]) = (inputs, outputs) else { wrong_operands() };
+    let ([label], [place], [told, quiet]) = (view::<i32>(label), view_mut::<i32>(place), view_mut::<u32>(state)) else {
+        wrong_operands()
+    };
+    *place = p.apply(*label, told, quiet);
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Threshold, Top};
+    use super::{Suppress, Threshold, Top};
+
+    #[test]
+    fn a_label_is_told_again_after_a_while_and_another_one_at_once() {
+        let p = Suppress { inferences: 2 };
+        let (mut told, mut quiet) = (0, 0);
+        let heard = [-1, 0, 0, 0, 0, -1, 0, 3, 0, -1, -1, 0, i32::MAX, i32::MIN];
+        let said = heard.map(|label| p.apply(label, &mut told, &mut quiet));
+        assert_eq!(said, [-1, 0, -1, -1, 0, -1, -1, 3, 0, -1, -1, 0, i32::MAX, -1]);
+        let always = Suppress { inferences: 0 };
+        assert_eq!([5, 5].map(|label| always.apply(label, &mut told, &mut quiet)), [5, 5]);
+    }
 
     #[test]
     fn best_first_and_the_first_of_equals() {

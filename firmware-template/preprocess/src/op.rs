@@ -4,7 +4,7 @@
 mod list {
     pub use crate::affine::{Affine, NormalizeChannels, affine, normalize_channels};
     pub use crate::dct::{Dct, dct};
-    pub use crate::decision::{Threshold, Top, threshold, top};
+    pub use crate::decision::{Suppress, Threshold, Top, suppress, threshold, top};
     pub use crate::detrend::{Detrend, detrend};
     pub use crate::feature::{Feature, feature};
     pub use crate::frame::{Frame, frame};
@@ -51,6 +51,7 @@ kernels::operators! {
     Rows => rows,
     Standardize => standardize,
     Statistics => statistics,
+    Suppress => suppress,
     Threshold => threshold,
     Top => top,
     Window => window,

@@ -105,7 +105,7 @@ const SENSOR: &str = "preprocess \"sensor\" rate=62.5 channels=10 type=\"int16\"
 
 #[test]
 fn samples_with_every_step() {
-    let steps = "window samples=98 stride=49; detrend \"linear\"; standardize; fft points=100
+    let steps = "window samples=98 stride=49; detrend \"linear\"; standardize; fft points=100 window=\"hamming\" symmetric=#true
         statistics \"mean\" \"zero-crossings\"; standardize mean=0 std=2; quantize";
     // 51 bins and two numbers, of ten channels.
     let text = with(&format!("{SENSOR} {{ {steps} }}")).replacen("shape 1 49 10 1", "shape 1 10 53", 1);
@@ -128,6 +128,13 @@ fn samples_are_refused_at_the_line_of_the_step() {
             ("window samples=49 stride=7; detrend \"square\"", "\"square\"", "cannot be `square`", "linear"),
             ("window samples=49 stride=7; fft points=49", "fft", "no FFT of 49 points", "take 50"),
             ("window samples=49 stride=7; fft points=48", "fft", "leaves out samples", "take 50"),
+            ("window samples=49 stride=7; fft window=\"blackman\"", "\"blackman\"", "cannot be `blackman`", "hann"),
+            (
+                "window samples=49 stride=7; fft symmetric=#true",
+                "#true",
+                "no window to be symmetric",
+                "window=\"hann\"",
+            ),
             ("window samples=49 stride=7; statistics", "statistics", "at least one", "zero-crossings"),
             ("window samples=49 stride=7; statistics \"rms\" \"rms\"", "\"rms\"", "twice", "keep one"),
             ("window samples=49 stride=7; statistics \"mode\"", "\"mode\"", "cannot be `mode`", ""),
@@ -151,11 +158,14 @@ fn outputs_become_labels() {
     let manifest = load("postprocess \"Identity\" { dequantize; smooth \"average\" over=4; threshold 0.6 off=0.4 }");
     assert_eq!(manifest.postprocess.len(), 1);
     load("postprocess \"Identity\" { smooth \"exponential\" alpha=0.25; softmax; top 2 least=0.5 }");
+    load("postprocess \"Identity\" { threshold 0.6; suppress 25 }");
     refused(
         "postprocess \"Identity\"",
         &[
             ("top 3", "top", "there are 2 scores", "at most 2"),
             ("top 1; threshold 0.5", "threshold", "`top` has given labels already", "as the last step"),
+            ("top 2; suppress 3", "suppress", "takes one label", "right behind"),
+            ("top 1; suppress 0", "0", "out of range", "from 1 to"),
             ("threshold 0.5 off=0.6", "threshold", "would end below 0.6 at once", "at most 0.5"),
             ("smooth \"average\" alpha=0.5", "0.5", "`alpha` is not of this kind", "`over=…`"),
             ("smooth \"exponential\" alpha=1.5", "1.5", "out of range", "up to 1"),

@@ -29,8 +29,8 @@ fn every_value_arrives() {
     assert_eq!(manifest.regression.vectors.value, Vectors::File(project.root.join("manifests/vectors/kws.npz")));
     assert_eq!(manifest.gates.owner, "audio-team@example.com");
     let flash = manifest.gates.flash.unwrap().value;
-    assert_eq!(flash, Limit { max: Bytes(262_144), margin: Ratio(0.1) });
-    assert_eq!(manifest.gates.latency.unwrap().value.max, Instructions(9_500_000));
+    assert_eq!(flash, Limit { max: Bytes(262_144), margin: Ratio(0.1), growth: None });
+    assert_eq!(manifest.gates.latency.unwrap().value.max, Latency::Instructions(9_500_000));
     assert_eq!(manifest.runbook.review_every.as_deref(), Some("release"));
 }
 
@@ -68,6 +68,68 @@ fn the_gates_node_can_have_its_own_owner() {
     let project = Project::new();
     let manifest = project.load(edited(&[("gates {", "gates owner=\"release@example.com\" {")])).unwrap();
     assert_eq!(manifest.gates.owner, "release@example.com");
+}
+
+#[test]
+fn gates_have_units_growth_accuracy_and_waivers() {
+    let project = Project::new();
+    let gates = "gates {
+    ram max=\"32KiB\" growth=\"5%\"
+    hop max=\"1.5ms\"
+    accuracy metric=\"top5\" min=\"90%\" margin=\"2%\"
+    waive \"stack\" owner=\"a\" reason=\"b\" until=\"2027-03-01\"
+";
+    let gates = project.load(edited(&[("gates {", gates)])).unwrap().gates;
+    let ram = gates.ram.unwrap().value;
+    assert_eq!(ram, Limit { max: Bytes(32_768), margin: Ratio(0.0), growth: Some(Ratio(0.05)) });
+    assert_eq!(gates.hop.unwrap().value.max, Latency::Nanoseconds(1_500_000));
+    let accuracy = gates.accuracy.unwrap().value;
+    assert_eq!(accuracy, Accuracy { top: 5, min: Ratio(0.9), margin: Ratio(0.02), output: None });
+    let [waiver] = gates.waivers.as_slice() else { panic!("{:?}", gates.waivers) };
+    assert_eq!((waiver.value.gate.as_str(), waiver.value.until.to_string().as_str()), ("stack", "2027-03-01"));
+}
+
+/// Pinned: releases and approvals hold these paths and texts.
+#[test]
+fn governed_values_are_named_as_the_manifest_nests_them() {
+    let project = Project::new();
+    let manifest = project
+        .load(edited(&[(
+            "gates {",
+            "gates owner=\"release@example.com\" {\n waive \"stack\" owner=\"a\" reason=\"b\" until=\"2027-03-01\"
+    accuracy metric=\"top1\" min=\"90%\"\n",
+        )]))
+        .unwrap();
+    let rows: Vec<String> =
+        governed(&manifest).into_iter().map(|one| format!("{} = {} ({})", one.param, one.value, one.owner)).collect();
+    let (platform, release) = ("ml-platform@example.com", "release@example.com");
+    assert_eq!(
+        rows,
+        [
+            format!("arena.budget = 24576 bytes ({platform})"),
+            format!("arena.headroom = 10% ({platform})"),
+            format!("kernels.library = cmsis-nn ({platform})"),
+            format!("kernels.policy = require ({platform})"),
+            format!("kernels.fallback.max-mac-share = 5% ({platform})"),
+            format!("kernels.use.op:7 = reference ({platform})"),
+            format!("gates.flash.max = 262144 bytes ({release})"),
+            format!("gates.flash.margin = 10% ({release})"),
+            format!("gates.stack.max = 4096 bytes ({release})"),
+            format!("gates.stack.margin = 25% ({release})"),
+            format!("gates.latency.max = 9500000 instructions ({release})"),
+            format!("gates.latency.margin = 20% ({release})"),
+            format!("gates.accuracy.metric = top1 ({release})"),
+            format!("gates.accuracy.min = 90% ({release})"),
+            format!("gates.accuracy.margin = 0% ({release})"),
+            "gates.waive.stack = until 2027-03-01: b (a)".to_owned(),
+        ]
+    );
+    let lines = lines(&manifest);
+    let line = |word: &str| manifest.text.lines().position(|line| line.trim_start().starts_with(word)).unwrap() + 1;
+    assert_eq!(lines["gates.flash"], line("flash "));
+    assert_eq!(lines["gates.flash.max"], line("flash "));
+    assert_eq!((lines["gates.waive.stack"], lines["arena.budget"]), (line("waive"), line("arena")));
+    assert_eq!((lines["deployment.version"], lines["kernels.policy"]), (line("deployment"), line("kernels")));
 }
 
 #[test]

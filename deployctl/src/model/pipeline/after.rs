@@ -4,7 +4,7 @@
 //! and their float32 scores, or the float32 scores themselves where no step chooses.
 
 use kernels::{Dequantize, Op as Kernel, SoftmaxF32, Unary, UnaryFunction};
-use preprocess::{ExponentialAverage, MovingAverage, Op, Threshold, Top};
+use preprocess::{ExponentialAverage, MovingAverage, Op, Suppress, Threshold, Top};
 use serde::{Deserialize, Serialize};
 
 use super::builder::{Builder, Value};
@@ -42,6 +42,8 @@ pub enum AfterStep {
     Top { count: usize, least: Option<f32> },
     /// One label that is sure enough, or none.
     Threshold { on: f32, off: f32 },
+    /// The one label, where it was not told in as many inferences before.
+    Suppress { inferences: u32 },
 }
 
 impl AfterStep {
@@ -54,6 +56,7 @@ impl AfterStep {
             Self::Average { .. } | Self::Exponential { .. } => "smooth",
             Self::Top { .. } => "top",
             Self::Threshold { .. } => "threshold",
+            Self::Suppress { .. } => "suppress",
         }
     }
 }
@@ -85,9 +88,17 @@ pub fn build_after(after: &After, port: &Form) -> Result<BuiltAfter, Wrong> {
     }
     for (index, step) in after.steps.iter().enumerate() {
         let at = |wrong: Wrong| Wrong { step: Some(index), ..wrong };
+        if let AfterStep::Suppress { inferences } = step {
+            let before = index.checked_sub(1).map(|before| &after.steps[before]);
+            value = suppressed(&mut builder, &value, *inferences, before, &mut outputs).map_err(at)?;
+            continue;
+        }
         if !outputs.is_empty() {
             let reason = format!("`{}` has given labels already", after.steps[index - 1].name());
-            return Err(at(Wrong::new(reason, "leave one of `top` and `threshold`, as the last step")));
+            return Err(at(Wrong::new(
+                reason,
+                "leave one of `top` and `threshold`, as the last step that looks at scores",
+            )));
         }
         value = dequantized(&mut builder, value).map_err(at)?;
         if *step != AfterStep::Dequantize {
@@ -126,7 +137,7 @@ fn append(builder: &mut Builder, value: &Value, step: &AfterStep, outputs: &mut 
     let len = value.form.elements();
     let form = value.form.clone();
     match *step {
-        AfterStep::Dequantize => Ok(value.clone()),
+        AfterStep::Dequantize | AfterStep::Suppress { .. } => Ok(value.clone()),
         AfterStep::Softmax => {
             let depth = form.shape.last().copied().unwrap_or(1);
             if depth < 2 {
@@ -169,6 +180,30 @@ fn append(builder: &mut Builder, value: &Value, step: &AfterStep, outputs: &mut 
             Ok(labels(builder, value, ("threshold", op), 1, Some(held), outputs))
         }
     }
+}
+
+/// A label that is told once, in the place of the one that is there.
+fn suppressed(
+    builder: &mut Builder,
+    value: &Value,
+    inferences: u32,
+    before: Option<&AfterStep>,
+    outputs: &mut [TensorId],
+) -> Result<Value, Wrong> {
+    let one = match before {
+        Some(AfterStep::Threshold { .. }) => true,
+        Some(AfterStep::Top { count, .. }) => *count == 1,
+        _ => false,
+    };
+    let ([label, _], true) = (outputs, one) else {
+        return Err(Wrong::new("`suppress` takes one label", "put it right behind `threshold` or `top 1`"));
+    };
+    let state = builder.state("suppress/state", Suppress::STATE_BYTES);
+    let form = Form::plain(TensorType::Int32, vec![1]);
+    let op = StepOp::Step(Op::Suppress(Suppress { inferences }));
+    let told = builder.append("suppress", op, vec![value.id], form, vec![state]);
+    *label = told.id;
+    Ok(told)
 }
 
 /// Labels and their scores.

@@ -5,14 +5,14 @@
 
 use kernels::signal::{is_fft_length, twiddle_count, twiddles};
 use kernels::{Concatenate, Element, Op as Kernel, RealFft, Rearrange};
-use preprocess::{Affine, Detrend, Magnitude, NormalizeChannels, Op, Standardize, Statistic, Statistics};
+use preprocess::{Affine, Detrend, Magnitude, NormalizeChannels, Op, Standardize, Statistic, Statistics, Window};
 use serde::{Deserialize, Serialize};
 
-use super::StepOp;
 use super::builder::{Builder, Value};
 use super::image::element;
 use super::spec::{Form, Wrong};
 use super::table::table;
+use super::{StepOp, WindowShape, audio};
 use crate::model::TensorType;
 
 /// Keeps a channel that does not change from being divided by zero.
@@ -44,8 +44,14 @@ pub enum Step {
     Detrend { linear: bool },
     /// To mean 0 and deviation 1: by declared numbers, `(mean, std)`, or by each window's own.
     Standardize { declared: Option<(Vec<f32>, Vec<f32>)> },
-    /// Magnitudes of each channel's spectrum.
-    Fft { points: Option<usize> },
+    /// Magnitudes of each channel's spectrum, of weighed samples where there is a `window`.
+    Fft {
+        points: Option<usize>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        window: Option<WindowShape>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        symmetric: bool,
+    },
     /// Each channel in a few numbers.
     Statistics { wanted: Vec<Statistic> },
 }
@@ -94,9 +100,9 @@ pub(super) fn step(builder: &mut Builder, value: Value, step: &Step) -> Result<V
             Ok(builder.append("standardize", StepOp::Step(op), vec![value.id], value.form, vec![]))
         }
         Step::Standardize { declared: Some((mean, std)) } => declared(builder, &value, mean, std),
-        Step::Fft { points } => {
+        Step::Fft { points, window: weights, symmetric } => {
             let window = features(builder, &value, "fft")?;
-            let found = spectrum(builder, &window, *points)?;
+            let found = spectrum(builder, &window, *points, weights.map(|shape| (shape, *symmetric)))?;
             Ok(beside(builder, &value, &window, found))
         }
         Step::Statistics { wanted } => {
@@ -176,9 +182,19 @@ fn beside(builder: &mut Builder, value: &Value, window: &Value, found: Value) ->
     builder.append("features", op, vec![value.id, found.id], form, vec![])
 }
 
-fn spectrum(builder: &mut Builder, window: &Value, points: Option<usize>) -> Result<Value, Wrong> {
+/// The next length of an FFT for so many samples; none above 65,536.
+pub fn next_fft(samples: usize) -> Option<usize> {
+    (samples.max(4)..=1 << 16).find(|&points| is_fft_length(points))
+}
+
+fn spectrum(
+    builder: &mut Builder,
+    window: &Value,
+    points: Option<usize>,
+    weights: Option<(WindowShape, bool)>,
+) -> Result<Value, Wrong> {
     let [samples, channels] = [window.form.shape[0], window.form.shape[1]];
-    let next = (samples.max(4)..=1 << 16).find(|&points| is_fft_length(points));
+    let next = next_fft(samples);
     let advice = || format!("take {}, or leave `points` out", next.unwrap_or(1 << 16));
     let points = points.or(next).unwrap_or(samples);
     if !is_fft_length(points) {
@@ -190,6 +206,10 @@ fn spectrum(builder: &mut Builder, window: &Value, points: Option<usize>) -> Res
         return Err(Wrong::new(reason, advice()));
     }
     let rows = if channels == 1 { window.clone() } else { by_channel(builder, window) };
+    let rows = match weights {
+        Some(weights) => weighed(builder, &rows, [samples, channels], weights),
+        None => rows,
+    };
     let mut numbers = vec![0_f32; twiddle_count(points)];
     twiddles(points, false, &mut numbers);
     let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
@@ -201,6 +221,20 @@ fn spectrum(builder: &mut Builder, window: &Value, points: Option<usize>) -> Res
     let form = Form::plain(TensorType::Float32, vec![channels, bins]);
     let magnitude = Op::Magnitude(Magnitude { bins: channels * bins });
     Ok(builder.append("fft", StepOp::Step(magnitude), vec![complex.id], form, vec![]))
+}
+
+/// Each channel's samples times the weights of a window.
+fn weighed(
+    builder: &mut Builder,
+    rows: &Value,
+    [samples, channels]: [usize; 2],
+    (shape, symmetric): (WindowShape, bool),
+) -> Value {
+    let weights = audio::floats(audio::weights(shape, symmetric, samples));
+    let table = builder.constant("fft-window/weights", TensorType::Float32, vec![samples], &weights);
+    let form = Form::plain(TensorType::Float32, vec![channels, samples]);
+    let op = StepOp::Step(Op::Window(Window { len: samples, float: true }));
+    builder.append("fft-window", op, vec![rows.id, table], form, vec![])
 }
 
 /// Channel after channel instead of sample after sample.

@@ -3,9 +3,16 @@
 
 use std::process::Command;
 
+mod front_end;
+mod pictures;
+mod sensors;
+
 use super::super::{Report, TOLERANCE, Trace, compare};
+use super::file::quoted;
 use super::*;
-use crate::model::pipeline::{MelBands, join};
+use crate::model::pipeline::{
+    DctNorm, Emphasized, Energy, LogBase, MelBands, MelNorm, MelScale, MelSlopes, Over, WindowShape, join,
+};
 use crate::model::{Graph, Quantization, Read, Tensor, TensorId, lower};
 use crate::vectors::array::Arrays;
 use crate::vectors::recording::{Fit, Medium, Port, vectors};
@@ -60,30 +67,38 @@ fn python() -> Option<String> {
 
 /// Our steps of `ours`, whose rows have `width` numbers, against the features of `script`.
 fn report(python: &str, script: &str, ours: &Spec, width: usize) -> Report {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("features.py"), script).unwrap();
-    let code = "import features, numpy as np\n\
-                rng = np.random.default_rng(4)\n\
-                clips = [rng.normal(0, 3000, features.SAMPLES).round().astype(np.int16) for _ in range(2)]\n\
-                features.save('features.npz', clips)";
-    let ran = Command::new(python).args(["-c", code]).current_dir(folder.path()).output().unwrap();
-    assert!(ran.status.success(), "{}\n{script}", String::from_utf8_lossy(&ran.stderr));
-    let bytes = std::fs::read(folder.path().join("features.npz")).unwrap();
+    let clips = "[rng.normal(0, 3000, features.SAMPLES).round().astype(np.int16) for _ in range(2)]";
+    compared(python, script, ours, &port(TensorType::Int8, vec![1, FRAMES, width], Some((SCALE, -5))), clips)
+}
 
-    let quantization = Some(Quantization { scales: vec![SCALE], zero_points: vec![-5], dimension: 0 });
-    let shape = vec![1, FRAMES, width];
-    let port = Tensor {
+/// The model input that features of `shape` become.
+fn port(dtype: TensorType, shape: Vec<usize>, numbers: Option<(f32, i64)>) -> Tensor {
+    let quantization =
+        numbers.map(|(scale, zero)| Quantization { scales: vec![scale], zero_points: vec![zero], dimension: 0 });
+    Tensor {
         name: "serving:0".to_owned(),
-        dtype: TensorType::Int8,
+        dtype,
         shape,
         signature: vec![],
         variable: false,
         unpacked_from: None,
         quantization,
         constant: None,
-    };
+    }
+}
+
+/// Our steps before the input `port` against the features of `script` for the vectors that `clips` makes, in Python.
+fn compared(python: &str, script: &str, ours: &Spec, port: &Tensor, clips: &str) -> Report {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("features.py"), script).unwrap();
+    let code =
+        format!("import features, numpy as np\nrng = np.random.default_rng(4)\nfeatures.save('features.npz', {clips})");
+    let ran = Command::new(python).args(["-c", &code]).current_dir(folder.path()).output().unwrap();
+    assert!(ran.status.success(), "{}\n{script}", String::from_utf8_lossy(&ran.stderr));
+    let bytes = std::fs::read(folder.path().join("features.npz")).unwrap();
+
     let (inputs, outputs) = (vec![TensorId(0)], vec![TensorId(0)]);
-    let graph = Graph { tensors: vec![port], operators: vec![], inputs, outputs, pipeline: None };
+    let graph = Graph { tensors: vec![port.clone()], operators: vec![], inputs, outputs, pipeline: None };
     let Read { graph, weights } =
         join(ours, &Read { graph, weights: vec![] }).unwrap_or_else(|wrong| panic!("{wrong}"));
     let steps = lower(&graph, &weights);
@@ -183,7 +198,7 @@ fn a_mistake_of_the_training_side_is_named() {
 }
 
 #[test]
-fn other_sources_and_steps_are_refused_by_name() {
+fn a_chain_that_cuts_nothing_is_refused_by_name() {
     let input = Input { name: "in".to_owned(), dtype: TensorType::Int8, quantization: None };
     let refused = script("x", &spec(vec![]), &input).unwrap_err().to_string();
     assert!(refused.starts_with("`window` is not written in Python by this version; save its array"), "{refused}");

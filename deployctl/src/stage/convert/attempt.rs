@@ -39,16 +39,19 @@ impl Variation {
 pub(super) struct Made {
     /// The model.
     pub(super) model: Vec<u8>,
-    /// What it printed.
-    pub(super) log: String,
     /// What it opened, where somebody looked.
     pub(super) seen: Option<Seen>,
     /// The run's folder, as the system calls it.
     pub(super) folder: Utf8PathBuf,
 }
 
-/// Runs the command once, in a folder of its own below `work`.
-pub(super) fn run(stage: &Convert, work: &Utf8Path, variation: &Variation) -> Result<Made, BoxError> {
+/// Runs the command once, in a folder of its own below `work`. What it printed goes to `keep`, however it ended.
+pub(super) fn run(
+    stage: &Convert,
+    work: &Utf8Path,
+    variation: &Variation,
+    keep: &dyn Fn(&Output),
+) -> Result<Made, BoxError> {
     let work = work.canonicalize_utf8()?;
     let folder = work.join(variation.folder);
     let traces = work.join(format!("traces-{}", variation.folder));
@@ -71,10 +74,13 @@ pub(super) fn run(stage: &Convert, work: &Utf8Path, variation: &Variation) -> Re
         Bounds { log: Some(around.most_log), folder: Some((folder.clone(), around.most_files.saturating_add(copied))) };
     let invocation = Invocation::new(program.as_str()).args(arguments).cwd(&cwd).time_limit(around.time_limit);
     let invocation = environment(stage, invocation, &folder, variation).bounds(bounds);
-    let output = invocation.run(&around.runtime.supervisor).map_err(|error| refusal(stage, &error, &folder))?;
+    let output = invocation.run(&around.runtime.supervisor).map_err(|error| {
+        printed(&error).into_iter().for_each(keep);
+        refusal(stage, &error, &folder)
+    })?;
+    keep(&output);
     let seen = stage.watcher.is_some().then(|| Seen::read(&traces, &cwd)).transpose()?;
-    let log = format!("{}{}", output.stdout.text(), output.stderr.text());
-    Ok(Made { model: read_model(stage, &folder, &model)?, log, seen, folder })
+    Ok(Made { model: read_model(stage, &folder, &model)?, seen, folder })
 }
 
 /// What is started, with the place of the model in it.
@@ -177,6 +183,17 @@ fn list(folder: &Utf8Path, root: &Utf8Path, all: &mut Vec<String>) {
     }
 }
 
+/// What a command that failed had printed.
+fn printed(error: &ToolError) -> Option<&Output> {
+    match error {
+        ToolError::Failed { output, .. }
+        | ToolError::Signalled { output, .. }
+        | ToolError::TimedOut { output, .. }
+        | ToolError::TooMuch { output, .. } => Some(output),
+        _ => None,
+    }
+}
+
 /// Why the command gave no model, in the manifest's terms.
 fn refusal(stage: &Convert, error: &ToolError, folder: &Utf8Path) -> BoxError {
     let around = &stage.surroundings;
@@ -205,7 +222,7 @@ fn refusal(stage: &Convert, error: &ToolError, folder: &Utf8Path) -> BoxError {
         other => return Box::new(Error::caused(Kind::Tool, other, "`deployctl doctor` looks at what is installed")),
     };
     let message = format!("{}: the command {what}{}", around.line, last_lines(output, folder));
-    fail(Kind::Tool, message, help)
+    fail(Kind::Tool, message, format!("{help}; `deployctl why convert --log` prints all that it printed"))
 }
 
 /// The last lines that the command printed, without the name of a folder that is gone.

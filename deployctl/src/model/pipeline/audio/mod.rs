@@ -17,7 +17,7 @@ mod window;
 pub(super) use features::{dct, log, normalize, pcen};
 pub(super) use front_end::front_end;
 pub(super) use spectrum::{fft, magnitude, mel, power};
-pub(super) use window::window;
+pub(super) use window::{weights, window};
 
 /// Checks that pre-emphasis stands where it can; the window behind it, which cuts the frames, has it computed.
 pub(super) fn pre_emphasis(value: Value, spec: &Spec) -> Result<Value, Wrong> {
@@ -62,7 +62,7 @@ fn row(value: &Value, name: &str) -> Result<usize, Wrong> {
 
 /// Numbers as the bytes of float32.
 #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is what is asked")]
-fn floats(values: impl IntoIterator<Item = f64>) -> Vec<u8> {
+pub(super) fn floats(values: impl IntoIterator<Item = f64>) -> Vec<u8> {
     values.into_iter().flat_map(|value| (value as f32).to_le_bytes()).collect()
 }
 

@@ -35,7 +35,7 @@ pub(in super::super) fn window(
 }
 
 /// The weights of a window, computed in 64 bits.
-fn weights(shape: WindowShape, symmetric: bool, size: usize) -> impl Iterator<Item = f64> {
+pub(in super::super) fn weights(shape: WindowShape, symmetric: bool, size: usize) -> impl Iterator<Item = f64> {
     let period = if symmetric { size - 1 } else { size }.max(1);
     let cosine = move |at: usize| libm::cos(TAU * real(at) / real(period));
     (0..size).map(move |at| match shape {

@@ -69,6 +69,26 @@ fn a_label_is_held_from_one_inference_to_the_next() {
 }
 
 #[test]
+fn a_label_is_told_once() {
+    let steps = [AfterStep::Threshold { on: 0.6, off: 0.4 }, AfterStep::Suppress { inferences: 2 }];
+    let mut chain = concluded(&steps, 2);
+    assert_eq!(chain.names(), ["RELU", "threshold", "suppress"]);
+    let graph = &chain.read.graph;
+    let outputs: Vec<&str> = graph.outputs.iter().map(|id| graph.tensor(*id).name.as_str()).collect();
+    assert_eq!(outputs, ["out", "postprocess/suppress", "postprocess/threshold/score"]);
+    let mut next = |values: &[f32]| {
+        let written = chain.infer(&scores(values));
+        (integers(of(&written, "postprocess/suppress"))[0], floats(of(&written, "postprocess/threshold/score"))[0])
+    };
+    assert_eq!(next(&[0.75, 0.25]), (0, 0.75));
+    assert_eq!(next(&[0.5, 0.25]), (-1, 0.5), "held, and told already");
+    assert_eq!(next(&[0.5, 0.875]), (1, 0.875), "another one");
+    assert_eq!(next(&[0.5, 0.875]), (-1, 0.875));
+    assert_eq!(next(&[0.0, 0.0]), (-1, 0.0));
+    assert_eq!(next(&[0.0, 1.0]), (1, 1.0), "after two inferences");
+}
+
+#[test]
 fn steps_stand_on_both_sides() {
     let cut = StepSpec::Sensor(sensor::Step::Window { samples: 2, stride: 2 });
     let samples = sensor::Samples { rate_millihertz: 1000, channels: 1, dtype: TensorType::Int16, scale: 1.0 };
@@ -98,6 +118,13 @@ fn steps_that_do_not_go_together_are_refused() {
     assert_eq!((many.step, &many.advice[..]), (Some(1), "take `top` of at most 3"));
     let twice = wrong(&[top(1), AfterStep::Threshold { on: 1.0, off: 1.0 }], &port);
     assert_eq!((twice.step, &twice.reason[..]), (Some(1), "`top` has given labels already"));
+    let quiet = AfterStep::Suppress { inferences: 2 };
+    for steps in [vec![quiet.clone()], vec![top(2), quiet.clone()], vec![top(1), quiet.clone(), quiet.clone()]] {
+        let wrong = wrong(&steps, &port);
+        assert_eq!((wrong.step, &wrong.reason[..]), (Some(steps.len() - 1), "`suppress` takes one label"));
+    }
+    let behind = wrong(&[top(1), quiet, top(1)], &port);
+    assert_eq!((behind.step, &behind.reason[..]), (Some(2), "`suppress` has given labels already"));
     let bounds = wrong(&[AfterStep::Threshold { on: 0.5, off: 0.75 }], &port);
     assert_eq!(bounds.advice, "take `off` of at most 0.5");
     let rows = form(TensorType::Float32, &[2, 3], None);

@@ -47,7 +47,12 @@ fn windows_of_two_channels_overlap() {
 #[test]
 fn features_lie_beside_each_other() {
     let statistics = Step::Statistics { wanted: vec![Statistic::Mean, Statistic::Std] };
-    let features = spec(2, TensorType::Int16, 0.5, steps(&[WINDOW, Step::Fft { points: None }, statistics]));
+    let features = spec(
+        2,
+        TensorType::Int16,
+        0.5,
+        steps(&[WINDOW, Step::Fft { points: None, window: None, symmetric: false }, statistics]),
+    );
     assert!(join(&features, &model(&form(REAL, &[1, 10], None))).is_ok(), "one row after the other");
     assert!(join(&features, &model(&form(REAL, &[1, 5, 2], None))).is_err());
     let mut chain = Chain::new(join(&features, &model(&form(REAL, &[1, 2, 5], None))).unwrap());
@@ -56,9 +61,19 @@ fn features_lie_beside_each_other() {
     close(&floats(of(&written, "preprocess/fft")), &[4.0, 5.830_952, 6.0, 0.0, 0.0, 200.0]);
     let expected = [4.0, 5.830_952, 6.0, 1.0, 2.549_509_8, 0.0, 0.0, 200.0, 0.0, 50.0];
     close(&floats(of(&written, "in")), &expected);
+    // Hann's weights 0, 1/2, 1, 1/2 of 1, 2, 4, -3 and 50, -50, 50, -50.
+    let weighed = Step::Fft { points: None, window: Some(WindowShape::Hann), symmetric: false };
+    let hann = spec(2, TensorType::Int16, 0.5, steps(&[WINDOW, weighed]));
+    let mut chain = Chain::new(join(&hann, &model(&form(REAL, &[1, 2, 3], None))).unwrap());
+    assert_eq!(chain.names()[..6], ["frame", "window", "channels", "fft-window", "spectrum", "fft"]);
+    chain.hop(&samples(&[2, 100, 4, -100]));
+    let written = chain.hop(&samples(&[8, 100, -6, -100]));
+    close(&floats(of(&written, "preprocess/fft-window")), &[0.0, 1.0, 4.0, -1.5, 0.0, -25.0, 50.0, -25.0]);
+    close(&floats(of(&written, "in")), &[3.5, 4.716_990_6, 4.5, 0.0, 50.0, 100.0]);
     // A window of five samples, with a zero behind it.
     let five = Step::Window { samples: 5, stride: 5 };
-    let padded = spec(2, TensorType::Int16, 1.0, steps(&[five, Step::Fft { points: None }]));
+    let padded =
+        spec(2, TensorType::Int16, 1.0, steps(&[five, Step::Fft { points: None, window: None, symmetric: false }]));
     let mut chain = Chain::new(join(&padded, &model(&form(REAL, &[2, 4], None))).unwrap());
     let written = chain.hop(&samples(&[2, 0, 4, 1, 8, 0, -6, 0, 1, 0]));
     close(&floats(of(&written, "in")), &[9.0, 11.0, 10.816_654, 13.0, 1.0, 1.0, 1.0, 1.0]);
@@ -93,7 +108,12 @@ fn what_is_no_number_saturates() {
         assert!(floats(of(&written, "in")).iter().all(|number| number.is_finite()), "{written:?}");
     }
     let wanted = Statistic::ALL.to_vec();
-    let spec = spec(1, REAL, 3.0, steps(&[four, Step::Fft { points: None }, Step::Statistics { wanted }]));
+    let spec = spec(
+        1,
+        REAL,
+        3.0,
+        steps(&[four, Step::Fft { points: None, window: None, symmetric: false }, Step::Statistics { wanted }]),
+    );
     let mut chain = Chain::new(join(&spec, &model(&form(REAL, &[14], None))).unwrap());
     assert!(floats(of(&chain.hop(&bytes), "in")).iter().all(|number| number.is_finite()));
 }
@@ -114,16 +134,21 @@ fn steps_that_do_not_go_together_are_refused() {
     let three = Step::Standardize { declared: Some((vec![0.0; 3], vec![1.0])) };
     let channels = wrong(&[WINDOW, three]);
     assert_eq!((channels.step, &channels.advice[..]), (Some(1), "write 1 of each, 2 or 8"));
-    let short = wrong(&[WINDOW, Step::Fft { points: Some(14) }]);
+    let short = wrong(&[WINDOW, Step::Fft { points: Some(14), window: None, symmetric: false }]);
     assert_eq!((short.step, &short.advice[..]), (Some(1), "take 4, or leave `points` out"));
     let seven = Step::Window { samples: 7, stride: 7 };
-    let few = wrong(&[seven, Step::Fft { points: Some(6) }]);
+    let few = wrong(&[seven, Step::Fft { points: Some(6), window: None, symmetric: false }]);
     assert_eq!(few.reason, "an FFT of 6 points leaves out samples of a window of 7");
     let long = wrong(&[Step::Window { samples: 40_000, stride: 1 }]);
     assert_eq!((long.step, &long.advice[..]), (Some(0), "take at most 32768, or fewer samples a second"));
     let shape = wrong(&[WINDOW, statistics]);
     assert_eq!(shape.reason, "the steps give float32 [1, 2, 1], and the model's input is float32 [1, 4, 2]");
     let settled = Step::Standardize { declared: Some((vec![0.0], vec![1.0])) };
-    let closed = wrong(&[WINDOW, Step::Fft { points: None }, settled, Step::Fft { points: None }]);
+    let closed = wrong(&[
+        WINDOW,
+        Step::Fft { points: None, window: None, symmetric: false },
+        settled,
+        Step::Fft { points: None, window: None, symmetric: false },
+    ]);
     assert_eq!((closed.step, &closed.advice[..]), (Some(3), "put it before `standardize`"));
 }

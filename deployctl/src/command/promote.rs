@@ -1,0 +1,204 @@
+//! `promote`: a build whose every target may be shipped, as one archive that anyone can check later.
+
+use std::fs::File;
+use std::io::Write as _;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use deployctl_cache::{Engine, Outcome};
+
+use super::deliver::Delivery;
+use super::pack::{Work, refused};
+use super::rebuild::rebuild;
+use super::watch::Watcher;
+use super::workshop::Workshop;
+use super::{Done, lock, seal, trust};
+use crate::cli;
+use crate::error::{Error, Kind};
+use crate::gate::{Judgement, Verdict};
+use crate::release::about::{Release, folder};
+use crate::release::{self, ARCHIVE, Files, RELEASE, SIGNATURE, archive, sha256};
+use crate::stage::artifact;
+use crate::ui::Event;
+
+/// The folder of a project's releases.
+pub(super) const RELEASES: &str = "releases";
+
+pub(super) fn run(args: &cli::Promote, workshop: &Workshop) -> Result<Done, Error> {
+    let done = promote(args, workshop);
+    workshop.remember();
+    done.map(|()| Done::Ok)
+}
+
+fn promote(args: &cli::Promote, workshop: &Workshop) -> Result<(), Error> {
+    let named = cli::Manifests { manifests: vec![args.manifest.clone()] };
+    let Some(manifest) = workshop.around.manifests_with(&named, &args.commands)?.into_iter().next() else {
+        return Ok(());
+    };
+    let work = Work::plan(manifest, workshop)?;
+    let outcome = build(&work, args.allow_commands, workshop)?;
+    refuse_unpromotable(&work, &outcome)?;
+    lock::record(&work.manifests, &[work.used()])?;
+    let (about, mut files) = work.pack(&outcome, workshop)?;
+    release::reproduced(&about, &mut files);
+    // What could not be verified must not leave the house.
+    release::check(&files).map_err(|error| refused(&error))?;
+    let place = Place::of(&work, &about, args.sign.as_deref(), workshop);
+    let bytes = archive::write(&files).map_err(|error| refused(&error.into()))?;
+    let is_new = !place.is_there(&bytes)?;
+    if is_new {
+        rebuild(&about, &files, workshop)?;
+    }
+    place.put(&bytes, &files, is_new, workshop)?;
+    place.show(&about, &bytes, is_new, workshop);
+    Ok(())
+}
+
+/// As `build` does, results in `out/` included.
+fn build(work: &Work, allowed: bool, workshop: &Workshop) -> Result<Outcome, Error> {
+    let engine = Engine::new(&workshop.store, workshop.options(&work.manifests));
+    trust::ask(&work.manifests, &work.plan, &engine, allowed, workshop)?;
+    let watcher = Watcher::new(workshop.ui, &work.plan);
+    let (plan, manifests, materials) = (&work.plan, &work.manifests, &work.materials);
+    let delivery = Delivery { engine, plan, watcher: &watcher, manifests, materials, workshop };
+    let built = delivery.build()?;
+    let outcome = built.outcome().clone();
+    delivery.deliver(built)?;
+    Ok(outcome)
+}
+
+/// Names every check of every target that stands against shipping.
+fn refuse_unpromotable(work: &Work, outcome: &Outcome) -> Result<(), Error> {
+    let mut lines = Vec::new();
+    for target in &work.plan.targets {
+        let unreadable = |error: &dyn std::error::Error| Error::caused(Kind::Internal, error, "please report this");
+        let verdict = outcome.artifact(target.gate, artifact::VERDICT).map_err(|error| unreadable(&error))?;
+        let judgement: Judgement = serde_json::from_slice(&verdict).map_err(|error| unreadable(&error))?;
+        lines.extend(judgement.checks.iter().filter(|check| !may_ship(&check.name, check.verdict)).map(|check| {
+            format!("  {}: `{}` is {}: {}", target.board, check.name, check.verdict.name(), check.detail)
+        }));
+    }
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let manifest = work.manifest();
+    let message = format!("`{}` {} cannot be promoted:\n{}", manifest.name.value, manifest.version, lines.join("\n"));
+    let help = "mend what is named and promote again; the gate report in `out/` has the limits, and the runbook the signatures";
+    Err(Error::plain(Kind::Gate, message, help))
+}
+
+/// What nobody has approved is built, and not shipped.
+fn may_ship(check: &str, verdict: Verdict) -> bool {
+    verdict.is_good() && !(check == "governed" && verdict == Verdict::NotApplicable)
+}
+
+/// Where a release goes.
+struct Place {
+    /// Its folder.
+    folder: Utf8PathBuf,
+    /// The same, as people read it.
+    shown: Utf8PathBuf,
+    /// What signs it.
+    key: Option<Utf8PathBuf>,
+}
+
+impl Place {
+    fn of(work: &Work, about: &Release, key: Option<&Utf8Path>, workshop: &Workshop) -> Self {
+        let folder = work.manifest().root.join(RELEASES).join(folder(&about.deployment, &about.version));
+        let shown = folder.strip_prefix(&workshop.around.cwd).unwrap_or(&folder).to_owned();
+        Self { folder, shown, key: key.map(|key| workshop.around.path(key)) }
+    }
+
+    /// Whether this release is there already. Another one is never changed.
+    fn is_there(&self, bytes: &[u8]) -> Result<bool, Error> {
+        if !self.folder.exists() {
+            return Ok(false);
+        }
+        if std::fs::read(self.folder.join(ARCHIVE)).map_err(|error| self.failed(&error))? == bytes {
+            return Ok(true);
+        }
+        let message = format!("`{}` is there, and is another release than this", self.shown);
+        let help =
+            format!("raise `version` of the deployment; `deployctl diff {} MANIFEST` says what differs", self.shown);
+        Err(Error::plain(Kind::Gate, message, help))
+    }
+
+    /// Puts the release in its place in one step; one that is there may still be signed.
+    fn put(&self, bytes: &[u8], files: &Files, is_new: bool, workshop: &Workshop) -> Result<(), Error> {
+        if !is_new {
+            let unsigned = self.key.as_ref().filter(|_| !self.folder.join(SIGNATURE).exists());
+            return unsigned.map_or(Ok(()), |key| seal::sign(workshop, &self.folder.join(ARCHIVE), key));
+        }
+        let releases = self.folder.parent().unwrap_or(&self.folder);
+        let written = self.write(releases, bytes, files).map_err(|error| self.failed(&error))?;
+        if let Some(key) = &self.key {
+            let partial = Utf8Path::from_path(written.path()).unwrap_or(releases);
+            seal::sign(workshop, &partial.join(ARCHIVE), key)?;
+        }
+        self.place(releases, written).map_err(|error| self.failed(&error))
+    }
+
+    fn write(&self, releases: &Utf8Path, bytes: &[u8], files: &Files) -> std::io::Result<tempfile::TempDir> {
+        std::fs::create_dir_all(releases)?;
+        let prefix = format!(".{}-", self.folder.file_name().unwrap_or_default());
+        let partial = tempfile::Builder::new().prefix(&prefix).tempdir_in(releases)?;
+        for (name, bytes) in [(ARCHIVE, bytes), (RELEASE, files.get(RELEASE).map_or(&[][..], Vec::as_slice))] {
+            let mut file = File::create_new(partial.path().join(name))?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+        }
+        Ok(partial)
+    }
+
+    /// Renames a whole folder.
+    fn place(&self, releases: &Utf8Path, partial: tempfile::TempDir) -> std::io::Result<()> {
+        use std::os::unix::fs::PermissionsExt as _;
+        // A temporary folder is its owner's alone; a release is for all.
+        std::fs::set_permissions(partial.path(), std::fs::Permissions::from_mode(0o755))?;
+        File::open(partial.path())?.sync_all()?;
+        std::fs::rename(partial.path(), &self.folder)?;
+        let _ = partial.keep();
+        File::open(releases)?.sync_all()
+    }
+
+    fn failed(&self, error: &std::io::Error) -> Error {
+        let help = format!("`{}` is there whole or not at all; mend the cause and promote again", self.shown);
+        Error::caused(Kind::Store, error, help)
+    }
+
+    fn show(&self, about: &Release, bytes: &[u8], is_new: bool, workshop: &Workshop) {
+        let (name, version, evidence) = (&about.deployment, &about.version, about.evidence.name());
+        let digest = sha256(bytes);
+        let signed = self.folder.join(SIGNATURE).exists();
+        let word = if is_new { "is promoted" } else { "is there already, with the same bytes" };
+        let signature = if signed { "signed" } else { "not signed" };
+        workshop.ui.show(&Event::Line {
+            fields: serde_json::json!({
+                "release": self.shown, "new": is_new, "evidence": about.evidence, "signed": signed, "sha256": digest
+            }),
+            text: format!(
+                "{name} {version} {word}: `{}/{ARCHIVE}`, {} bytes, evidence: {evidence}, {signature}\n  sha256 {digest}",
+                self.shown,
+                crate::manifest::grouped(bytes.len() as u64)
+            ),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_approved_is_not_shipped() {
+        assert!(may_ship("flash", Verdict::NotApplicable) && may_ship("governed", Verdict::Pass));
+        assert!(may_ship("accuracy", Verdict::Waived));
+        for (check, verdict) in [
+            ("governed", Verdict::NotApplicable),
+            ("flash", Verdict::Thin),
+            ("stack", Verdict::Unknown),
+            ("interface", Verdict::Fail),
+        ] {
+            assert!(!may_ship(check, verdict), "{check}");
+        }
+    }
+}

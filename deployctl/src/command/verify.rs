@@ -1,0 +1,139 @@
+//! `verify`: whether a release is what it says, from its own files; and with `--rebuild`, whether it comes out again.
+
+use std::fs;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::pack::refused;
+use super::rebuild::rebuild;
+use super::workshop::Workshop;
+use super::{Done, seal};
+use crate::cli;
+use crate::error::{Error, Kind};
+use crate::release::{self, ARCHIVE, CHECKSUMS, Checked, Files, RELEASE, SIGNATURE, archive};
+use crate::ui::Event;
+
+/// A release where it lies.
+pub(super) struct Found {
+    /// Its files.
+    pub(super) files: Files,
+    /// The archive; absent where its files lie in a folder.
+    archive: Option<Utf8PathBuf>,
+}
+
+pub(super) fn run(args: &cli::Verify, workshop: &Workshop) -> Result<Done, Error> {
+    let bundle = workshop.around.path(&args.bundle);
+    let found = open(&bundle)?;
+    let checked = release::check(&found.files).map_err(|error| refused(&error))?;
+    let Checked { release, judged, reproduced } = &checked;
+    let signed = signed(args, &bundle, &found, workshop)?;
+    let rebuilt = if args.rebuild { Some(rebuild(release, &found.files, workshop)?) } else { None };
+    workshop.ui.show(&Event::Line {
+        fields: serde_json::json!({
+            "deployment": release.deployment, "version": release.version, "evidence": release.evidence,
+            "files": found.files.len(), "checks": judged, "reproduced": reproduced, "signer": signed.name, "rebuilt": rebuilt
+        }),
+        text: text(&checked, found.files.len(), &signed, rebuilt),
+    });
+    Ok(Done::Ok)
+}
+
+fn text(checked: &Checked, files: usize, signed: &Signed, rebuilt: Option<usize>) -> String {
+    let Checked { release, judged, reproduced } = checked;
+    let (name, version) = (&release.deployment, &release.version);
+    let mut lines = vec![
+        format!("{name} {version} is what it says"),
+        format!("  {files} files with the checksums of `{CHECKSUMS}`"),
+        format!("  {judged} checks on {} targets judged again from the evidence", release.targets.len()),
+    ];
+    lines.extend(
+        release.targets.iter().map(|target| {
+            format!("  {}: {}, evidence: {}", target.board, target.verdict.name(), target.evidence.name())
+        }),
+    );
+    if *reproduced {
+        lines.push("  a second build, from the bundle alone, gave the same firmware before it was promoted".to_owned());
+    }
+    lines.push(format!("  {}", signed.text));
+    lines.extend(rebuilt.map(|count| format!("  {count} ELF files built again, byte by byte the same")));
+    lines.join("\n")
+}
+
+/// Reads a release: a folder of `releases/`, an archive, or a folder with the files of one.
+pub(super) fn open(path: &Utf8Path) -> Result<Found, Error> {
+    let whole = path.join(ARCHIVE);
+    if path.is_dir() && !whole.is_file() {
+        if path.join(CHECKSUMS).is_file() {
+            return Ok(Found { files: unpacked(path)?, archive: None });
+        }
+        let message = format!("`{path}` has neither `{ARCHIVE}` nor `{CHECKSUMS}`");
+        return Err(Error::plain(Kind::Usage, message, "name a folder below `releases/`, or a `bundle.tar`"));
+    }
+    let archive = if path.is_dir() { whole } else { path.to_owned() };
+    let bytes = fs::read(&archive).map_err(|error| unreadable(&archive, &error))?;
+    let files = archive::read(&bytes).map_err(|error| refused(&error.into()))?;
+    let beside = archive.with_file_name(RELEASE);
+    if path.is_dir() && beside.is_file() {
+        let bytes = fs::read(&beside).map_err(|error| unreadable(&beside, &error))?;
+        if files.get(RELEASE) != Some(&bytes) {
+            let message = format!("`{beside}` is not the one in `{ARCHIVE}` beside it");
+            return Err(Error::plain(Kind::Gate, message, "get the release again from where it was released"));
+        }
+    }
+    Ok(Found { files, archive: Some(archive) })
+}
+
+/// The files of a bundle that somebody has unpacked.
+fn unpacked(root: &Utf8Path) -> Result<Files, Error> {
+    let mut files = Files::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir_utf8().map_err(|error| unreadable(&folder, &error))? {
+            let entry = entry.map_err(|error| unreadable(&folder, &error))?;
+            let (path, kind) = (entry.path(), entry.file_type().map_err(|error| unreadable(&folder, &error))?);
+            if kind.is_dir() {
+                folders.push(path.to_owned());
+            } else if kind.is_file() {
+                let name = path.strip_prefix(root).unwrap_or(path).to_string();
+                files.insert(name, fs::read(path).map_err(|error| unreadable(path, &error))?);
+            } else {
+                let message = format!("`{path}` is not a plain file");
+                return Err(Error::plain(Kind::Gate, message, "a bundle has none; verify the archive itself"));
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn unreadable(path: &Utf8Path, error: &std::io::Error) -> Error {
+    Error::caused(Kind::Usage, error, format!("`{path}` should be a release, or part of one"))
+}
+
+/// What is known of a signature.
+struct Signed {
+    name: Option<String>,
+    text: String,
+}
+
+fn signed(args: &cli::Verify, bundle: &Utf8Path, found: &Found, workshop: &Workshop) -> Result<Signed, Error> {
+    let unsigned = |text: &str| Ok(Signed { name: None, text: text.to_owned() });
+    let beside = found.archive.as_ref().map(|archive| (archive, Utf8PathBuf::from(format!("{archive}.sig"))));
+    let signature = beside.filter(|(_, signature)| signature.is_file());
+    match (signature, &args.allowed_signers) {
+        (Some((archive, signature)), Some(signers)) => {
+            let name = seal::signer(workshop, archive, &signature, &workshop.around.path(signers))?;
+            Ok(Signed { text: format!("signed by {name}"), name: Some(name) })
+        }
+        (None, _) if args.require_signature => {
+            let message = format!("`{bundle}` is not signed, and a signature is required");
+            let help = format!(
+                "`deployctl promote --sign KEYFILE` signs; the signature lies beside the archive as `{SIGNATURE}`"
+            );
+            Err(Error::plain(Kind::Gate, message, help))
+        }
+        (Some(_), None) => {
+            unsigned("signed; by whom was not asked: name the signers that you trust with `--allowed-signers`")
+        }
+        (None, _) => unsigned("not signed"),
+    }
+}

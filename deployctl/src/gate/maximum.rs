@@ -1,0 +1,151 @@
+//! The checks of maxima: flash, RAM, stack, latency, hop. A figure, a limit with its unit, a margin.
+
+use super::evidence::{Footprint, Measurement};
+use super::judge::{Limits, after, check, number, unmeasured};
+use super::{Check, Quantity, Unit, Verdict};
+use crate::manifest::{Bytes, Latency, Limit, Ratio, grouped};
+
+/// A value under a maximum with a margin: pass, thin or fail.
+pub(super) fn under(mut base: Check, unit: Unit, max: u64, value: u64, margin_required: Ratio) -> Check {
+    let (limit, found) = (number(max), number(value));
+    let margin = if max == 0 { 0.0 } else { (limit - found) / limit };
+    base.limit = Some(Quantity { value: limit, unit });
+    base.value = Some(Quantity { value: found, unit });
+    base.margin = Some(margin);
+    base.margin_required = Some(margin_required.0);
+    base.verdict = if value > max {
+        Verdict::Fail
+    } else if margin < margin_required.0 {
+        Verdict::Thin
+    } else {
+        Verdict::Pass
+    };
+    base
+}
+
+/// A check of a limit that a manifest may set.
+fn declared<T>(name: &str, title: &str, limit: Option<&Limit<T>>) -> Check {
+    Check { manifest: limit.map(|_| format!("gates.{name}")), ..check(name, title, Verdict::NotApplicable, "") }
+}
+
+/// A figure in bytes, against its limit where there is one.
+fn sized(mut base: Check, limit: Option<Limit<Bytes>>, bytes: u64, shown: String, next: &str) -> Check {
+    base.value = Some(Quantity { value: number(bytes), unit: Unit::Bytes });
+    let Some(limit) = limit else {
+        return Check { detail: format!("no limit declared; {shown}"), ..base };
+    };
+    let mut result = under(base, Unit::Bytes, limit.max.0, bytes, limit.margin);
+    result.detail = after(shown, result.verdict, next);
+    result
+}
+
+/// A check of firmware that there is not.
+fn unlinked(mut base: Check, footprint: &Footprint, reason: &str) -> Check {
+    base.verdict = if footprint.does_not_fit { Verdict::Fail } else { Verdict::Unknown };
+    reason.clone_into(&mut base.detail);
+    base
+}
+
+pub(super) fn flash(limits: &Limits, footprint: &Footprint) -> Check {
+    let base = declared("flash", "flash", limits.flash.as_ref());
+    if let Some(reason) = &footprint.blocked {
+        return unlinked(base, footprint, reason);
+    }
+    let Some(bytes) = footprint.flash_bytes else {
+        return Check { detail: "the host has no flash".into(), ..base };
+    };
+    let weights = grouped(footprint.weights_bytes);
+    let shown = format!("{} bytes in the app, of which {weights} are the model's constants", grouped(bytes));
+    sized(base, limits.flash, bytes, shown, "see the code table for what takes the room")
+}
+
+pub(super) fn ram(limits: &Limits, footprint: &Footprint) -> Check {
+    let base = declared("ram", "static RAM", limits.ram.as_ref());
+    if let Some(reason) = &footprint.blocked {
+        return unlinked(base, footprint, reason);
+    }
+    let Some(bytes) = footprint.ram_bytes else {
+        return Check { detail: "the host's RAM is not the app's alone".into(), ..base };
+    };
+    let shown = format!("{} bytes of `.data`, `.bss` and arena in the app, its stack not counted", grouped(bytes));
+    sized(base, limits.ram, bytes, shown, "the memory plan shows what holds the arena; the rest is the app's own")
+}
+
+pub(super) fn stack(limits: &Limits, measured: &Measurement) -> Check {
+    let base = declared("stack", "stack", limits.stack.as_ref());
+    if let Some(reason) = &measured.blocked {
+        return unmeasured(base, measured.target_failed, reason);
+    }
+    let (app, harness) = (measured.stack_app_bytes, measured.stack_harness_bytes);
+    let Some(bytes) = app.max(harness) else {
+        return Check { detail: "this target's stack cannot be painted".into(), ..base };
+    };
+    let shown = |bytes: Option<u64>| {
+        bytes.map_or_else(|| "not measured".to_owned(), |bytes| format!("{} bytes", grouped(bytes)))
+    };
+    let split = format!(
+        "high-water mark: app {}, harness {}, of which one inference {}",
+        shown(app),
+        shown(harness),
+        shown(measured.stack_invoke_bytes)
+    );
+    let next = "raise `gates.stack` with its owner's agreement, or look for large locals";
+    sized(base, limits.stack, bytes, split, next)
+}
+
+pub(super) fn latency(limits: &Limits, measured: &Measurement) -> Check {
+    let base = declared("latency", "latency", limits.latency.as_ref());
+    timed(base, limits.latency, measured, measured.instructions)
+}
+
+pub(super) fn hop(limits: &Limits, measured: &Measurement) -> Check {
+    let base = declared("hop", "latency of a hop", limits.hop.as_ref());
+    if measured.blocked.is_none() && measured.hop_instructions.is_none() && limits.hop.is_none() {
+        return Check { detail: "no stream, or a target that does not count instructions".into(), ..base };
+    }
+    timed(base, limits.hop, measured, measured.hop_instructions.map(|hops| hops.max))
+}
+
+/// The most of all runs, in the unit of the limit.
+fn timed(mut base: Check, limit: Option<Limit<Latency>>, measured: &Measurement, instructions: Option<u64>) -> Check {
+    if let Some(reason) = &measured.blocked {
+        return unmeasured(base, measured.target_failed, reason);
+    }
+    base.value = instructions.map(|count| Quantity { value: number(count), unit: Unit::Instructions });
+    let counted = instructions.map(|count| format!("{} instructions, counted by the emulator", grouped(count)));
+    let on_host = measured.runner == "host";
+    let Some(limit) = limit else {
+        let counted = counted.map(|counted| format!("no limit declared; {counted}"));
+        return Check { detail: counted.unwrap_or_else(|| "this target does not count instructions".into()), ..base };
+    };
+    match (limit.max, instructions) {
+        (Latency::Instructions(max), Some(count)) => {
+            let mut result = under(base, Unit::Instructions, max, count, limit.margin);
+            let next = "see the operator table for the largest shares of MACs";
+            result.detail = after(counted.unwrap_or_default(), result.verdict, next);
+            result
+        }
+        (Latency::Instructions(_), None) if on_host => {
+            Check { detail: "the host does not count instructions".into(), ..base }
+        }
+        (Latency::Nanoseconds(_), _) if on_host => {
+            Check { detail: "milliseconds come only from hardware, and the host is not the target's".into(), ..base }
+        }
+        (Latency::Nanoseconds(_), _) => {
+            base.verdict = Verdict::Unknown;
+            let max = limit.max;
+            base.detail = format!(
+                "the limit is {max}, and milliseconds come only from hardware: {}; write the limit for this target in instructions, \
+                 or measure on a board",
+                counted.unwrap_or_else(|| "nothing was measured".into())
+            );
+            base
+        }
+        (Latency::Instructions(_), None) => {
+            base.verdict = Verdict::Unknown;
+            let next = if measured.emulated { "see whether the model has a stream" } else { "write the limit in ms" };
+            base.detail = format!("the limit is in instructions, of which this target counted none; {next}");
+            base
+        }
+    }
+}
