@@ -16,11 +16,11 @@ use crate::model::{OperatorId, TensorId};
 pub enum Mistake {
     /// The arena ends too early.
     ArenaShort,
-    /// The stack has so many bytes.
+    /// The stack has fewer bytes than it needs.
     StackSmall {
-        /// How many.
-        bytes: u64,
-        /// Whether its end lies where a guard can begin.
+        /// What it needs.
+        needs: u64,
+        /// Whether the harness guards its end with memory.
         guarded: bool,
     },
     /// A bit of a filter is another. Which filter weight it is depends on the attempt, from 0, since not every one matters for every input.
@@ -54,7 +54,7 @@ const SHORT: usize = 64;
 pub fn mistaken(mistake: Mistake, model: &Model<'_>, files: &Files) -> Result<Made, String> {
     match mistake {
         Mistake::ArenaShort => arena_short(model, files),
-        Mistake::StackSmall { bytes, guarded } => stack_small(bytes, guarded, files),
+        Mistake::StackSmall { needs, guarded } => stack_small(needs, guarded, files),
         Mistake::WeightBit { attempt } => weight_bit(attempt, model, files),
         Mistake::InputScale => input_scale(model, files),
         Mistake::ShapeTransposed => shape_transposed(model, files),
@@ -79,13 +79,21 @@ fn arena(bytes: usize) -> String {
     format!("pub const ARENA_BYTES: usize = {bytes};\n")
 }
 
-fn stack_small(bytes: u64, guarded: bool, files: &Files) -> Result<Made, String> {
+/// Bytes of the guard at the stack's end and their alignment, as the harness has them.
+const GUARD: u64 = 256;
+
+fn stack_small(needs: u64, guarded: bool, files: &Files) -> Result<Made, String> {
     let path = Utf8Path::new("memory.x");
     let map = files.get(path).ok_or("the stack of a process is its system's")?;
+    // Little less than what is needed, so that most of a run goes well; a guard lies within the stack's memory, aligned.
+    let (left, taken, mask) = match guarded {
+        true => (needs.saturating_sub(1) / GUARD * GUARD, GUARD, GUARD - 1),
+        false => (needs.saturating_sub(64) / 8 * 8, 0, 7),
+    };
     let mut map = map.clone();
-    let mask = if guarded { 0xff } else { 7 };
-    map.extend(format!("\n_stack_end = (ORIGIN(RAM) + LENGTH(RAM) - {bytes}) & ~{mask};\n").bytes());
-    Ok(Made { what: format!("the stack has {bytes} bytes"), files: [(path.to_owned(), map)].into() })
+    map.extend(format!("\n_stack_end = (ORIGIN(RAM) + LENGTH(RAM) - {}) & ~{mask};\n", left + taken).bytes());
+    let what = format!("the stack has {left} of the {needs} bytes that it needs");
+    Ok(Made { what, files: [(path.to_owned(), map)].into() })
 }
 
 /// Where a filter is flipped: in eighths of its length.
@@ -273,8 +281,9 @@ mod tests {
     #[test]
     fn a_small_stack_is_in_the_memory_map() {
         let made = stack_small(1000, true, &template()).unwrap();
+        assert_eq!(made.what, "the stack has 768 of the 1000 bytes that it needs");
         let map = String::from_utf8(made.files[Utf8Path::new("memory.x")].clone()).unwrap();
-        assert!(map.ends_with("_stack_end = (ORIGIN(RAM) + LENGTH(RAM) - 1000) & ~255;\n"), "{map}");
+        assert!(map.ends_with("_stack_end = (ORIGIN(RAM) + LENGTH(RAM) - 1024) & ~255;\n"), "{map}");
         assert!(stack_small(1000, true, &Files::new()).is_err());
     }
 

@@ -3,11 +3,13 @@
 use std::ops::Range;
 
 use crate::elf;
+use crate::gate::evidence::Expectation;
 use crate::manifest::Region;
 use crate::memory::MemoryPlan;
 use crate::model::{Graph, OperatorId};
 use crate::runner::Decoder;
 use crate::runner::decode::{Buffer, OperatorName, Symbol};
+use crate::runner::log::Expected;
 
 /// Bytes of the arena's guard, before its first byte.
 const GUARD_BYTES: u64 = 16;
@@ -67,4 +69,15 @@ pub fn decoder(harness: &[u8], plan: Option<&MemoryPlan>, operators: Vec<Called>
         buffers: buffers.collect(),
         stack_guard: guard,
     }
+}
+
+/// What a harness should say: every vector's digests and outputs. `first_hop` is the index of the first operator of a hop.
+pub fn expected(expectation: &Expectation, first_hop: Option<usize>) -> Expected {
+    let operators = expectation.vectors.iter().map(|vector| {
+        let hops = vector.hops.iter().enumerate().filter_map(|(at, digest)| Some((first_hop? + at, digest.clone())));
+        vector.operators.iter().cloned().enumerate().chain(hops).collect()
+    });
+    let bytes = |values: &Vec<i8>| values.iter().map(|value| value.cast_unsigned()).collect();
+    let outputs = expectation.vectors.iter().map(|vector| vector.outputs.iter().map(bytes).collect());
+    Expected { operators: operators.collect(), outputs: outputs.collect() }
 }
