@@ -76,6 +76,10 @@ pub enum Command {
     Boards(Boards),
     /// Say what is missing on this machine, which stage needs it, and the command that installs it.
     Doctor(Doctor),
+    /// Write a static site of everything that is built and released: verdicts, figures, history, reports, runbooks.
+    ///
+    /// A folder of plain pages, to be sent or put on any web server. Writes that folder alone, whole or not at all.
+    Site(Site),
     /// Copy a built firmware project, with vendored crates and kernel sources, into a folder where it stands alone.
     Export(Export),
     /// Build a deployment and put everything that speaks for it into one archive in `releases/NAME-VERSION/`.
@@ -220,6 +224,16 @@ pub struct Build {
     /// Say how long each part of the command took.
     #[arg(long)]
     pub timings: bool,
+    /// Print what is not well a second time, as lines that a code host shows at the manifest's line in a pull request.
+    #[arg(long, value_name = "HOST")]
+    pub annotations: Option<Annotations>,
+}
+
+/// Whose form annotations have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Annotations {
+    /// `::error file=…,line=…::…`
+    Github,
 }
 
 /// `why`.
@@ -313,6 +327,14 @@ pub struct Export {
     /// The folder to make; it must not exist or be empty.
     #[arg(long, value_name = "DIR")]
     pub to: Utf8PathBuf,
+}
+
+/// `site`.
+#[derive(Debug, Args)]
+pub struct Site {
+    /// The folder to write; an earlier site in it is replaced [default: `site` in the project].
+    #[arg(long, value_name = "DIR")]
+    pub to: Option<Utf8PathBuf>,
 }
 
 /// `promote`.

@@ -305,7 +305,9 @@ impl Plan {
         inputs.extend([emission, input("verdict", gate, artifact::VERDICT), origin]);
         inputs.extend(made().filter(|input| input.name == "conversion"));
         let subject = fields::subject(manifest, board, materials, found);
-        let report = self.add(name, place, fields::report(manifest, subject.clone()), inputs.clone());
+        inputs.push(input("plan", built.memory, "/"));
+        inputs.extend(shared.parity.map(|parity| input("features", parity, "/")));
+        let report = self.add(name, place, fields::report(manifest, board, subject.clone()), inputs.clone());
         inputs.extend([
             input("graph", shared.model, artifact::GRAPH),
             input("firmware", built.compile, "/"),
@@ -387,10 +389,9 @@ fn results(
         (measured.measure, artifact::SESSION),
         (measured.measure, artifact::TRANSCRIPT),
         (measured.measure, artifact::MEASUREMENT),
-        (report, artifact::REPORT),
-        (report, artifact::REPORT_JSON),
-        (runbook, artifact::RUNBOOK),
     ])
+    .chain(artifact::REPORTS.map(|path| (report, path)))
+    .chain(artifact::RUNBOOKS.map(|path| (runbook, path)))
     .chain(features)
     .chain(measured.load.map(|load| (load, artifact::LOAD)))
     .chain(

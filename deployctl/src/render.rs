@@ -1,4 +1,5 @@
-//! Prose: Tera templates and values to Markdown. A template that fails is a mistake of ours, and is reported as one.
+//! Prose: Tera templates and values to Markdown, and pages in their frame. A template that fails is a mistake of ours, and is
+//! reported as one.
 //!
 //! Knows formats of numbers and Markdown's special characters; does not know what a report is about.
 
@@ -18,9 +19,31 @@ pub struct RenderError {
 
 /// Fills in `template`, whose text is `source`, with the fields of `values`.
 pub fn markdown(template: &str, source: &str, values: &impl Serialize) -> Result<String, RenderError> {
+    filled(template, source, values, |_| String::new())
+}
+
+/// As [`markdown`], for [`crate::page`]: with the captions of tables, which Markdown has no place for.
+pub fn captioned(template: &str, source: &str, values: &impl Serialize) -> Result<String, RenderError> {
+    filled(template, source, values, |text| format!("<!-- caption: {text} -->\n"))
+}
+
+/// Fills in the frame of a page: what is not marked as `safe` there is text.
+pub fn framed(source: &str, values: &impl Serialize) -> Result<String, RenderError> {
+    filled("page.html", source, values, |_| String::new())
+}
+
+fn filled(
+    template: &str,
+    source: &str,
+    values: &impl Serialize,
+    caption: fn(&str) -> String,
+) -> Result<String, RenderError> {
     let wrong = |error: &tera::Error| RenderError { template: template.to_owned(), message: explain(error) };
     let mut tera = Tera::new();
-    tera.autoescape_on(Vec::<String>::new());
+    tera.autoescape_on([".html"]);
+    tera.register_function("caption", move |given: Kwargs, _: &State| -> tera::TeraResult<String> {
+        Ok(caption(given.must_get::<&str>("text")?))
+    });
     tera.register_filter("cell", |text: &str, _: Kwargs, _: &State| cell(text));
     tera.register_filter("code", |text: &str, _: Kwargs, _: &State| code(text));
     tera.register_filter("prose", |text: &str, _: Kwargs, _: &State| prose(text));
@@ -140,19 +163,23 @@ fn thousands(value: &Value) -> String {
     value.as_u64().map_or_else(|| "–".to_owned(), grouped)
 }
 
-/// A [`crate::gate::Quantity`] with its unit; a dash where there is none.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "byte and instruction counts are whole")]
+/// What [`crate::gate::Quantity`] is as JSON; a dash where there is none.
 fn quantity(value: &Value) -> String {
     let field = |name: &str| value.as_map().and_then(|map| map.get(&tera::value::Key::from(name.to_owned())));
-    let (Some(number), Some(unit)) = (field("value").and_then(Value::as_f64), field("unit").and_then(Value::as_str))
-    else {
-        return "–".to_owned();
-    };
+    match (field("value").and_then(Value::as_f64), field("unit").and_then(Value::as_str)) {
+        (Some(number), Some(unit)) => counted(number, unit),
+        _ => "–".to_owned(),
+    }
+}
+
+/// A number with its unit, as `gate-report.json` has units.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is neither ratio nor time is whole")]
+pub fn counted(number: f64, unit: &str) -> String {
     match unit {
         "ratio" => percent(number),
-        "bytes" => format!("{} bytes", grouped(number as u64)),
-        "instructions" => format!("{} instructions", grouped(number as u64)),
-        _ => grouped(number as u64),
+        "count" => grouped(number as u64),
+        unit if number.fract() == 0.0 => format!("{} {unit}", grouped(number as u64)),
+        unit => format!("{number:.3} {unit}"),
     }
 }
 
@@ -201,6 +228,15 @@ mod tests {
             Values { limit: crate::gate::Quantity { value: 24576.0, unit: crate::gate::Unit::Bytes }, none: None };
         let text = markdown("t", "{{ limit | quantity }} {{ none | quantity }}", &values).unwrap();
         assert_eq!(text, "24,576 bytes –");
+    }
+
+    #[test]
+    fn captions_are_for_pages_and_pages_escape() {
+        let template = "{{ caption(text=\"a b\") }}| x |";
+        assert_eq!(markdown("t", template, &serde_json::json!({})).unwrap(), "| x |");
+        assert_eq!(captioned("t", template, &serde_json::json!({})).unwrap(), "<!-- caption: a b -->\n| x |");
+        let values = serde_json::json!({ "title": "<script>", "html": "<p>" });
+        assert_eq!(framed("{{ title }}{{ html | safe }}", &values).unwrap(), "&lt;script&gt;<p>");
     }
 
     #[test]

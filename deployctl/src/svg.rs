@@ -7,6 +7,20 @@ use std::fmt::Write as _;
 /// Tenths of a pixel.
 pub type Tenths = usize;
 
+/// Begins a picture: its size, title and description, and its style. `name` is of its class and its ids, so that several
+/// pictures and the page around them do not get into each other's way; selectors in `style` begin with `&` for the picture.
+pub fn open(name: &str, (width, height): (Tenths, Tenths), [title, description]: [&str; 2], style: &str) -> String {
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"{name}\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" role=\"img\" \
+         aria-labelledby=\"{name}-title {name}-desc\">\n<title id=\"{name}-title\">{2}</title>\n<desc id=\"{name}-desc\">{3}</desc>\n\
+         <style>.{name}{{{style}}}</style>\n",
+        px(width),
+        px(height),
+        escape(title),
+        escape(description),
+    )
+}
+
 /// A coordinate or length.
 pub fn px(tenths: Tenths) -> String {
     if tenths.is_multiple_of(10) { (tenths / 10).to_string() } else { format!("{}.{}", tenths / 10, tenths % 10) }

@@ -16,9 +16,11 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::gate::Verdict;
 
+pub use annotation::Level;
 pub(crate) use summary::wrapped;
 pub use summary::{Figure, Finding, Summary};
 
+mod annotation;
 mod summary;
 
 /// Bounds of the width, in columns.
@@ -104,6 +106,19 @@ pub enum Event {
         /// For people.
         #[serde(skip)]
         summary: Summary,
+    },
+    /// Something at a line of a file, for whoever reviews a change of it.
+    Annotation {
+        /// How bad it is.
+        level: Level,
+        /// The file, relative to the repository.
+        file: String,
+        /// Its line, from 1.
+        line: usize,
+        /// In a few words.
+        title: String,
+        /// The reason.
+        message: String,
     },
     /// The last event of a command.
     Result {
@@ -218,6 +233,11 @@ impl Ui {
             Event::Note { text } => {
                 let word = self.paint("    note", Colour::Thin);
                 self.err(&summary::wrapped(&format!("{word} "), 9, text, self.width));
+            }
+            Event::Annotation { level, file, line, title, message } => {
+                let line = line.to_string();
+                let properties = [("file", &**file), ("line", &line), ("title", title)];
+                self.out(&annotation::workflow_command(*level, &properties, message));
             }
             Event::Error { .. } | Event::Result { .. } => {}
             Event::Verdict { deployment, target, verdict, summary, .. } => {
@@ -384,6 +404,25 @@ mod tests {
         });
         assert_eq!(out, "");
         assert_eq!(err, "     ran memory     kws on host\n    note a note\n     ran 1 stages, reused 1\n");
+    }
+
+    #[test]
+    fn annotations_are_one_line_each_whatever_they_say() {
+        let annotation = Event::Annotation {
+            level: Level::Warning,
+            file: "a,b:c.kdl".into(),
+            line: 7,
+            title: "kws: flash".into(),
+            message: "50 % left,\n::error::x".into(),
+        };
+        let (out, err) = written(false, |ui| ui.show(&annotation));
+        let line = "::warning file=a%2Cb%3Ac.kdl,line=7,title=kws%3A flash::50 %25 left,%0A::error::x\n";
+        assert_eq!((&*out, &*err), (line, ""));
+        let (out, _) = written(true, |ui| ui.show(&annotation));
+        assert!(
+            out.starts_with("{\"event\":\"annotation\",\"level\":\"warning\",\"file\":\"a,b:c.kdl\",\"line\":7,"),
+            "{out}"
+        );
     }
 
     #[test]

@@ -95,7 +95,7 @@ fn release_holds_what_it_promises() {
     }
 }
 
-/// What CycloneDX 1.5 asks of a bill: required fields, unique references, licences and hashes in their forms.
+/// What `CycloneDX` 1.5 asks of a bill: required fields, unique references, licences and hashes in their forms.
 fn check_bill(bill: &Value) {
     assert_eq!(
         (&bill["bomFormat"], &bill["specVersion"], &bill["version"]),
@@ -278,8 +278,8 @@ fn release_is_signed_and_signatures_are_asked_for() {
     }
     let Some(space) = released() else { return };
     for name in ["key", "other"] {
-        let make = ["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"];
-        let made = Command::new("ssh-keygen").args(make).arg(space.path(name)).status().unwrap();
+        let words = ["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"];
+        let made = Command::new("ssh-keygen").args(words).arg(space.path(name)).status().unwrap();
         assert!(made.success());
     }
     let public = |name: &str| std::fs::read_to_string(space.path(&format!("{name}.pub"))).unwrap();

@@ -19,6 +19,8 @@ mod commands;
 mod exit_codes;
 mod init;
 mod models;
+mod outputs;
+mod pages;
 mod sample;
 mod space;
 mod surroundings;

@@ -142,7 +142,10 @@ fn entries(
     for change in wanted {
         match records.objection(&by, &change.value, manifest) {
             Objection::None => {}
-            Objection::Remark(text) => around.ui.show(&Event::Note { text }),
+            Objection::InsteadOf(owner) => {
+                let text = format!("{by} approves `{}`, whose owner is {owner}", change.value.param);
+                around.ui.show(&Event::Note { text });
+            }
             Objection::Fault(reason) => {
                 let message = format!("`{}` cannot be approved so: {reason}", change.value.param);
                 return Err(Error::plain(

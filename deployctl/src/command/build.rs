@@ -45,8 +45,15 @@ fn build(args: &Build, workshop: &Workshop) -> Result<Verdict, Error> {
     let engine = Engine::new(&workshop.store, options);
     trust::ask(&manifests, &plan, &engine, args.allow_commands, workshop)?;
     let watcher = Watcher::new(workshop.ui, &plan);
-    let delivery =
-        Delivery { engine, plan: &plan, watcher: &watcher, manifests: &manifests, materials: &materials, workshop };
+    let delivery = Delivery {
+        engine,
+        plan: &plan,
+        watcher: &watcher,
+        manifests: &manifests,
+        materials: &materials,
+        workshop,
+        annotations: args.annotations.is_some(),
+    };
     let built = delivery.build()?;
     phases.end("stages: look up records, run what is missing");
     let verdict = delivery.deliver(built)?;

@@ -14,7 +14,7 @@ use crate::gate::{Judgement, Verdict};
 use crate::manifest::{self, Manifest};
 use crate::plan::{Materials, Plan, Planned};
 use crate::stage::artifact;
-use crate::ui::{Event, Figure, Finding, Summary};
+use crate::ui::{Event, Figure, Finding, Level, Summary};
 
 /// Builds a plan and brings its results to `out/`.
 pub(super) struct Delivery<'a> {
@@ -24,6 +24,8 @@ pub(super) struct Delivery<'a> {
     pub(super) manifests: &'a [Manifest],
     pub(super) materials: &'a [Materials],
     pub(super) workshop: &'a Workshop<'a>,
+    /// Whether what is not well is said at the manifest's line, too.
+    pub(super) annotations: bool,
 }
 
 /// What a build made, and what kept it from making the rest.
@@ -96,6 +98,9 @@ impl Delivery<'_> {
         let judgement: Judgement = self.read_json(outcome, target.gate, artifact::VERDICT)?;
         let report = self.read_json(outcome, target.report, artifact::REPORT_JSON)?;
         show(target, &self.manifests[target.manifest], &judgement, &report, self.workshop);
+        if self.annotations {
+            self.annotate(target, &judgement, &report);
+        }
         Ok(judgement.verdict)
     }
 
@@ -112,6 +117,36 @@ impl Delivery<'_> {
         self.engine
             .materialize(&self.plan.graph, outcome, &target.out, &wanted, &hear)
             .map_err(|failure| failed(failure, self.workshop.ui))
+    }
+
+    /// What stands against shipping or is waived, at its line.
+    fn annotate(&self, target: &Planned, judgement: &Judgement, report: &Report) {
+        let manifest = &self.manifests[target.manifest];
+        let repository = manifest.root.ancestors().find(|folder| folder.join(".git").exists());
+        let file = manifest.path.strip_prefix(repository.unwrap_or(&self.workshop.around.cwd));
+        let file = file.unwrap_or(&manifest.path).to_string();
+        for check in &judgement.checks {
+            let level = match check.verdict {
+                Verdict::Pass | Verdict::NotApplicable => continue,
+                Verdict::Waived => Level::Notice,
+                Verdict::Thin => Level::Warning,
+                Verdict::Unknown | Verdict::Fail => Level::Error,
+            };
+            let line = report.gates.iter().find(|gate| gate.name == check.name).and_then(|gate| gate.line);
+            self.workshop.ui.show(&Event::Annotation {
+                level,
+                file: file.clone(),
+                line: line.unwrap_or(report.target_line),
+                title: format!(
+                    "{} on {}: {} is {}",
+                    target.deployment,
+                    target.board,
+                    check.title,
+                    check.verdict.name()
+                ),
+                message: check.detail.clone(),
+            });
+        }
     }
 
     fn read_json<T: serde::de::DeserializeOwned>(
@@ -171,6 +206,14 @@ fn place(tree: &TreeInput, to: &Utf8Path) -> Result<(), Error> {
 #[derive(Deserialize)]
 struct Report {
     metrics: BTreeMap<String, Metric>,
+    gates: Vec<Gate>,
+    target_line: usize,
+}
+
+#[derive(Deserialize)]
+struct Gate {
+    name: String,
+    line: Option<usize>,
 }
 
 #[derive(Deserialize)]

@@ -35,12 +35,12 @@ impl Records {
     /// Why `by` may not approve a value, if the repository says who may; else, what to know of it.
     pub(super) fn objection(&self, by: &str, value: &Governed, manifest: &Manifest) -> Objection {
         let same = |owner: &str| owner.eq_ignore_ascii_case(by);
-        let (param, owner) = (&value.param, &value.owner);
+        let owner = &value.owner;
         if same(owner) {
             return Objection::None;
         }
         let Some(codeowners) = &self.owners else {
-            return Objection::Remark(format!("{by} approved `{param}`, whose owner is {owner}"));
+            return Objection::InsteadOf(owner.clone());
         };
         let owners = codeowners.owners(&manifest.path);
         if owners.iter().any(|owner| same(owner)) {
@@ -74,9 +74,9 @@ impl Records {
         manifest: &Manifest,
         around: &Surroundings,
     ) -> Result<Approved, Error> {
-        let (mut fault, mut remark) = match self.objection(&entry.by, value, manifest) {
+        let (mut fault, instead_of) = match self.objection(&entry.by, value, manifest) {
             Objection::None => (None, None),
-            Objection::Remark(text) => (None, Some(text)),
+            Objection::InsteadOf(owner) => (None, Some(owner)),
             Objection::Fault(text) => (Some(text), None),
         };
         if let Some(allowed) = &self.approvals.allowed_signers {
@@ -86,9 +86,8 @@ impl Records {
             })?;
             fault = checked.or(fault);
         }
-        remark = remark.filter(|_| fault.is_none());
         let (by, date, line) = (entry.by.clone(), entry.date.to_string(), entry.line);
-        Ok(Approved { value: entry.to.clone(), by, date, line, fault, remark })
+        Ok(Approved { value: entry.to.clone(), by, date, line, fault, instead_of })
     }
 }
 
@@ -96,8 +95,8 @@ impl Records {
 pub(super) enum Objection {
     /// Nothing.
     None,
-    /// Nothing that counts, and people should know.
-    Remark(String),
+    /// Nothing that counts; the value's owner is this one.
+    InsteadOf(String),
     /// It does not count.
     Fault(String),
 }

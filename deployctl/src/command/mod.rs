@@ -32,6 +32,7 @@ mod promote;
 mod rebuild;
 mod seal;
 mod signature;
+mod site;
 mod sources;
 mod survey;
 mod trust;
@@ -178,6 +179,7 @@ fn dispatch(cli: &Cli, around: &Surroundings) -> Result<Done, Error> {
         Command::Promote(args) => promote::run(args, &workshop()?),
         Command::Verify(args) => verify::run(args, &workshop()?),
         Command::Diff(args) => diff::run(args, &workshop()?),
+        Command::Site(args) => site::run(args, around),
         Command::Clean(args) => clean::run(args, &workshop()?),
         Command::Completions { .. } => Ok(Done::Ok),
     }

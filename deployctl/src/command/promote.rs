@@ -59,7 +59,7 @@ fn build(work: &Work, allowed: bool, workshop: &Workshop) -> Result<Outcome, Err
     trust::ask(&work.manifests, &work.plan, &engine, allowed, workshop)?;
     let watcher = Watcher::new(workshop.ui, &work.plan);
     let (plan, manifests, materials) = (&work.plan, &work.manifests, &work.materials);
-    let delivery = Delivery { engine, plan, watcher: &watcher, manifests, materials, workshop };
+    let delivery = Delivery { engine, plan, watcher: &watcher, manifests, materials, workshop, annotations: false };
     let built = delivery.build()?;
     let outcome = built.outcome().clone();
     delivery.deliver(built)?;

@@ -1,5 +1,7 @@
 //! The check `governed`: that every governed value is the one that someone approved last.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::judge::{check, none_of};
@@ -36,8 +38,8 @@ pub struct Approved {
     pub line: usize,
     /// Why it does not count.
     pub fault: Option<String>,
-    /// What to know of it all the same.
-    pub remark: Option<String>,
+    /// The value's owner, where another approved it and nobody says who may.
+    pub instead_of: Option<String>,
 }
 
 /// Differences that are spelt out; the others are counted.
@@ -54,13 +56,11 @@ pub(super) fn governed(governance: Option<&Governance>) -> Check {
     let wrong: Vec<(&str, String)> =
         governance.values.iter().filter_map(|value| Some((value.param.as_str(), difference(value)?))).collect();
     let mut result = none_of(base, wrong.len());
-    let remarks: Vec<&str> =
-        governance.values.iter().filter_map(|value| value.approved.as_ref()?.remark.as_deref()).collect();
-    let remarks = remarks.iter().fold(String::new(), |all, remark| format!("{all}; {remark}"));
     (result.verdict, result.detail) = match wrong.first() {
         None => {
             let count = governance.values.iter().filter(|value| value.value.is_some()).count();
-            (Verdict::Pass, format!("all {count} governed values are as they were approved{remarks}"))
+            let others = by_others(governance);
+            (Verdict::Pass, format!("all {count} governed values are as they were approved{others}"))
         }
         Some((param, _)) => {
             result.manifest = Some((*param).to_owned());
@@ -71,10 +71,23 @@ pub(super) fn governed(governance: Option<&Governance>) -> Check {
                 1 => format!("`deployctl approve {param} --by … --reason …` records an agreement, or undo the change"),
                 _ => "`deployctl approve --all --by … --reason …` records an agreement, or undo the changes".to_owned(),
             };
-            (Verdict::Fail, format!("{}; {next}{remarks}", all.join("; ")))
+            (Verdict::Fail, format!("{}; {next}", all.join("; ")))
         }
     };
     result
+}
+
+/// Who approved values of whom: a clause for each two.
+fn by_others(governance: &Governance) -> String {
+    let mut pairs: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+    for value in &governance.values {
+        let Some(Approved { by, instead_of: Some(owner), .. }) = &value.approved else { continue };
+        pairs.entry((by, owner)).or_default().push(format!("`{}`", value.param));
+    }
+    let clause = |((by, owner), params): (&(&str, &str), &Vec<String>)| {
+        format!("; {by} approved {}, whose owner is {owner}", params.join(", "))
+    };
+    pairs.iter().map(clause).collect()
 }
 
 /// How a value differs from its approval, in a clause with the approval's place.
@@ -104,7 +117,7 @@ mod tests {
 
     fn approved(value: Option<&str>) -> Approved {
         let (by, date) = ("ml@example.com".to_owned(), "2026-11-23".to_owned());
-        Approved { value: value.map(str::to_owned), by, date, line: 7, fault: None, remark: None }
+        Approved { value: value.map(str::to_owned), by, date, line: 7, fault: None, instead_of: None }
     }
 
     fn judged(values: &[(&str, Option<&str>, Option<Approved>)]) -> Check {
@@ -128,8 +141,9 @@ mod tests {
         );
         let check = governed(None);
         assert!(check.verdict == Verdict::NotApplicable && check.detail.contains("approve --all"), "{}", check.detail);
-        let remark = Approved { remark: Some("x approved it".to_owned()), ..approved(Some("1")) };
-        assert!(judged(&[("a", Some("1"), Some(remark))]).detail.ends_with("; x approved it"));
+        let other = || Some(Approved { instead_of: Some("x".to_owned()), ..approved(Some("1")) });
+        let check = judged(&[("a", Some("1"), other()), ("b", Some("1"), other())]);
+        assert!(check.detail.ends_with("; ml@example.com approved `a`, `b`, whose owner is x"), "{}", check.detail);
     }
 
     #[test]

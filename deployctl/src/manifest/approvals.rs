@@ -85,8 +85,12 @@ impl Approvals {
         if !path.exists() {
             return Ok(Self::default());
         }
-        let bytes = parse::read_up_to(&path, APPROVALS, MOST_BYTES)?;
-        let parsed = parse::parse_up_to(&bytes, APPROVALS, syntax, MOST_BYTES)?;
+        Self::from_bytes(&parse::read_up_to(&path, APPROVALS, MOST_BYTES)?, &path, syntax)
+    }
+
+    /// As [`Approvals::read`], of a text that need not be in the file at `path`.
+    pub(super) fn from_bytes(bytes: &[u8], path: &Utf8Path, syntax: &Syntax) -> Result<Self, Errors> {
+        let parsed = parse::parse_up_to(bytes, APPROVALS, syntax, MOST_BYTES)?;
         let report = Report::new(parsed.text);
         let nodes = parsed.document.nodes();
         if !header::check(nodes, "approvals", &report) {
@@ -95,7 +99,7 @@ impl Approvals {
         check_children(nodes, "a file of approvals", &FILE, &report);
         let signers = Node::find(nodes, "require-signature", &TEXT, &report).map_or(Some(None), |node| {
             let value = node.need_argument(0, "a file", "require-signature \"allowed_signers\"")?;
-            existing(&value, &path).map(Some)
+            existing(&value, path).map(Some)
         });
         let entries = Node::find_all(nodes, "approval", &ENTRY, &report);
         let entries: Option<Vec<_>> = entries.iter().map(entry).collect();

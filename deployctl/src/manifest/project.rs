@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use camino::{Utf8Path, Utf8PathBuf};
 use miette::NamedSource;
 
+use super::approvals::Approvals;
 use super::catalog::{Catalog, Entry};
 use super::error::{Errors, Problem};
 use super::resolve;
@@ -48,6 +49,7 @@ pub fn fuzz_body(bytes: &[u8]) {
         board::read("input", &entry, BUILTIN.syntax()).err(),
         library::read("input", &entry, BUILTIN.syntax()).err(),
         known_bad::read("input", &entry, BUILTIN.syntax()).err(),
+        Approvals::from_bytes(bytes, Utf8Path::new("fuzz/approvals.kdl"), BUILTIN.syntax()).err(),
     ];
     for errors in others.into_iter().flatten().chain(manifest) {
         assert!(!errors.problems().is_empty(), "an error without a problem");

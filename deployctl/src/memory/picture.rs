@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use super::{Kind, MemoryPlan, Placed};
-use crate::svg::{Tenths, escape, line, px, text};
+use crate::svg::{Tenths, escape, line, open, px, text};
 
 /// Height of the plot.
 const HEIGHT: Tenths = 4_200;
@@ -29,20 +29,23 @@ const LINE: Tenths = 150;
 /// Least height of a buffer.
 const THIN: Tenths = 25;
 
-const STYLE: &str = "\
-:root{--paper:#ffffff;--ink:#1d2430;--soft:#667085;--grid:#e6e9ef;--band:#f2f4f8;--edge:#ffffff;\
---input:#12805c;--output:#b4540a;--activation:#2c58c4;--alternate:#4271dc;--scratch:#8a94a6;--state:#7a3fb0;--peak:#c0263c}\
-@media (prefers-color-scheme:dark){:root{--paper:#12161d;--ink:#e8ecf3;--soft:#98a3b5;--grid:#262d39;--band:#1a202a;--edge:#12161d;\
---input:#22805e;--output:#b8611f;--activation:#3b60bd;--alternate:#4a72d0;--scratch:#7b8698;--state:#8d5bbd;--peak:#ff6b7d}}\
-text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;fill:var(--ink)}\
-.name{font-size:18px;font-weight:600}.soft,.tick{fill:var(--soft)}.tick{font-size:11px}.end{text-anchor:end}.middle{text-anchor:middle}\
-.grid{stroke:var(--grid)}.band{fill:var(--band)}.axis{stroke:var(--soft)}\
-.peak{stroke:var(--peak);stroke-width:1.5;stroke-dasharray:6 4}.bound{stroke:var(--soft);stroke-dasharray:2 3}text.high{fill:var(--peak);font-weight:600}\
-.box{stroke:var(--edge);stroke-width:1.5}.box:hover{stroke:var(--ink)}.thin{stroke:none}\
-.input{fill:var(--input)}.output{fill:var(--output)}.activation{fill:var(--activation)}.alternate{fill:var(--alternate)}.scratch{fill:url(#hatch)}.state{fill:var(--state)}\
-.on{fill:#ffffff;font-size:11px;pointer-events:none}";
+/// Class of the picture, and beginning of its ids.
+const NAME: &str = "memory-map";
 
-const HATCH: &str = "<defs><pattern id=\"hatch\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\">\
+const STYLE: &str = "\
+--paper:#ffffff;--ink:#1d2430;--soft:#5b6576;--grid:#e6e9ef;--band:#f2f4f8;--edge:#ffffff;\
+--input:#12805c;--output:#b4540a;--activation:#2c58c4;--alternate:#4271dc;--scratch:#8a94a6;--state:#7a3fb0;--peak:#c0263c;\
+@media (prefers-color-scheme:dark){--paper:#12161d;--ink:#e8ecf3;--soft:#a3adbd;--grid:#262d39;--band:#1a202a;--edge:#12161d;\
+--input:#22805e;--output:#b8611f;--activation:#3b60bd;--alternate:#4a72d0;--scratch:#7b8698;--state:#8d5bbd;--peak:#ff6b7d}\
+& text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;fill:var(--ink)}\
+& .name{font-size:18px;font-weight:600}& .soft,& .tick{fill:var(--soft)}& .tick{font-size:11px}& .end{text-anchor:end}& .middle{text-anchor:middle}\
+& .grid{stroke:var(--grid)}& .band{fill:var(--band)}& .axis{stroke:var(--soft)}\
+& .peak{stroke:var(--peak);stroke-width:1.5;stroke-dasharray:6 4}& .bound{stroke:var(--soft);stroke-dasharray:2 3}& text.high{fill:var(--peak);font-weight:600}\
+& .box{stroke:var(--edge);stroke-width:1.5}& .box:hover{stroke:var(--ink)}& .thin{stroke:none}\
+& .input{fill:var(--input)}& .output{fill:var(--output)}& .activation{fill:var(--activation)}& .alternate{fill:var(--alternate)}& .scratch{fill:url(#memory-map-hatch)}& .state{fill:var(--state)}\
+& .on{fill:#ffffff;font-size:11px;pointer-events:none}";
+
+const HATCH: &str = "<defs><pattern id=\"memory-map-hatch\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\">\
 <rect width=\"6\" height=\"6\" style=\"fill:var(--band)\"/><rect width=\"3\" height=\"6\" style=\"fill:var(--scratch)\"/></pattern></defs>\n";
 
 /// Draws a plan; `operators` are the names of the steps in the order of time.
@@ -51,15 +54,10 @@ pub fn picture(plan: &MemoryPlan, title: &str, operators: &[&str]) -> String {
     let column = (PLOT / columns).clamp(COLUMN.0, COLUMN.1);
     let canvas = Canvas { plan, column, right: LEFT + column * columns, scale: plan.peak.max(1) };
     let (width, height) = ((canvas.right + RIGHT).max(7_200), TOP + HEIGHT + BOTTOM);
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" role=\"img\" \
-         aria-labelledby=\"title desc\">\n<title id=\"title\">Memory map of {2}</title>\n<desc id=\"desc\">{3}</desc>\n\
-         <style>{STYLE}</style>\n{HATCH}<rect width=\"100%\" height=\"100%\" style=\"fill:var(--paper)\"/>\n",
-        px(width),
-        px(height),
-        escape(title),
-        escape(&canvas.description(operators)),
-    );
+    let words = [&*format!("Memory map of {title}"), &canvas.description(operators)];
+    let mut svg = open(NAME, (width, height), words, STYLE);
+    svg += HATCH;
+    svg += "<rect width=\"100%\" height=\"100%\" style=\"fill:var(--paper)\"/>\n";
     canvas.heading(&mut svg, title, operators);
     canvas.axes(&mut svg, operators);
     for (index, buffer) in plan.buffers.iter().enumerate() {

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::compare::{Column, gap, spread};
 use super::{Report, StepError};
-use crate::svg::{Tenths, escape, px, text};
+use crate::svg::{Tenths, open, px, text};
 
 /// Most cells from left to right, and from bottom to top.
 const COLUMNS: usize = 64;
@@ -25,12 +25,15 @@ const GAP: Tenths = 260;
 /// Relative errors at which the next darker colour begins.
 const LEVELS: [f64; 5] = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1];
 
+/// Class of the picture, and beginning of its ids.
+const NAME: &str = "parity-map";
+
 const STYLE: &str = "\
-:root{--paper:#ffffff;--ink:#1d2430;--soft:#667085;--peak:#c0263c;--l0:#eef1f6;--l1:#d5dff5;--l2:#f4d9a0;--l3:#ec9a4c;--l4:#d9542f;--l5:#8f1530}\
-@media (prefers-color-scheme:dark){:root{--paper:#12161d;--ink:#e8ecf3;--soft:#98a3b5;--peak:#ff6b7d;--l0:#1a202a;--l1:#27364f;--l2:#6b5a2c;--l3:#a5662a;--l4:#d9542f;--l5:#ff8a8a}}\
-text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;fill:var(--ink)}\
-.name{font-size:18px;font-weight:600}.soft{fill:var(--soft)}.end{text-anchor:end}.high{fill:var(--peak);font-weight:600}\
-.l0{fill:var(--l0)}.l1{fill:var(--l1)}.l2{fill:var(--l2)}.l3{fill:var(--l3)}.l4{fill:var(--l4)}.l5{fill:var(--l5)}";
+--paper:#ffffff;--ink:#1d2430;--soft:#5b6576;--peak:#c0263c;--l0:#eef1f6;--l1:#d5dff5;--l2:#f4d9a0;--l3:#ec9a4c;--l4:#d9542f;--l5:#8f1530;\
+@media (prefers-color-scheme:dark){--paper:#12161d;--ink:#e8ecf3;--soft:#a3adbd;--peak:#ff6b7d;--l0:#1a202a;--l1:#27364f;--l2:#6b5a2c;--l3:#a5662a;--l4:#d9542f;--l5:#ff8a8a}\
+& text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;fill:var(--ink)}\
+& .name{font-size:18px;font-weight:600}& .soft{fill:var(--soft)}& .end{text-anchor:end}& .high{fill:var(--peak);font-weight:600}\
+& .l0{fill:var(--l0)}& .l1{fill:var(--l1)}& .l2{fill:var(--l2)}& .l3{fill:var(--l3)}& .l4{fill:var(--l4)}& .l5{fill:var(--l5)}";
 
 /// The largest relative errors of one step, over all vectors.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,16 +77,10 @@ pub fn picture(report: &Report, maps: &[Map]) -> String {
     let width = LEFT + CELL * maps.iter().map(|map| map.columns).max().unwrap_or(1) + RIGHT;
     let height = TOP + maps.iter().map(|map| CELL * map.rows.max(4) + GAP).sum::<Tenths>();
     let words = verdict(report);
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" role=\"img\" \
-         aria-labelledby=\"title desc\">\n<title id=\"title\">Features against the training side's</title>\n\
-         <desc id=\"desc\">{2}</desc>\n<style>{STYLE}</style>\n\
-         <rect width=\"100%\" height=\"100%\" style=\"fill:var(--paper)\"/>\n",
-        px(width.max(7_200)),
-        px(height),
-        escape(&words),
-    );
-    text(&mut svg, "name", (200, 320), "Features against the training side's");
+    let title = "Features against the training side's";
+    let mut svg = open(NAME, (width.max(7_200), height), [title, &words], STYLE);
+    svg += "<rect width=\"100%\" height=\"100%\" style=\"fill:var(--paper)\"/>\n";
+    text(&mut svg, "name", (200, 320), title);
     text(&mut svg, if report.drift.is_some() { "high" } else { "soft" }, (200, 540), &words);
     legend(&mut svg);
     let mut y = TOP;

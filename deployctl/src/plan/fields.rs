@@ -7,6 +7,7 @@ use deployctl_cache::TreeInput;
 use super::{Materials, OwnMaterials, TargetMaterials, VectorMaterials};
 use crate::builtin;
 use crate::emit;
+use crate::frame::Frame;
 use crate::gate::{Limits, Making, Present, Scores, Services, Waived};
 use crate::manifest::{self, Board, Manifest, Override, Runner, Vectors};
 use crate::model::lower::{Choice, OwnKernel};
@@ -388,25 +389,45 @@ pub(super) fn subject(manifest: &Manifest, board: &Board, materials: &Materials,
     }
 }
 
+/// How pages look.
+pub(super) fn frame() -> Frame {
+    Frame { layout: packed("templates/page.html"), style: packed("templates/page.css") }
+}
+
 /// The text of a packed file. `builtin`'s tests know that the ones named here are there.
 fn packed(path: &str) -> String {
     builtin::get(path).map_or_else(String::new, |file| String::from_utf8_lossy(file.bytes).into_owned())
 }
 
-pub(super) fn report(manifest: &Manifest, subject: Subject) -> stage::Report {
+pub(super) fn report(manifest: &Manifest, board: &Board, subject: Subject) -> stage::Report {
     stage::Report {
         subject,
+        manifest: relative(manifest),
+        target_line: target_line(manifest, board),
         lines: manifest::lines(manifest),
         parity: manifest.preprocess.is_some(),
         template: packed("templates/gate-report.md"),
+        frame: frame(),
     }
+}
+
+/// The line that names the board, from 1.
+fn target_line(manifest: &Manifest, board: &Board) -> usize {
+    let target = manifest.targets.iter().find(|target| target.board.name == board.name);
+    let start = target.map_or(0, |target| target.name.span.start.min(manifest.text.len()));
+    manifest.text[..start].matches('\n').count() + 1
+}
+
+/// The manifest's path in its project.
+fn relative(manifest: &Manifest) -> String {
+    manifest.path.strip_prefix(&manifest.root).unwrap_or(&manifest.path).to_string()
 }
 
 pub(super) fn runbook(manifest: &Manifest, board: &Board, found: &TargetMaterials, subject: Subject) -> stage::Runbook {
     let named = |name: &str, value: &str| Named { name: name.to_owned(), value: value.to_owned() };
     stage::Runbook {
         subject,
-        manifest: manifest.path.strip_prefix(&manifest.root).unwrap_or(&manifest.path).to_string(),
+        manifest: relative(manifest),
         owners: vec![
             named("deployment", &manifest.owner),
             named("arena", &manifest.arena.owner),
@@ -428,5 +449,6 @@ pub(super) fn runbook(manifest: &Manifest, board: &Board, found: &TargetMaterial
         flash_limit: manifest.gates.flash.as_ref().map(|limit| limit.value.max),
         parity: manifest.preprocess.is_some(),
         template: packed("templates/runbook.md"),
+        frame: frame(),
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn checksums(files: &Files) -> String {
 }
 
 /// Holds a bundle against its own checksums, both ways.
-pub(super) fn check(files: &Files) -> Result<(), ChecksumError> {
+pub fn check(files: &Files) -> Result<(), ChecksumError> {
     let text = files.get(CHECKSUMS).ok_or(ChecksumError::Absent)?;
     let made = checksums(files);
     if made.as_bytes() == text {

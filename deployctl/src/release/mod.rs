@@ -17,7 +17,7 @@ mod table;
 
 pub use archive::{ArchiveError, Files};
 pub use check::{Checked, check};
-pub use checksums::{ChecksumError, sha256};
+pub use checksums::{ChecksumError, check as whole, sha256};
 pub use difference::{Change, Difference, difference};
 pub use make::{Draft, Library, Made, Tool, make, reproduced, seal};
 pub use table::{markdown, text};
@@ -69,7 +69,7 @@ pub enum CheckError {
         path: String,
     },
     /// A file that is not what it is called.
-    #[error("`{path}` cannot be read: {why}; was the bundle made by a newer version of deployctl?")]
+    #[error("`{path}` cannot be read: {why}; was the bundle made by another version of deployctl?")]
     Unreadable {
         /// The file.
         path: String,

@@ -165,7 +165,6 @@ mod tests {
             ram: None,
             stack: None,
             latency: None,
-            services: Services::Idle,
             hop: None,
             accuracy: None,
             runner: "host".into(),
@@ -173,6 +172,7 @@ mod tests {
             governance: None,
             max_lsb: Some(1),
             conversion: Some(Making::Made),
+            services: Services::Undeclared,
         };
         let release = LastRelease { version: "1.0.0".into(), digest: Digest::of(b"{}"), file: None };
         let gate = Gate { limits, parity: false, release: Some(release), reissued: None, present: None };
@@ -191,7 +191,7 @@ mod tests {
         };
         let text = serde_json::json!({
             "limits": { "budget": 1, "headroom": 0.0, "policy": null, "max_mac_share": 0.0, "flash": null, "stack": null,
-                "latency": null, "runner": "host", "max_lsb": null },
+                "latency": null, "services": "undeclared", "runner": "host", "max_lsb": null },
             "parity": false,
             "present": { "deployment": "kws", "version": "1.1.0", "board": "host",
                 "interface": { "inputs": [], "outputs": [] }, "governed": {} },

@@ -36,7 +36,7 @@ impl Stage for Memory {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn fields(&self) -> Fields {

@@ -15,6 +15,8 @@ mod difference;
 mod dossier;
 mod emit;
 mod expect;
+mod expected;
+mod facts;
 mod features;
 mod gate;
 mod header;
@@ -152,8 +154,20 @@ pub mod artifact {
     pub const REPORT_JSON: &str = "gate-report.json";
     /// The gate report for people.
     pub const REPORT: &str = "gate-report.md";
+    /// The same as a page.
+    pub const REPORT_PAGE: &str = "gate-report.html";
+    /// The gates as tests, for continuous integration.
+    pub const JUNIT: &str = "gate-report.junit.xml";
+    /// What is not well, at lines of the manifest.
+    pub const SARIF: &str = "gate-report.sarif";
     /// The bring-up runbook.
     pub const RUNBOOK: &str = "runbook.md";
+    /// The same as a page.
+    pub const RUNBOOK_PAGE: &str = "runbook.html";
+    /// All that stage `report` makes.
+    pub const REPORTS: [&str; 5] = [REPORT, REPORT_PAGE, REPORT_JSON, JUNIT, SARIF];
+    /// All that stage `runbook` makes.
+    pub const RUNBOOKS: [&str; 2] = [RUNBOOK, RUNBOOK_PAGE];
 }
 
 /// An input that only some plans have.
@@ -163,6 +177,18 @@ fn optional<T: serde::de::DeserializeOwned>(job: &Job, input: &str) -> Result<Op
         Err(deployctl_cache::Error::NoInput { .. }) => Ok(None),
         Err(other) => Err(other),
     }
+}
+
+/// Pictures of earlier stages, by file name, for pages; those of inputs that only some plans have, too.
+fn pictures(job: &Job) -> Result<std::collections::BTreeMap<String, String>, deployctl_cache::Error> {
+    let mut pictures = std::collections::BTreeMap::new();
+    for (input, name) in [("plan", artifact::PICTURE), ("features", artifact::PARITY_PICTURE)] {
+        let made = job.files(input).is_ok_and(|files| files.iter().any(|file| *file == name));
+        if made {
+            pictures.insert(name.to_owned(), String::from_utf8_lossy(&job.read_at(input, name)?).into_owned());
+        }
+    }
+    Ok(pictures)
 }
 
 /// A stage's failure, boxed for the engine; [`crate::error::Error`] comes out again at the other end.

@@ -85,7 +85,7 @@ impl Stage for Parity {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn fields(&self) -> Fields {

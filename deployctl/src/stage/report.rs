@@ -1,4 +1,5 @@
-//! Stage `report`: `gate-report.json` for programs and `gate-report.md` for people. The only stage that knows manifest lines.
+//! Stage `report`: `gate-report.md` and `.html` for people, `gate-report.json` for programs, `JUnit` and SARIF for continuous
+//! integration. The only stage that knows manifest lines.
 //!
 //! # `gate-report.json`, schema `deployctl/gate-report/1`
 //!
@@ -13,6 +14,7 @@
 //! | `verdict` | the worst verdict of all gates; only `pass`, `waived` or `not_applicable` may be promoted |
 //! | `verdict_text` | the same for people, as is every other `…_text` |
 //! | `deployment` | `name`, `version`, `owner`, `summary` |
+//! | `manifest`, `target_line` | the manifest, relative to the project's root, and its line that names the board |
 //! | `target` | `board`, `summary`, `core`, `evidence` (how it was run, in words) |
 //! | `model` | `name` and `value`: the file's name and digest |
 //! | `tools` | list of `name`, `value`: tools and sources with version or digest |
@@ -45,9 +47,17 @@ use deployctl_cache::{BoxError, Fields, Job, Stage};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::artifact;
 use super::dossier::{Dossier, Papers, Subject, by_name};
+use super::{artifact, pictures};
+use crate::frame::{Frame, Link, Sheet};
 use crate::render;
+
+mod junit;
+mod sarif;
+
+/// The pages of a target, in the order of their links.
+pub(super) const PAGES: [(&str, &str); 2] =
+    [(artifact::REPORT_PAGE, "Gate report"), (artifact::RUNBOOK_PAGE, "Runbook")];
 
 /// Version of the schema of `gate-report.json`.
 const SCHEMA: &str = "deployctl/gate-report/1";
@@ -57,12 +67,27 @@ const SCHEMA: &str = "deployctl/gate-report/1";
 pub struct Report {
     /// Deployment, board, tools.
     pub subject: Subject,
+    /// The manifest, relative to the project's root.
+    pub manifest: String,
+    /// The manifest's line that names the board.
+    pub target_line: usize,
     /// Line of each manifest path that a gate names.
     pub lines: BTreeMap<String, usize>,
     /// Whether there are steps around the model.
     pub parity: bool,
     /// The template's text.
     pub template: String,
+    /// How the page looks.
+    pub frame: Frame,
+}
+
+/// What the stage makes of a dossier.
+struct Rendered {
+    markdown: String,
+    page: String,
+    values: Value,
+    junit: String,
+    sarif: Value,
 }
 
 impl Stage for Report {
@@ -71,7 +96,7 @@ impl Stage for Report {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn fields(&self) -> Fields {
@@ -80,55 +105,94 @@ impl Stage for Report {
 
     fn run(&self, job: &Job) -> Result<(), BoxError> {
         let dossier = Dossier::of(&self.subject, &Papers::read(job, self.parity)?);
-        let (text, values) = self.render(&dossier)?;
-        job.write(artifact::REPORT, text.as_bytes())?;
-        job.write_json(artifact::REPORT_JSON, &values)?;
+        let made = self.render(&dossier, pictures(job)?)?;
+        job.write(artifact::REPORT, made.markdown.as_bytes())?;
+        job.write(artifact::REPORT_PAGE, made.page.as_bytes())?;
+        job.write_json(artifact::REPORT_JSON, &made.values)?;
+        job.write(artifact::JUNIT, made.junit.as_bytes())?;
+        job.write_json(artifact::SARIF, &made.sarif)?;
         Ok(())
     }
 }
 
 impl Report {
-    /// The report for people, and for programs.
-    fn render(&self, dossier: &Dossier) -> Result<(String, Value), BoxError> {
+    fn render(&self, dossier: &Dossier, pictures: BTreeMap<String, String>) -> Result<Rendered, BoxError> {
         let mut values = serde_json::to_value(dossier)?;
         if let Some(gates) = values.get_mut("gates").and_then(Value::as_array_mut) {
             for gate in gates {
-                let line = gate["manifest"].as_str().and_then(|path| self.lines.get(path));
-                gate["line"] = json!(line);
+                gate["line"] = json!(gate["manifest"].as_str().and_then(|path| self.lines.get(path)));
             }
         }
-        let text = render::markdown("gate-report.md", &self.template, &values)?;
+        values["manifest"] = json!(self.manifest);
+        values["target_line"] = json!(self.target_line);
+        let markdown = render::markdown(artifact::REPORT, &self.template, &values)?;
+        let page = self.frame.page(&Sheet {
+            markdown: &render::captioned(artifact::REPORT, &self.template, &values)?,
+            pictures,
+            facts: dossier.facts(),
+            pages: Link::pages(&PAGES, artifact::REPORT_PAGE),
+            ..Sheet::default()
+        })?;
         values["metrics"] = json!(by_name(&dossier.metrics));
         values["schema"] = json!(SCHEMA);
-        Ok((text, values))
+        Ok(Rendered { markdown, page, values, junit: junit::suite(self, dossier), sarif: sarif::log(self, dossier) })
+    }
+
+    /// The line that a gate's limit is on, or else the target's.
+    fn line(&self, manifest: Option<&str>) -> usize {
+        manifest.and_then(|path| self.lines.get(path).copied()).unwrap_or(self.target_line)
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use crate::frame;
     use crate::stage::sample;
 
-    fn report() -> Report {
+    pub(super) fn report() -> Report {
         let template = include_str!("../../../templates/gate-report.md").to_owned();
         Report {
             subject: sample::subject(),
+            manifest: "manifests/sample.kdl".into(),
+            target_line: 9,
             lines: BTreeMap::from([("arena.budget".into(), 24)]),
             parity: false,
             template,
+            frame: frame::tests::frame(),
         }
+    }
+
+    /// A report of these papers.
+    pub(super) fn rendered(papers: &Papers) -> Rendered {
+        let pictures = BTreeMap::from([("memory.svg".to_owned(), "<svg></svg>\n".to_owned())]);
+        report().render(&Dossier::of(&sample::subject(), papers), pictures).unwrap()
     }
 
     #[test]
     fn a_small_report() {
-        let (text, _) =
-            report().render(&Dossier::of(&sample::subject(), &sample::papers("model/act/Relu;model/conv"))).unwrap();
-        insta::assert_snapshot!(text);
+        insta::assert_snapshot!(rendered(&sample::papers("model/act/Relu;model/conv")).markdown);
+    }
+
+    #[test]
+    fn a_page_says_what_the_markdown_says() {
+        let page = rendered(&sample::papers("x")).page;
+        frame::tests::assert_well_formed(&page);
+        for words in [
+            "<h1>sample 1.0.0 on mps2-an386: pass</h1>",
+            "<dt>evidence</dt><dd>emulated (QEMU, mps2-an386)</dd>",
+            "<dt>arena</dt><dd>64 bytes <small>of 128 bytes, 50.0 % left</small></dd>",
+            "<caption>Every gate with its limit and its margin</caption>",
+            "aria-label=\"memory map\" tabindex=\"0\">\n<svg></svg>",
+            "<a href=\"runbook.html\">Runbook</a>",
+        ] {
+            assert!(page.contains(words), "`{words}` is not in\n{page}");
+        }
     }
 
     #[test]
     fn programs_find_verdict_gates_and_metrics() {
-        let (_, values) = report().render(&Dossier::of(&sample::subject(), &sample::papers("x"))).unwrap();
+        let values = rendered(&sample::papers("x")).values;
         assert_eq!(values["schema"], "deployctl/gate-report/1");
         assert_eq!(values["verdict"], "pass");
         assert_eq!(values["metrics"]["arena_bytes"], json!({ "value": 64.0, "unit": "bytes" }));
@@ -138,13 +202,16 @@ mod tests {
 
     #[test]
     fn hostile_names_stay_within_their_cells() {
-        let (text, _) = report().render(&Dossier::of(&sample::subject(), &sample::papers(sample::HOSTILE))).unwrap();
-        sample::assert_tame(&text);
+        let made = rendered(&sample::papers(sample::HOSTILE));
+        sample::assert_tame(&made.markdown);
+        frame::tests::assert_well_formed(&made.page);
+        assert!(!made.page.contains("<script") && !made.page.contains("javascript:y\""), "{}", made.page);
     }
 
     #[test]
     fn without_firmware_there_is_still_a_report() {
-        let (text, values) = report().render(&Dossier::of(&sample::subject(), &sample::blocked())).unwrap();
+        let Rendered { markdown: text, values, page, .. } = rendered(&sample::blocked());
+        frame::tests::assert_well_formed(&page);
         assert_eq!(values["verdict"], "fail");
         assert!(text.contains("Not planned: op:0 LSTM"), "{text}");
         let way = "keeps state.\n  1. make the state of `x\\|<b>` an input (effort medium, risk low, upkeep low).\n";

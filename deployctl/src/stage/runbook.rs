@@ -2,15 +2,19 @@
 //!
 //! The template has the words; here is what they need beside the dossier: files, commands, owners, the answer in words.
 
+use std::collections::BTreeMap;
+
 use camino::Utf8Path;
 use deployctl_cache::{BoxError, Fields, Job, Stage};
 use serde::Serialize;
 use serde_json::json;
 
-use super::artifact;
 use super::bringup::{self, File, Lines};
 use super::dossier::{Dossier, Named, Papers, Subject};
+use super::expected::{self, Limits};
 use super::roster::{self, Roster};
+use super::{artifact, pictures, report};
+use crate::frame::{Frame, Link, Sheet};
 use crate::manifest::{self, Runner};
 use crate::model::Graph;
 use crate::render;
@@ -55,6 +59,8 @@ pub struct Runbook {
     pub parity: bool,
     /// The template's text.
     pub template: String,
+    /// How the page looks.
+    pub frame: Frame,
 }
 
 impl Stage for Runbook {
@@ -63,7 +69,7 @@ impl Stage for Runbook {
     }
 
     fn version(&self) -> u32 {
-        6
+        7
     }
 
     fn fields(&self) -> Fields {
@@ -88,39 +94,54 @@ impl Stage for Runbook {
                 files.push(File::of(name, &content));
             }
         }
-        let text = self.render(&papers, &graph, &transcript, &files)?;
+        let dossier = Dossier::of(&self.subject, &papers);
+        let values = self.values(&dossier, &papers, &graph, &transcript, &files)?;
+        let text = render::markdown(artifact::RUNBOOK, &self.template, &values)?;
         job.write(artifact::RUNBOOK, text.as_bytes())?;
+        job.write(artifact::RUNBOOK_PAGE, self.page(&dossier, &values, pictures(job)?)?.as_bytes())?;
         Ok(())
     }
 }
 
-/// A row of the table of peaks.
-#[derive(Debug, Serialize)]
-struct Peak {
-    what: &'static str,
-    /// The line of the session that shows it; none shows what is the app's.
-    line: Option<&'static str>,
-    bytes: u64,
-    limit: Option<u64>,
-    margin: Option<f64>,
-}
-
 impl Runbook {
-    fn render(&self, papers: &Papers, graph: &Graph, transcript: &str, files: &[File]) -> Result<String, BoxError> {
-        let dossier = Dossier::of(&self.subject, papers);
-        let mut values = serde_json::to_value(&dossier)?;
+    fn values(
+        &self,
+        dossier: &Dossier,
+        papers: &Papers,
+        graph: &Graph,
+        transcript: &str,
+        files: &[File],
+    ) -> Result<serde_json::Value, BoxError> {
+        let mut values = serde_json::to_value(dossier)?;
         values["injected"] = json!(papers.injected.iter().flat_map(observed).collect::<Vec<_>>());
         values["files"] = json!(files);
         values["lines"] = json!(Lines::of(transcript));
         values["answers"] = json!(bringup::answers(graph, &self.outputs, &papers.expectation));
         values["interface"] = json!(bringup::Ports::of(graph));
-        values["peaks"] = json!(self.peaks(&dossier));
+        let limits = Limits { arena: self.budget, stack: self.stack_limit, flash: self.flash_limit };
+        values["peaks"] = json!(expected::peaks(dossier, &limits));
+        values["times"] = expected::times(dossier);
         values["roster"] = json!(Roster::of(&papers.audit));
         values["build_digest"] = json!(papers.emission.digest);
         values["fullest"] = json!(papers.planned.plan.as_ref().map(|plan| roster::span(&plan.fullest())));
         values["image_sizes"] = json!(papers.footprint.flash_bytes.is_some() && papers.footprint.ram_bytes.is_some());
         self.describe(&mut values);
-        Ok(render::markdown("runbook.md", &self.template, &values)?)
+        Ok(values)
+    }
+
+    fn page(
+        &self,
+        dossier: &Dossier,
+        values: &serde_json::Value,
+        pictures: BTreeMap<String, String>,
+    ) -> Result<String, BoxError> {
+        Ok(self.frame.page(&Sheet {
+            markdown: &render::captioned(artifact::RUNBOOK, &self.template, values)?,
+            pictures,
+            facts: dossier.facts(),
+            pages: Link::pages(&report::PAGES, artifact::RUNBOOK_PAGE),
+            ..Sheet::default()
+        })?)
     }
 
     /// Each owner with what is theirs, in the manifest's order. A list: a template walks a map in no order.
@@ -178,34 +199,6 @@ impl Runbook {
         });
         values["guides"] = json!(signatures().collect::<Vec<&Guide>>());
     }
-
-    fn peaks(&self, dossier: &Dossier) -> Vec<Peak> {
-        let bytes = |name: &str| {
-            let found = dossier.metrics.iter().find(|metric| metric.name == name)?;
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "byte counts are whole")]
-            Some(found.quantity.value as u64)
-        };
-        let measured = &dossier.measurement;
-        let (arena, stack) = (Some(self.budget.0), self.stack_limit.map(|limit| limit.0));
-        let rows = [
-            ("arena, planned", None, bytes("arena_bytes"), arena),
-            ("arena, touched on the target", Some("arena"), bytes("arena_touched_bytes"), arena),
-            ("stack of one inference", Some("stack"), measured.stack_invoke_bytes, stack),
-            ("stack of one hop", Some("hop"), measured.stack_hop_bytes, stack),
-            ("stack of the harness", Some("stack-total"), measured.stack_harness_bytes, stack),
-            ("stack of the app", None, measured.stack_app_bytes, stack),
-            ("static RAM of the app, arena included", None, bytes("ram_bytes"), None),
-            ("flash of the app", None, bytes("flash_bytes"), self.flash_limit.map(|limit| limit.0)),
-        ];
-        let peak = |(what, line, bytes, limit): (&'static str, Option<&'static str>, Option<u64>, Option<u64>)| {
-            #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
-            let margin = |limit: u64, bytes: u64| (limit as f64 - bytes as f64) / limit as f64;
-            let bytes = bytes?;
-            let margin = limit.filter(|limit| *limit > 0).map(|limit| margin(limit, bytes));
-            Some(Peak { what, line, bytes, limit, margin })
-        };
-        rows.into_iter().filter_map(peak).collect()
-    }
 }
 
 /// Mistakes that showed when they were made on purpose, each with what is known of its signature.
@@ -231,6 +224,7 @@ fn telling_parts(command: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame;
     use crate::gate::evidence::Measurement;
     use crate::manifest::PerTick;
     use crate::runner::Injected;
@@ -262,12 +256,23 @@ mod tests {
             flash_limit: None,
             parity: false,
             template: include_str!("../../../templates/runbook.md").into(),
+            frame: frame::tests::frame(),
         }
+    }
+
+    /// Markdown and page.
+    fn both(runbook: &Runbook, papers: &Papers, name: &str, transcript: &str, files: &[File]) -> (String, String) {
+        let dossier = Dossier::of(&runbook.subject, papers);
+        let values = runbook.values(&dossier, papers, &sample::graph(name), transcript, files).unwrap();
+        let text = render::markdown("runbook.md", &runbook.template, &values).unwrap();
+        let page = runbook.page(&dossier, &values, BTreeMap::new()).unwrap();
+        frame::tests::assert_well_formed(&page);
+        (text, page)
     }
 
     fn rendered(runner: Runner, papers: &Papers, transcript: &str) -> String {
         let files = [File::of(artifact::HARNESS, b"elf"), File::of(artifact::SESSION, b"hello")];
-        runbook(runner).render(papers, &sample::graph("x"), transcript, &files).unwrap()
+        both(&runbook(runner), papers, "x", transcript, &files).0
     }
 
     fn qemu() -> Runner {
@@ -331,8 +336,9 @@ mod tests {
     #[test]
     fn hostile_names_stay_within_their_cells() {
         let papers = sample::papers(sample::HOSTILE);
-        let text = runbook(qemu()).render(&papers, &sample::graph(sample::HOSTILE), sample::TRANSCRIPT, &[]).unwrap();
+        let (text, page) = both(&runbook(qemu()), &papers, sample::HOSTILE, sample::TRANSCRIPT, &[]);
         sample::assert_tame(&text);
+        assert!(!page.contains("<script"), "{page}");
     }
 
     #[test]
@@ -391,7 +397,7 @@ mod tests {
             cycles_only: Some("slow".into()),
             ..runbook(probe())
         };
-        let text = stuck.render(&papers, &sample::graph("x"), "", &[]).unwrap();
+        let (text, _) = both(&stuck, &papers, "x", "", &[]);
         assert!(text.contains("does not start this firmware:** no second stage. Nothing below"), "{text}");
         assert!(text.contains("no time of the product's: slow."), "{text}");
     }

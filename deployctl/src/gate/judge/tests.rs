@@ -364,7 +364,7 @@ fn governed_values_and_accuracy_are_among_the_checks() {
         date: "2026-11-23".into(),
         line: 4,
         fault: None,
-        remark: None,
+        instead_of: None,
     };
     let standing = GovernedValue { param: "arena.budget".into(), value: Some("2".into()), approved: Some(approved) };
     let (check, all) =
