@@ -79,15 +79,20 @@ fn arena(bytes: usize) -> String {
     format!("pub const ARENA_BYTES: usize = {bytes};\n")
 }
 
-/// Bytes of the guard at the stack's end and their alignment, as the harness has them.
+/// Bytes of the guard at the stack's end and their alignment, as the harness has them; they are not the first of a page.
 const GUARD: u64 = 256;
+const PAGE: u64 = 1024;
 
 fn stack_small(needs: u64, guarded: bool, files: &Files) -> Result<Made, String> {
     let path = Utf8Path::new("memory.x");
     let map = files.get(path).ok_or("the stack of a process is its system's")?;
     // Little less than what is needed, so that most of a run goes well; a guard lies within the stack's memory, aligned.
     let (left, taken, mask) = match guarded {
-        true => (needs.saturating_sub(1) / GUARD * GUARD, GUARD, GUARD - 1),
+        true => {
+            let left = needs.saturating_sub(1) / GUARD * GUARD;
+            let first_of_page = (left + GUARD).is_multiple_of(PAGE);
+            (left.saturating_sub(if first_of_page { GUARD } else { 0 }), GUARD, GUARD - 1)
+        }
         false => (needs.saturating_sub(64) / 8 * 8, 0, 7),
     };
     let mut map = map.clone();
@@ -281,9 +286,9 @@ mod tests {
     #[test]
     fn a_small_stack_is_in_the_memory_map() {
         let made = stack_small(1000, true, &template()).unwrap();
-        assert_eq!(made.what, "the stack has 768 of the 1000 bytes that it needs");
+        assert_eq!(made.what, "the stack has 512 of the 1000 bytes that it needs");
         let map = String::from_utf8(made.files[Utf8Path::new("memory.x")].clone()).unwrap();
-        assert!(map.ends_with("_stack_end = (ORIGIN(RAM) + LENGTH(RAM) - 1024) & ~255;\n"), "{map}");
+        assert!(map.ends_with("_stack_end = (ORIGIN(RAM) + LENGTH(RAM) - 768) & ~255;\n"), "{map}");
         assert!(stack_small(1000, true, &Files::new()).is_err());
     }
 

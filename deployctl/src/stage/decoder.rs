@@ -13,8 +13,9 @@ use crate::runner::log::Expected;
 
 /// Bytes of the arena's guard, before its first byte.
 const GUARD_BYTES: u64 = 16;
-/// Bytes of memory that the stack must not reach, and their alignment, as the harness has them.
+/// Bytes of memory that the stack must not reach, and their alignment, as the harness has them; they are not the first of a page.
 const STACK_GUARD_BYTES: u64 = 256;
+const PAGE_BYTES: u64 = 1024;
 
 /// What people call an operator, and its operator code.
 pub struct Called {
@@ -41,6 +42,7 @@ pub fn decoder(harness: &[u8], plan: Option<&MemoryPlan>, operators: Vec<Called>
     let arena = start(&|name| name.ends_with("::ARENA")).map(|start| start + GUARD_BYTES);
     let guard = start(&|name| name == "_stack_end").map(|end| {
         let first = end.next_multiple_of(STACK_GUARD_BYTES);
+        let first = if first.is_multiple_of(PAGE_BYTES) { first + STACK_GUARD_BYTES } else { first };
         first..first + STACK_GUARD_BYTES
     });
     let wide = |range: Range<usize>| range.start as u64..range.end as u64;

@@ -23,9 +23,17 @@ unsafe extern "C" {
 /// Memory without access at the stack's end, where the core may have an MPU for that; a power of two, and aligned to itself.
 const GUARD_BYTES: usize = if cfg!(armv7m) { 256 } else { 0 };
 
-/// First byte of that memory.
+/// QEMU asks for the first byte of a page when semihosting reads or writes any of it.
+const PAGE_BYTES: usize = 1024;
+
+/// First byte of that memory; not the first of a page, or semihosting could not reach the page's rest, where the stack may be.
 fn guard() -> usize {
-    (&raw const _stack_end).addr().next_multiple_of(if GUARD_BYTES == 0 { 8 } else { GUARD_BYTES })
+    let end = (&raw const _stack_end).addr();
+    if GUARD_BYTES == 0 {
+        return end.next_multiple_of(8);
+    }
+    let first = end.next_multiple_of(GUARD_BYTES);
+    if first.is_multiple_of(PAGE_BYTES) { first + GUARD_BYTES } else { first }
 }
 
 /// First word that the stack may use.
