@@ -218,6 +218,11 @@ pub struct Build {
     /// Reread every stored artifact and every input, and make damaged ones again.
     #[arg(long)]
     pub check: bool,
+    /// Make firmware with known mistakes, too, run each, and write down how it shows: `injected.json`, which `diagnose` compares logs with.
+    ///
+    /// A mistake that does not show is a failure.
+    #[arg(long)]
+    pub inject: bool,
     /// Longest that a target may take for all its vectors; one that takes longer has failed to answer [default: 600].
     #[arg(long, value_name = "SECONDS")]
     pub time_limit: Option<std::num::NonZeroU32>,

@@ -21,6 +21,7 @@ mod fmt;
 mod gather;
 mod governance;
 mod init;
+mod injected;
 mod licences;
 mod lock;
 mod metrics;

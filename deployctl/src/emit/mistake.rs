@@ -87,13 +87,12 @@ fn stack_small(needs: u64, guarded: bool, files: &Files) -> Result<Made, String>
     let path = Utf8Path::new("memory.x");
     let map = files.get(path).ok_or("the stack of a process is its system's")?;
     // Little less than what is needed, so that most of a run goes well; a guard lies within the stack's memory, aligned.
-    let (left, taken, mask) = match guarded {
-        true => {
-            let left = needs.saturating_sub(1) / GUARD * GUARD;
-            let first_of_page = (left + GUARD).is_multiple_of(PAGE);
-            (left.saturating_sub(if first_of_page { GUARD } else { 0 }), GUARD, GUARD - 1)
-        }
-        false => (needs.saturating_sub(64) / 8 * 8, 0, 7),
+    let (left, taken, mask) = if guarded {
+        let left = needs.saturating_sub(1) / GUARD * GUARD;
+        let first_of_page = (left + GUARD).is_multiple_of(PAGE);
+        (left.saturating_sub(if first_of_page { GUARD } else { 0 }), GUARD, GUARD - 1)
+    } else {
+        (needs.saturating_sub(64) / 8 * 8, 0, 7)
     };
     let mut map = map.clone();
     map.extend(format!("\n_stack_end = (ORIGIN(RAM) + LENGTH(RAM) - {}) & ~{mask};\n", left + taken).bytes());

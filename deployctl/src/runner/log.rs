@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::Signature;
 use super::session::check_word;
+use crate::model::hex;
 
 /// Longest line that is looked at; harness lines are at most 1,024 bytes, and something may stand before them.
 const LINE_BYTES: usize = 4096;
@@ -228,7 +229,7 @@ impl<'a> Log<'a> {
             ["done"] => self.close_run(),
             _ => {}
         }
-        self.seen.last = text.to_owned();
+        text.clone_into(&mut self.seen.last);
     }
 
     fn boot(&mut self, digest: &str, text: &str) {
@@ -275,8 +276,7 @@ impl<'a> Log<'a> {
                     .first()
                     .is_some_and(|outputs| outputs.iter().map(Vec::len).eq(seen.iter().map(Vec::len)));
                 if whole && !expected.outputs.contains(&seen) {
-                    let hex =
-                        |bytes: &[u8]| bytes.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>();
+                    let hex = |bytes: &[u8]| hex(&bytes[..bytes.len().min(16)]);
                     let index = seen.iter().zip(&expected.outputs[0]).position(|(a, b)| a != b).unwrap_or(0);
                     let (found, wanted) = (hex(&seen[index]), hex(&expected.outputs[0][index]));
                     self.fail(String::new(), Signature::Mismatch { operator: None, found, wanted });

@@ -131,3 +131,23 @@ fn rubbish_is_skipped_in_bounded_memory() {
 fn what_is_empty_shows_nothing() {
     assert_eq!(read(&[]), Diagnosis::default());
 }
+
+#[test]
+fn every_error_line_is_named_by_its_code() {
+    let lines = [
+        "wrong-image have=11 want=22",
+        "guard-low operator=3",
+        "guard-high operator=none",
+        "stack-overflow operator=2",
+        "services-damaged operator=none",
+        "interrupt line=5 operator=1",
+        "interrupt-storm line=8 operator=none",
+        "fault operator=1 pc=0000040a lr=000003ff cfsr=00010000 hfsr=40000000 address=none",
+        "panic operator=none panicked at harness/src/bench.rs:140:25: provoked",
+        "protocol a line's check word is wrong",
+    ];
+    for line in lines {
+        let at = found(&[&boot(), &format!("error {line}")]);
+        assert_eq!(at.signature.code(), line.split(' ').next().unwrap());
+    }
+}
