@@ -71,6 +71,12 @@ pub enum Command {
     /// A function a step, which needs `numpy`, and TensorFlow where the step is `frontend`; run as a program, it writes the
     /// file of features that `parity` reads.
     Features(Features),
+    /// Name the failure that a log from the field shows: signature, cause, check, fix.
+    ///
+    /// Lines of the harness's are found among others, behind times and colours. With the evidence of the log's build in `out/`, operator,
+    /// tensor and addresses have their names, digests are compared, and mistakes are named that looked the same when they were made on
+    /// purpose. Exit code 0: a failure was named; 1: the log shows none.
+    Diagnose(Diagnose),
     /// Fetch kernel library and firmware crate sources, and record them in `deploy.lock`.
     Fetch(Fetch),
     /// List the boards that manifests here can name, or show everything about one.
@@ -221,6 +227,11 @@ pub struct Build {
     /// Reread every stored artifact and every input, and make damaged ones again.
     #[arg(long)]
     pub check: bool,
+    /// Make firmware with known mistakes, too, run each, and write down how it shows: `injected.json`, which `diagnose` compares logs with.
+    ///
+    /// A mistake that does not show is a failure.
+    #[arg(long)]
+    pub inject: bool,
     /// Longest that a target may take for all its vectors; one that takes longer has failed to answer [default: 600].
     #[arg(long, value_name = "SECONDS")]
     pub time_limit: Option<std::num::NonZeroU32>,
@@ -311,6 +322,18 @@ pub struct Approve {
 pub struct Features {
     /// The manifest.
     pub manifest: Utf8PathBuf,
+}
+
+/// `diagnose`.
+#[derive(Debug, Args)]
+pub struct Diagnose {
+    /// The log, as whoever recorded it has it; `-` is standard input.
+    pub log: String,
+    /// The manifest of the deployment; all of the project around the working directory if none is named.
+    pub manifest: Option<Utf8PathBuf>,
+    /// The board that the log is of, where the manifest has several and the log does not say.
+    #[arg(long)]
+    pub board: Option<String>,
 }
 
 /// `fetch`.

@@ -61,6 +61,33 @@ pub fn read(bytes: &[u8]) -> Result<Image, ElfError> {
     Ok(image)
 }
 
+/// A symbol with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Demangled, without its hash.
+    pub name: String,
+    /// First address; of a function without the bit that says Thumb.
+    pub start: u64,
+    /// Bytes; 0 where the file does not say.
+    pub size: u64,
+}
+
+/// Every symbol that has a name and an address, in the order of addresses.
+pub fn places(bytes: &[u8]) -> Result<Vec<Place>, ElfError> {
+    let file = object::File::parse(bytes)?;
+    let mut places = Vec::new();
+    for symbol in file.symbols().filter(|symbol| symbol.is_definition() || symbol.kind() == SymbolKind::Unknown) {
+        let Ok(name) = symbol.name() else { continue };
+        if name.is_empty() || name.starts_with('$') {
+            continue;
+        }
+        let thumb = u64::from(symbol.kind() == SymbolKind::Text && file.architecture() == object::Architecture::Arm);
+        places.push(Place { name: calls::demangled(name), start: symbol.address() & !thumb, size: symbol.size() });
+    }
+    places.sort_by(|a, b| (a.start, &a.name).cmp(&(b.start, &b.name)));
+    Ok(places)
+}
+
 fn loadable_digest(file: &object::File) -> Result<String, ElfError> {
     let mut hasher = blake3::Hasher::new();
     for segment in file.segments() {
@@ -96,6 +123,15 @@ mod tests {
         assert!(image.flash_bytes > 10_000 && image.ram_bytes > 0);
         assert!(image.symbols.keys().any(|name| name == "deployctl::elf::read"), "{}", image.symbols.len());
         assert_eq!(image, read(&bytes).unwrap());
+    }
+
+    #[test]
+    fn places_are_in_order_and_have_what_is_linked() {
+        let bytes = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        let places = places(&bytes).unwrap();
+        assert!(places.is_sorted_by_key(|place| place.start));
+        let read = places.iter().find(|place| place.name == "deployctl::elf::read").unwrap();
+        assert!(read.size > 0 && read.start > 0);
     }
 
     #[test]

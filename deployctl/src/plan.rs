@@ -11,8 +11,8 @@
 //! 2. For each target `audit` chooses kernels, `sizes` asks the kernel library for scratch sizes, `memory` places tensors.
 //! 3. `emit` writes the firmware project, `kernels` compiles the library (once a core and compiler), `crates` the crates of
 //!    others, `compile` links them all, and `header` says to C programs what is in the library that it packs.
-//! 4. `measure` runs the harness, and `load` runs it again while timers interrupt it as the manifest's services would; `gate`
-//!    judges; `report` and `runbook` write it down.
+//! 4. `measure` runs the harness, and `load` runs it again while timers interrupt it as the manifest's services would; where it is asked
+//!    for, `inject` runs firmware with known mistakes; `gate` judges; `report` and `runbook` write it down.
 //!
 //! Every edge below is a field of the later stage's key, by the content of the artifact that it names.
 
@@ -119,6 +119,9 @@ struct Built {
     emit: StageId,
     compile: StageId,
     header: StageId,
+    crates: StageId,
+    /// The kernel library, where firmware is linked with one.
+    kernels: Option<StageId>,
 }
 
 /// Stages that run a target.
@@ -126,6 +129,8 @@ struct Measured {
     measure: StageId,
     /// Where services interrupt the model.
     load: Option<StageId>,
+    /// Where known mistakes are made.
+    inject: Option<StageId>,
 }
 
 /// Stages that all targets of a deployment share.
@@ -229,15 +234,14 @@ impl Plan {
         let mut inputs = vec![input("project", emit, "/"), input("crates", crates, "/")];
         // What does not compile for the host is not tried for the target: one message, at the manifest's line.
         inputs.extend(shared.own.map(|own| input("own", own, artifact::ACCEPTED)));
-        if let Some(library) = &found.library {
-            let kernels = self.kernels(&manifest.kernels.library.value, board, library, runtime);
-            inputs.push(input("kernels", kernels, artifact::ARCHIVE));
-        }
+        let library = found.library.as_ref();
+        let kernels = library.map(|library| self.kernels(&manifest.kernels.library.value, board, library, runtime));
+        inputs.extend(kernels.map(|kernels| input("kernels", kernels, artifact::ARCHIVE)));
         let compile = self.add(name, place, fields::compile(manifest, board, found, runtime), inputs);
         let emission = input("emission", emit, artifact::EMISSION);
         let inputs = vec![graph(), placed(), emission, input("footprint", compile, artifact::FOOTPRINT)];
         let header = self.add(name, place, fields::header(manifest, board), inputs);
-        Built { audit, memory, emit, compile, header }
+        Built { audit, memory, emit, compile, header, crates, kernels }
     }
 
     /// Runs of the target.
@@ -251,6 +255,7 @@ impl Plan {
                 input("graph", shared.model, artifact::GRAPH),
                 input("steps", shared.model, artifact::STEPS),
                 input("weights", shared.model, artifact::WEIGHTS),
+                input("memory", built.memory, artifact::MEMORY),
                 input("expectation", shared.expect, artifact::EXPECTATION),
                 input("inputs", shared.expect, artifact::INPUTS),
             ]
@@ -258,7 +263,17 @@ impl Plan {
         let measure = self.add(name, place, fields::measure(manifest, board, found, runtime), inputs());
         let load = fields::load(manifest, board, materials, found, runtime);
         let load = load.map(|stage| self.add(name, place, stage, inputs()));
-        Measured { measure, load }
+        let mut inputs = inputs();
+        inputs.extend([
+            input("project", built.emit, "/"),
+            input("crates", built.crates, "/"),
+            input("audit", built.audit, artifact::AUDIT),
+            input("measurement", measure, artifact::MEASUREMENT),
+        ]);
+        inputs.extend(built.kernels.map(|kernels| input("kernels", kernels, artifact::ARCHIVE)));
+        let inject = fields::inject(manifest, board, materials, found, runtime);
+        let inject = inject.map(|stage| self.add(name, place, stage, inputs));
+        Measured { measure, load, inject }
     }
 
     /// The verdict, and what people read.
@@ -299,6 +314,7 @@ impl Plan {
             input("session", measured.measure, artifact::SESSION),
             input("transcript", measured.measure, artifact::TRANSCRIPT),
         ]);
+        inputs.extend(measured.inject.map(|inject| input("injected", inject, artifact::INJECTED)));
         let runbook = self.add(name, place, fields::runbook(manifest, board, found, subject), inputs);
         Planned {
             manifest: index,
@@ -354,7 +370,7 @@ fn results(
     report: StageId,
     runbook: StageId,
 ) -> Vec<(StageId, &'static str)> {
-    let Built { audit, memory, emit, compile, header } = *built;
+    let Built { audit, memory, emit, compile, header, .. } = *built;
     let features = [artifact::PARITY, artifact::PARITY_PICTURE];
     let features = shared.parity.iter().flat_map(|parity| features.map(|path| (*parity, path)));
     let made = shared.made.iter().flat_map(Made::results);
@@ -378,6 +394,12 @@ fn results(
     .chain(artifact::RUNBOOKS.map(|path| (runbook, path)))
     .chain(features)
     .chain(measured.load.map(|load| (load, artifact::LOAD)))
+    .chain(
+        measured
+            .inject
+            .into_iter()
+            .flat_map(|inject| [artifact::INJECTED, artifact::INJECTED_TRANSCRIPTS].map(|path| (inject, path))),
+    )
     .collect()
 }
 

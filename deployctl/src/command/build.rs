@@ -9,12 +9,12 @@ use super::gather::gather;
 use super::phases::Phases;
 use super::watch::Watcher;
 use super::workshop::{Workshop, store_error};
-use super::{Done, lock, trust};
+use super::{Done, injected, lock, trust};
 use crate::cli::Build;
 use crate::error::Error;
 use crate::gate::Verdict;
 use crate::manifest::Manifest;
-use crate::plan;
+use crate::plan::{self, Materials};
 use crate::stage::Runtime;
 
 pub(super) fn run(args: &Build, workshop: &Workshop) -> Result<Done, Error> {
@@ -47,6 +47,8 @@ fn build(args: &Build, budget: Option<u64>, workshop: &Workshop) -> Result<Verdi
         manifests.iter().zip(&used).try_for_each(|(manifest, used)| lock::refuse_differences(manifest, used))?;
     }
     phases.end("materials: look at files, tools and sources");
+    let inject = |found| Materials { inject: args.inject, ..found };
+    let materials: Vec<Materials> = materials.into_iter().map(inject).collect();
     let options = options(args, &manifests, workshop);
     let plan = plan::plan(&manifests, &materials, &runtime(args, options.jobs, workshop));
     phases.end("plan: make the graph");
@@ -71,6 +73,9 @@ fn build(args: &Build, budget: Option<u64>, workshop: &Workshop) -> Result<Verdi
         lock::record(&manifests, &used)?;
     }
     phases.end("lock: compare and record");
+    if args.inject {
+        injected::check(&plan.targets, workshop.ui)?;
+    }
     if args.timings {
         phases.show();
     }

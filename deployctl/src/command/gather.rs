@@ -151,6 +151,7 @@ impl Gathering<'_> {
             parity,
             own,
             budget: None,
+            inject: false,
             expired,
             governance,
             release,

@@ -12,6 +12,7 @@ mod checked;
 mod clean;
 mod conversion;
 mod deliver;
+mod diagnose;
 mod diff;
 mod difference;
 mod doctor;
@@ -22,6 +23,7 @@ mod fmt;
 mod gather;
 mod governance;
 mod init;
+mod injected;
 mod licences;
 mod lock;
 mod metrics;
@@ -86,6 +88,8 @@ pub struct Io {
 pub(crate) enum Done {
     /// It did what it was asked.
     Ok,
+    /// It did, and there is nothing to say.
+    Nothing,
     /// It did, and this is the worst verdict.
     Verdict(crate::gate::Verdict),
 }
@@ -124,6 +128,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut io: Io) -> u8 {
     let done = surroundings.has_cwd().and_then(|()| dispatch(&cli, &surroundings));
     let (code, verdict) = match &done {
         Ok(Done::Ok) => (0, "ok"),
+        Ok(Done::Nothing) => (1, "nothing"),
         Ok(Done::Verdict(verdict)) => (if verdict.is_good() { 0 } else { Kind::Gate.exit_code() }, verdict.name()),
         Err(error) => {
             ui.fail(error);
@@ -174,6 +179,7 @@ fn dispatch(cli: &Cli, around: &Surroundings) -> Result<Done, Error> {
         Command::Approve(args) => approve::run(args, around),
         Command::Metrics => metrics::run(around),
         Command::Features(args) => features::run(args, around),
+        Command::Diagnose(args) => diagnose::run(args, around),
         Command::Plan(args) => plan::run(args, &workshop()?),
         Command::Build(args) => build::run(args, &workshop()?),
         Command::Test(args) => test::run(args, &workshop()?),

@@ -11,6 +11,7 @@ mod data;
 mod error;
 mod header;
 mod literal;
+pub mod mistake;
 mod model;
 mod own;
 mod project;

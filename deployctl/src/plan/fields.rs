@@ -230,6 +230,7 @@ fn rig(board: &Board, found: &TargetMaterials, runtime: &Runtime) -> stage::Rig 
         unmeasured: board.unmeasured(),
         qemu: found.qemu.clone(),
         clock: board.clock_word(),
+        regions: board.memory.clone(),
         runtime: runtime.clone(),
     }
 }
@@ -243,13 +244,44 @@ pub(super) fn load(
     runtime: &Runtime,
 ) -> Option<stage::Load> {
     let services = manifest.services.as_ref().filter(|services| services.cpu.0 > 0.0)?;
-    (board.runner != Runner::Host).then(|| stage::Load {
+    let taken = stage::Taken { cpu: services.cpu, stack: services.stack };
+    (board.runner != Runner::Host).then(|| loaded(board, materials, found, runtime, taken))
+}
+
+/// Firmware with known mistakes, where that is asked for and the target can be run.
+pub(super) fn inject(
+    manifest: &Manifest,
+    board: &Board,
+    materials: &Materials,
+    found: &TargetMaterials,
+    runtime: &Runtime,
+) -> Option<stage::Inject> {
+    let services = manifest.services.as_ref().filter(|services| services.cpu.0 > 0.0);
+    let default = stage::Taken { cpu: manifest::Ratio(0.2), stack: manifest::Bytes(0) };
+    let taken = services.map_or(default, |services| stage::Taken { cpu: services.cpu, stack: services.stack });
+    materials.inject.then(|| stage::Inject {
         rig: rig(board, found, runtime),
-        taken: stage::Taken { cpu: services.cpu, stack: services.stack },
+        project: Project { name: manifest.name.value.clone(), version: manifest.version.clone() },
+        compile: compile(manifest, board, found, runtime),
+        load: loaded(board, materials, found, runtime, taken),
+        services: services.is_some(),
+    })
+}
+
+fn loaded(
+    board: &Board,
+    materials: &Materials,
+    found: &TargetMaterials,
+    runtime: &Runtime,
+    taken: stage::Taken,
+) -> stage::Load {
+    stage::Load {
+        rig: rig(board, found, runtime),
+        taken,
         timers: board.timers.clone(),
         clock_hz: board.clock.as_ref().map(|clock| clock.hz),
         budget: materials.budget,
-    })
+    }
 }
 
 pub(super) fn gate(manifest: &Manifest, board: &Board, materials: &Materials) -> stage::Gate {

@@ -23,6 +23,8 @@ pub struct Materials {
     pub own: Option<OwnMaterials>,
     /// Instructions that a scenario may take, where it shall take more than the fewest that are of use.
     pub budget: Option<u64>,
+    /// Whether firmware with known mistakes is made and run, too.
+    pub inject: bool,
     /// Gates whose waiver has expired. The day is asked for once, and is in no key.
     pub expired: Vec<String>,
     /// Governed values and their approvals, where anything was ever approved for the deployment.

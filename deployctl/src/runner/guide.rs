@@ -39,7 +39,7 @@ pub struct Guide {
 }
 
 /// Every signature, the likely ones of a first bring-up first.
-pub const GUIDES: [Guide; 17] = [
+pub const GUIDES: [Guide; 18] = [
     WRONG_IMAGE,
     SILENT,
     GARBAGE,
@@ -55,6 +55,7 @@ pub const GUIDES: [Guide; 17] = [
     GUARD_HIGH,
     SERVICES_DAMAGED,
     INTERRUPT,
+    INTERRUPT_STORM,
     MISMATCH,
     NONDETERMINISM,
 ];
@@ -157,7 +158,7 @@ pub(super) const FAULT: Guide = Guide {
     shows: Shows::ErrorLine,
     sign: "`error fault operator=… pc=… lr=… cfsr=… hfsr=… address=…`",
     meaning: "the processor took a fault; `cfsr` says which: bits 0 to 7 forbidden memory, 8 to 15 bus, 16 undefined \
-              instruction, 17 invalid state, 19 coprocessor or floating-point unit off, 24 unaligned access, 25 division by zero",
+              instruction, 17 invalid state, 19 coprocessor or floating-point unit off, 20 stack pointer below its limit, 24 unaligned access, 25 division by zero",
     check: "first whether the files are whole (step 0 of the runbook); then the place in the code, `arm-none-eabi-addr2line -f -e \
             harness.elf 0x` followed by `pc`: the function, and for Rust code the line; then `address`, where there is one",
     emulator: "`cfsr=00080000` is bit 19, the machine has no floating-point unit: a wrong `-M`; `cfsr=00010000` is bit 16, its core \
@@ -181,7 +182,8 @@ pub(super) const STACK_OVERFLOW: Guide = Guide {
     boards_only: true,
     shows: Shows::ErrorLine,
     sign: "`error stack-overflow operator=…`",
-    meaning: "the stack reached the end of its memory, and may have damaged what lies beside it",
+    meaning: "the stack reached the end of its memory; where the core has neither a stack limit nor an MPU (M0, M0+, M23), it may \
+              have damaged what lies beside it",
     check: "the board's RAM, less static RAM, against the stack that this build is known to use",
     emulator: "",
     fix: "for whoever has the board's file: give its RAM region more room, or take static data out of the firmware",
@@ -232,6 +234,18 @@ pub(super) const INTERRUPT: Guide = Guide {
     check: "the line in the chip's vector table, against the `timer` lines of `deployctl boards show`",
     emulator: "",
     fix: "correct `line` of the timer in the board's file, or have the boot loader switch its peripherals off",
+};
+
+pub(super) const INTERRUPT_STORM: Guide = Guide {
+    code: "interrupt-storm",
+    boards_only: true,
+    shows: Shows::ErrorLine,
+    sign: "`error interrupt-storm line=… operator=…` in a run under load",
+    meaning: "interrupts take all of the processor: each comes again before its handler has ended, a thousand times in a row",
+    check: "how often that line interrupts, and how long its handler takes; together they must stay below the share that the \
+            manifest's `services` declare",
+    emulator: "",
+    fix: "let the timer interrupt less often, or its handler do less; for a run of `deployctl`, lower `cpu` in `services`",
 };
 
 pub(super) const MISMATCH: Guide = Guide {

@@ -4,8 +4,11 @@
 //! does not start processes itself ([`Start`] does), does not judge what was measured, and knows no manifests.
 
 pub mod app;
+pub mod decode;
 mod guide;
 pub mod host;
+pub mod injection;
+pub mod log;
 pub mod probe;
 pub mod qemu;
 pub mod session;
@@ -20,7 +23,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::manifest::{self, PerTick};
 
+pub use decode::Decoder;
 pub use guide::{GUIDES, Guide, Shows};
+pub use injection::{Injected, Injection};
+pub use log::{Diagnosis, Log};
 pub use session::{Session, Stream, TimerLoad};
 pub use signature::Signature;
 pub use transcript::Transcript;
@@ -286,7 +292,8 @@ pub fn transcript(
     Ok(ended.stdout)
 }
 
-fn play(starter: &dyn Start, command: &Command, script: &str, limit: Duration) -> Result<Ended, RunnerError> {
+/// Plays `script`, and gives all that came of it.
+pub fn play(starter: &dyn Start, command: &Command, script: &str, limit: Duration) -> Result<Ended, RunnerError> {
     starter
         .start(command, script.as_bytes(), limit)
         .map_err(|source| RunnerError::Start { program: command.program.clone(), source })

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::decode::Names;
 use super::guide::{self, Guide};
 
 /// One way in which a target fails.
@@ -44,6 +45,13 @@ pub enum Signature {
         /// The operator, where known.
         operator: Option<usize>,
     },
+    /// Interrupts of a load leave the model no time.
+    InterruptStorm {
+        /// The line of the last one, counted from the first that is not the core's own.
+        line: i16,
+        /// The operator, where known.
+        operator: Option<usize>,
+    },
     /// The processor took a fault.
     Fault {
         /// The operator, where known.
@@ -70,6 +78,15 @@ pub enum Signature {
     Protocol {
         /// The harness's words.
         message: String,
+    },
+    /// An operator, or the model, computes something else than the host reference.
+    Mismatch {
+        /// The first such operator; absent where all agree and an output does not.
+        operator: Option<usize>,
+        /// What the target said.
+        found: String,
+        /// What it should have said.
+        wanted: String,
     },
     /// The target sent something that no harness sends.
     Garbage {
@@ -132,9 +149,11 @@ impl Signature {
             Self::StackOverflow { .. } => guide::STACK_OVERFLOW,
             Self::ServicesDamaged { .. } => guide::SERVICES_DAMAGED,
             Self::Interrupt { .. } => guide::INTERRUPT,
+            Self::InterruptStorm { .. } => guide::INTERRUPT_STORM,
             Self::Fault { .. } => guide::FAULT,
             Self::Panic { .. } => guide::PANIC,
             Self::Protocol { .. } => guide::PROTOCOL,
+            Self::Mismatch { .. } => guide::MISMATCH,
             Self::Garbage { .. } => guide::GARBAGE,
             Self::OutOfOrder { .. } => guide::OUT_OF_ORDER,
             Self::Reset { .. } => guide::RESET,
@@ -152,15 +171,17 @@ impl Signature {
             | Self::StackOverflow { operator }
             | Self::ServicesDamaged { operator }
             | Self::Interrupt { operator, .. }
+            | Self::InterruptStorm { operator, .. }
             | Self::Fault { operator, .. }
+            | Self::Mismatch { operator, .. }
             | Self::Panic { operator, .. } => *operator,
             _ => None,
         }
     }
 
-    /// What it says, with operators called as `name` calls them.
-    pub fn named<F: Fn(usize) -> String>(&self, name: F) -> Named<'_, F> {
-        Named { signature: self, name }
+    /// What it says, with operators and addresses under their names.
+    pub fn named<N: Names>(&self, names: N) -> Named<'_, N> {
+        Named { signature: self, names }
     }
 
     /// Whether the machine failed rather than the product.
@@ -174,7 +195,7 @@ impl Signature {
     }
 
     /// The signature of an `error` line, without that word; `None` where it is not one.
-    pub(super) fn from_error_line(text: &str) -> Option<Self> {
+    pub fn from_error_line(text: &str) -> Option<Self> {
         let (code, rest) = text.split_once(' ')?;
         let field = |name: &str| rest.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
         let operator = || field("operator").and_then(|word| word.parse().ok());
@@ -186,6 +207,7 @@ impl Signature {
             "stack-overflow" => Self::StackOverflow { operator: operator() },
             "services-damaged" => Self::ServicesDamaged { operator: operator() },
             "interrupt" => Self::Interrupt { line: field("line")?.parse().ok()?, operator: operator() },
+            "interrupt-storm" => Self::InterruptStorm { line: field("line")?.parse().ok()?, operator: operator() },
             "fault" => Self::Fault {
                 operator: operator(),
                 pc: hex("pc")?,
@@ -204,25 +226,31 @@ impl Signature {
 /// The code, this failure's own facts, and the next step.
 impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.named(|index| format!("op:{index}")).fmt(f)
+        self.named(|index: usize| format!("op:{index}")).fmt(f)
     }
 }
 
-/// A failure, with the names that operators have for people.
-pub struct Named<'a, F> {
+/// A failure, with the names that its numbers have for people.
+pub struct Named<'a, N> {
     signature: &'a Signature,
-    name: F,
+    names: N,
 }
 
-impl<F: Fn(usize) -> String> Named<'_, F> {
+impl<N: Names> Named<'_, N> {
     /// When it happened.
     fn during(&self) -> String {
-        let during = self.signature.operator().map(&self.name);
+        let during = self.signature.operator().map(|index| self.names.operator(index));
         during.unwrap_or_else(|| "the uninterrupted run or between operators".to_owned())
+    }
+
+    /// A place in the code, with its name where it has one.
+    fn code(&self, address: u32) -> String {
+        let name = self.names.code(address).map_or_else(String::new, |name| format!(" in {name}"));
+        format!("{address:#010x}{name}")
     }
 }
 
-impl<F: Fn(usize) -> String> fmt::Display for Named<'_, F> {
+impl<N: Names> fmt::Display for Named<'_, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (signature, during) = (self.signature, self.during());
         write!(f, "{}: ", signature.code())?;
@@ -237,15 +265,35 @@ impl<F: Fn(usize) -> String> fmt::Display for Named<'_, F> {
                 write!(f, "the stack reached the end of its memory during {during}")
             }
             Signature::Interrupt { line, .. } => write!(f, "interrupt line {line} during {during}"),
+            Signature::InterruptStorm { line, .. } => {
+                write!(f, "interrupt line {line} comes again before its handler has ended, during {during}")
+            }
             Signature::Fault { pc, lr, cfsr, hfsr, address, .. } => {
-                write!(f, "{} during {during}, at pc {pc:#010x}", fault_cause(*cfsr, *hfsr))?;
+                write!(f, "{} during {during}, at pc {}", fault_cause(*cfsr, *hfsr), self.code(*pc))?;
                 if let Some(address) = address {
-                    write!(f, ", accessing {address:#010x}")?;
+                    let what = self.names.data(*address, signature.operator());
+                    write!(
+                        f,
+                        ", accessing {address:#010x}{}",
+                        what.map_or_else(String::new, |what| format!(", {what}"))
+                    )?;
                 }
-                write!(f, " (lr {lr:#010x}, cfsr {cfsr:#010x}, hfsr {hfsr:#010x})")
+                write!(f, " (lr {}, cfsr {cfsr:#010x}, hfsr {hfsr:#010x})", self.code(*lr))
             }
             Signature::Panic { message, .. } => write!(f, "`{message}` during {during}"),
             Signature::Protocol { message } => write!(f, "the harness refused the session: {message}"),
+            Signature::Mismatch { operator: Some(_), found, wanted } => {
+                write!(
+                    f,
+                    "{during} is the first to give another tensor than the host reference: digest `{found}`, not `{wanted}`"
+                )
+            }
+            Signature::Mismatch { operator: None, found, wanted } => {
+                write!(
+                    f,
+                    "an output is `{found}`, not `{wanted}` as the host reference's, though every operator agrees"
+                )
+            }
             Signature::Garbage { line, text } => {
                 write!(f, "line {line} of the transcript is not the harness's: `{text}`")
             }
@@ -295,7 +343,7 @@ impl fmt::Display for Said<'_> {
 
 /// The first cause that the fault status registers name (ARMv7-M Architecture Reference Manual, B3.2.15 and B3.2.16).
 fn fault_cause(cfsr: u32, hfsr: u32) -> &'static str {
-    const CAUSES: [(u32, &str); 14] = [
+    const CAUSES: [(u32, &str); 15] = [
         (0, "instruction fetch from forbidden memory"),
         (1, "data access to forbidden memory"),
         (4, "forbidden memory while stacking for an exception"),
@@ -308,6 +356,7 @@ fn fault_cause(cfsr: u32, hfsr: u32) -> &'static str {
         (16, "undefined instruction"),
         (17, "invalid execution state"),
         (19, "coprocessor or floating-point unit switched off"),
+        (20, "stack pointer below its limit"),
         (24, "unaligned access"),
         (25, "division by zero"),
     ];
@@ -332,11 +381,14 @@ mod tests {
             "stack-overflow operator=2",
             "services-damaged operator=none",
             "interrupt line=5 operator=1",
+            "interrupt-storm line=8 operator=none",
             "fault operator=1 pc=0000040a lr=000003ff cfsr=00010000 hfsr=40000000 address=none",
             "panic operator=none panicked at harness/src/bench.rs:140:25: provoked",
             "protocol a line's check word is wrong",
         ];
         let mut all: Vec<_> = lines.iter().map(|line| Signature::from_error_line(line).unwrap()).collect();
+        all.push(Signature::Mismatch { operator: Some(2), found: "00aa".into(), wanted: "00bb".into() });
+        all.push(Signature::Mismatch { operator: None, found: "7f".into(), wanted: "80".into() });
         all.push(Signature::Garbage { line: 3, text: "U-Boot".into() });
         all.push(Signature::OutOfOrder { line: 4, text: "op 1".into(), expected: "`op 0 DIGEST`".into() });
         all.push(Signature::Reset { line: 5, after: "op 3".into() });

@@ -192,7 +192,8 @@ fn another_build_is_refused() {
 #[test]
 fn each_failure_has_its_signature() {
     let everywhere = ["guard-low", "guard-high", "panic", "garbage"].map(|kind| (kind, kind));
-    let on_boards = [("stack", "stack-overflow"), ("fault", "fault"), ("reset", "reset")];
+    let on_boards =
+        [("stack", "stack-overflow"), ("recursion", "stack-overflow"), ("fault", "fault"), ("reset", "reset")];
     for (kind, code) in everywhere {
         assert_eq!(provoked(&host(), kind, LIMIT).code(), code);
     }

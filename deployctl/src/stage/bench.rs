@@ -4,18 +4,21 @@
 
 use std::time::Duration;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use deployctl_cache::{BoxError, Job};
 use serde::Serialize;
 
+use super::decoder::{decoder, operators};
 use super::expect;
+use super::memory::Planned;
 use super::{Runtime, artifact};
 use crate::error::{Error, Kind};
 use crate::gate::evidence::Expectation;
 use crate::manifest::{self, PerTick};
+use crate::memory::MemoryPlan;
+use crate::model::Graph;
 use crate::model::lower::{Refusal, Step};
-use crate::model::{Graph, OperatorId};
-use crate::runner::{self, Command, RunnerError, Session, Start, Stream, host, qemu};
+use crate::runner::{self, Command, Decoder, RunnerError, Session, Start, Stream, host, qemu};
 use crate::tool::Qemu;
 
 /// What a target is run with.
@@ -29,6 +32,8 @@ pub struct Rig {
     pub qemu: Option<Qemu>,
     /// What the harness must say of its clock.
     pub clock: String,
+    /// The board's memory, for the names of addresses.
+    pub regions: Vec<manifest::Region>,
     /// Starts processes.
     #[serde(skip)]
     pub runtime: Runtime,
@@ -43,6 +48,18 @@ impl Rig {
     }
 }
 
+impl Rig {
+    /// How this harness is started.
+    pub(super) fn command(&self, image: &Utf8Path) -> Command {
+        match (&self.runner, &self.qemu) {
+            (manifest::Runner::Qemu { machine, .. }, Some(emulator)) => {
+                qemu::harness_command(&emulator.program, machine, image)
+            }
+            _ => host::command(image.to_owned()),
+        }
+    }
+}
+
 /// Firmware and vectors, laid out to be run.
 pub(super) struct Bench<'a> {
     pub(super) graph: Graph,
@@ -51,7 +68,10 @@ pub(super) struct Bench<'a> {
     pub(super) expectation: Expectation,
     pub(super) session: Session,
     pub(super) harness: Command,
+    pub(super) image: Utf8PathBuf,
     pub(super) app: Utf8PathBuf,
+    pub(super) regions: &'a [manifest::Region],
+    pub(super) plan: Option<MemoryPlan>,
     pub(super) starter: &'a dyn Start,
     /// Longest that a target may take.
     pub(super) limit: Duration,
@@ -59,8 +79,8 @@ pub(super) struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    /// Lays out what the job has: `firmware`, `graph`, `steps`, `weights`, `expectation` and `inputs`. Each vector is run `runs`
-    /// times.
+    /// Lays out what the job has: `firmware`, `graph`, `steps`, `weights`, `memory`, `expectation` and `inputs`. Each vector is
+    /// run `runs` times.
     pub(super) fn set_up(rig: &'a Rig, runs: u32, digest: &str, job: &Job) -> Result<Self, BoxError> {
         let graph: Graph = job.read_json("graph")?;
         let lowered: Vec<Result<Step, Refusal>> = job.read_json("steps")?;
@@ -71,12 +91,7 @@ impl<'a> Bench<'a> {
         let work = job.work_dir().to_owned();
         job.copy_tree("firmware", &work)?;
         let image = work.join(artifact::HARNESS);
-        let harness = match (&rig.runner, &rig.qemu) {
-            (manifest::Runner::Qemu { machine, .. }, Some(emulator)) => {
-                qemu::harness_command(&emulator.program, machine, &image)
-            }
-            _ => host::command(image),
-        };
+        let harness = rig.command(&image);
         let expectation: Expectation = job.read_json("expectation")?;
         let session = Session {
             digest: digest.to_owned(),
@@ -94,19 +109,29 @@ impl<'a> Bench<'a> {
             steps,
             session,
             harness,
+            image,
             app: work.join(artifact::APP),
+            regions: &rig.regions,
+            plan: job.read_json::<Planned>("memory")?.plan,
             starter: &rig.runtime,
             limit: rig.runtime.target_limit,
             work,
         })
     }
 
-    /// What a breakdown was, with the operator under the name that people have for it.
+    /// What a breakdown was, with operator and addresses under the names that people have for them.
     pub(super) fn told(&self, error: &RunnerError) -> String {
         match error {
-            RunnerError::Target(signature) => signature.named(|index| self.graph.called(OperatorId(index))).to_string(),
+            RunnerError::Target(signature) => signature.named(&self.decoder(&self.image)).to_string(),
             other => other.to_string(),
         }
+    }
+
+    /// What the numbers of a failure of this image stand for.
+    pub(super) fn decoder(&self, image: &Utf8Path) -> Decoder {
+        // An image that is gone names nothing, and the failure is told all the same.
+        let elf = std::fs::read(image).unwrap_or_default();
+        decoder(&elf, self.plan.as_ref(), operators(&self.graph), self.regions)
     }
 
     /// Plays a script and gives the transcript as it is.

@@ -18,7 +18,7 @@ use crate::model::BLOCKS;
 use crate::tool::{Binutils, HostLinker, Rustc};
 
 /// Tells the `cmsis-nn` crate where `libcmsis_nn.a` lies.
-const LIBRARY: &str = "DEPLOYCTL_CMSIS_NN_LIBRARY";
+pub(super) const LIBRARY: &str = "DEPLOYCTL_CMSIS_NN_LIBRARY";
 
 /// Toolchain, crates and target.
 #[derive(Debug, Serialize)]

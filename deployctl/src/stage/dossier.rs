@@ -16,6 +16,7 @@ use crate::gate::evidence::{
 use crate::gate::metric::Figure;
 use crate::gate::{Check, Judgement, Quantity, Verdict};
 use crate::memory::MemoryPlan;
+use crate::runner::Injection;
 
 /// What the manifest, the board and the tools say about a target; the rest is evidence.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -179,6 +180,8 @@ pub(super) struct Papers {
     pub measurement: Measurement,
     /// Where services interrupt.
     pub load: Option<Load>,
+    /// Where known mistakes were made.
+    pub injected: Option<Injection>,
     pub emission: Emission,
     /// What the model file says of how it was made.
     pub origin: Vec<(String, String)>,
@@ -199,6 +202,7 @@ impl Papers {
             footprint: job.read_json("footprint")?,
             measurement: job.read_json("measurement")?,
             load: super::optional(job, "load")?,
+            injected: super::optional(job, "injected")?,
             emission: job.read_json("emission")?,
             origin: job.read_json("origin")?,
             conversion: super::optional(job, "conversion")?,

@@ -57,7 +57,7 @@ impl Stage for Load {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn fields(&self) -> Fields {
@@ -126,7 +126,7 @@ impl Load {
     }
 
     /// What each timer does, where an interrupt takes `overhead` cycles by itself: all of them together take the declared share.
-    fn loads(&self, overhead: u64) -> Vec<TimerLoad> {
+    pub(super) fn loads(&self, overhead: u64) -> Vec<TimerLoad> {
         let count = self.timers.len().min(PERIODS.len());
         let share = self.taken.cpu.0 / float(count.max(1) as u64);
         let load = |(index, timer): (usize, &Timer)| {

@@ -29,7 +29,7 @@ impl Stage for Measure {
     }
 
     fn version(&self) -> u32 {
-        6
+        7
     }
 
     fn fields(&self) -> Fields {

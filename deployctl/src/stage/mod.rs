@@ -10,6 +10,7 @@ mod committed;
 mod compile;
 mod convert;
 mod crates;
+mod decoder;
 mod difference;
 mod dossier;
 mod emit;
@@ -19,6 +20,7 @@ mod facts;
 mod features;
 mod gate;
 mod header;
+mod inject;
 mod interface;
 mod kernels;
 mod library_file;
@@ -49,11 +51,13 @@ pub use committed::Committed;
 pub use compile::Compile;
 pub use convert::{Content, Convert, ConvertSource, Surroundings};
 pub use crates::Crates;
+pub use decoder::{Called, decoder, expected};
 pub use dossier::{Deployment, Named, Subject, Target as TargetName};
 pub use emit::{Emit, Project, ProjectLibrary, Template};
 pub use expect::{Expect, VectorSource};
 pub use gate::{Gate, LastRelease};
 pub use header::Header;
+pub use inject::Inject;
 pub use interface::Interface;
 pub use kernels::Kernels;
 pub use library_file::LibraryFile;
@@ -132,6 +136,10 @@ pub mod artifact {
     pub const MEASUREMENT: &str = "measurement.json";
     /// [`crate::gate::evidence::Load`].
     pub const LOAD: &str = "load.json";
+    /// [`crate::runner::Injection`].
+    pub const INJECTED: &str = "injected.json";
+    /// What the harness said to each mistake.
+    pub const INJECTED_TRANSCRIPTS: &str = "injected/";
     /// The script that the harness is driven with for one vector.
     pub const SESSION: &str = "bringup.session";
     /// What the harness answers to it.

@@ -18,7 +18,7 @@ use crate::frame::{Frame, Link, Sheet};
 use crate::manifest::{self, Runner};
 use crate::model::Graph;
 use crate::render;
-use crate::runner::{GUIDES, Guide, Shows};
+use crate::runner::{GUIDES, Guide, Injection, Shows};
 
 /// Who, what, and how it is run.
 #[derive(Debug, Serialize)]
@@ -69,7 +69,7 @@ impl Stage for Runbook {
     }
 
     fn version(&self) -> u32 {
-        6
+        7
     }
 
     fn fields(&self) -> Fields {
@@ -113,6 +113,7 @@ impl Runbook {
         files: &[File],
     ) -> Result<serde_json::Value, BoxError> {
         let mut values = serde_json::to_value(dossier)?;
+        values["injected"] = json!(papers.injected.iter().flat_map(observed).collect::<Vec<_>>());
         values["files"] = json!(files);
         values["lines"] = json!(Lines::of(transcript));
         values["answers"] = json!(bringup::answers(graph, &self.outputs, &papers.expectation));
@@ -200,6 +201,18 @@ impl Runbook {
     }
 }
 
+/// Mistakes that showed when they were made on purpose, each with what is known of its signature.
+fn observed(injection: &Injection) -> impl Iterator<Item = serde_json::Value> {
+    injection.injected.iter().filter(|one| one.detected).map(|one| {
+        let guide = GUIDES.iter().find(|guide| guide.code == one.code);
+        let line = if one.line.is_empty() { &one.last } else { &one.line };
+        json!({
+            "kind": one.kind, "what": one.what, "code": one.code, "line": line, "last": one.last,
+            "check": guide.map(|guide| guide.check), "fix": guide.map(|guide| guide.fix),
+        })
+    })
+}
+
 /// The parts of a command by which one run differs from another: program, machine, image, semihosting, session.
 fn telling_parts(command: &str) -> Vec<String> {
     let words: Vec<&str> = command.split(' ').collect();
@@ -214,6 +227,7 @@ mod tests {
     use crate::frame;
     use crate::gate::evidence::Measurement;
     use crate::manifest::PerTick;
+    use crate::runner::Injected;
     use crate::stage::sample;
 
     fn runbook(runner: Runner) -> Runbook {
@@ -295,6 +309,28 @@ mod tests {
             assert!(text.contains(&format!("\n### {}\n", guide.code)), "{}", guide.code);
             assert!(text.contains(&format!("](#{})", guide.code)), "{}", guide.code);
         }
+    }
+
+    #[test]
+    fn mistakes_that_were_made_on_purpose_are_listed_with_their_line() {
+        let mut papers = sample::papers("x");
+        let one = Injected {
+            kind: "arena-short".into(),
+            what: "the arena ends 64 bytes early".into(),
+            detected: true,
+            code: "panic".into(),
+            line: "error panic operator=1 panicked at model/src/lib.rs *01234567".into(),
+            ..Injected::default()
+        };
+        let missed = Injected { kind: "weight-bit".into(), ..Injected::default() };
+        papers.injected = Some(Injection { injected: vec![one, missed], ..Injection::default() });
+        let text = rendered(qemu(), &papers, sample::TRANSCRIPT);
+        let row = "| arena-short | the arena ends 64 bytes early | `error panic operator=1 panicked at model/src/lib.rs *01234567` | `panic` |";
+        assert!(text.contains(row), "{text}");
+        assert!(
+            text.contains("- **arena-short** ([panic](#panic)): check file and line") && !text.contains("weight-bit")
+        );
+        assert!(!rendered(qemu(), &sample::papers("x"), sample::TRANSCRIPT).contains("Seen before"));
     }
 
     #[test]

@@ -167,6 +167,7 @@ pub(super) fn papers(output: &str) -> Papers {
             ..Measurement::default()
         },
         load: None,
+        injected: None,
         emission: Emission { blocked: None, digest: "d1ce".into(), operators: 2, stream: false },
         origin: vec![("file's description".into(), "MLIR Converted.".into())],
         conversion: None,

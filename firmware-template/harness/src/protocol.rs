@@ -45,6 +45,7 @@
 //! | `stack-overflow` | the stack reached its end |
 //! | `services-damaged` | the memory of other firmware was overwritten while a load was on; `operator=I`, or `none` |
 //! | `interrupt` | an interrupt came that nobody asked for: `line=N`; `operator=I` |
+//! | `interrupt-storm` | interrupts of a load leave no time: `line=N`; `operator=I` |
 //! | `fault` | the processor took a fault: `operator=I pc= lr= cfsr= hfsr= address=` in hexadecimal |
 //! | `protocol` | a line was damaged, unknown or out of order |
 //! | `panic` | Rust code panicked: `operator=I`, place and message |

@@ -146,7 +146,21 @@ fn difference(name: &str, mistake: Option<(&str, &str, &str)>) -> Option<Differe
     };
     let (limit, nowhere) = (Duration::from_mins(1), Utf8PathBuf::new);
     let (app, work) = (nowhere(), nowhere());
-    let bench = Bench { graph, steps, weights, expectation, session, harness, app, starter: &Plain, limit, work };
+    let bench = Bench {
+        graph,
+        steps,
+        weights,
+        expectation,
+        session,
+        harness,
+        image: app.clone(),
+        app,
+        regions: &[],
+        plan: None,
+        starter: &Plain,
+        limit,
+        work,
+    };
     let measured = measure(&Plain, &bench.harness, &bench.session, None, limit).unwrap();
     assert_eq!((measured.operators, measured.observations.len()), (8, 4));
     assert_eq!(bench.nondeterminism(&measured.observations), None);

@@ -1,13 +1,14 @@
 //! Last words: a processor fault or a panic becomes an `error` line, then the harness ends.
 
+use core::arch::naked_asm;
 use core::panic::PanicInfo;
 
-use cortex_m_rt::{ExceptionFrame, exception};
+use cortex_m_rt::exception;
 use harness::bench::current;
 use harness::protocol::{Failure, OrNone};
 use harness::transport::LineBuffer;
 
-use super::load;
+use super::load::{self, Served};
 use super::port::Semihosting;
 use super::stack;
 
@@ -40,17 +41,52 @@ fn status() -> (u32, u32, Option<u32>) {
 }
 
 /// Every fault ends here: the configurable fault handlers are off, so theirs are escalated.
-#[exception]
-unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
-    if stack::overflowed() {
+///
+/// The stack may be at its end, and what is below belongs to others; what is above it belongs to functions that will not go on. So the
+/// handler takes what it needs from the exception's frame, and then begins the stack anew.
+///
+/// # Safety
+///
+/// Only the core calls it, by the vector table.
+#[unsafe(export_name = "HardFault")]
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn hard_fault() -> ! {
+    #[cfg(not(armv8m_main))]
+    naked_asm!(
+        "mrs r0, MSP",
+        "ldr r1, [r0, #24]",
+        "ldr r2, [r0, #20]",
+        "ldr r3, =_stack_start",
+        "msr MSP, r3",
+        "bl {report}",
+        ".pool",
+        report = sym report,
+    );
+    // The stack's limit would end the handler, too.
+    #[cfg(armv8m_main)]
+    naked_asm!(
+        "mrs r0, MSP",
+        "ldr r1, [r0, #24]",
+        "ldr r2, [r0, #20]",
+        "movs r3, #0",
+        "msr MSPLIM, r3",
+        "ldr r3, =_stack_start",
+        "msr MSP, r3",
+        "bl {report}",
+        ".pool",
+        report = sym report,
+    );
+}
+
+/// Says what happened. `frame` is where the stack pointer was, `pc` and `lr` what lay in the frame there.
+extern "C" fn report(frame: usize, pc: u32, lr: u32) -> ! {
+    let (cfsr, hfsr, address) = status();
+    if stack::hit_limit(cfsr, address, frame) || stack::overflowed() {
         end(format_args!("error {}", Failure::StackOverflow { operator: current() }));
     }
-    let (cfsr, hfsr, address) = status();
     end(format_args!(
-        "error fault operator={} pc={:08x} lr={:08x} cfsr={cfsr:08x} hfsr={hfsr:08x} address={}",
+        "error fault operator={} pc={pc:08x} lr={lr:08x} cfsr={cfsr:08x} hfsr={hfsr:08x} address={}",
         OrNone(current()),
-        frame.pc(),
-        frame.lr(),
         OrNone(address.map(Address)),
     ))
 }
@@ -67,9 +103,12 @@ impl core::fmt::Display for Address {
 /// Every interrupt: those of a load's timers, and those that nobody asked for.
 #[exception]
 unsafe fn DefaultHandler(irqn: i16) {
-    if !load::interrupt(irqn) {
-        end(format_args!("error interrupt line={irqn} operator={}", OrNone(current())))
-    }
+    let what = match load::interrupt(irqn) {
+        Served::Yes => return,
+        Served::Storm => "interrupt-storm",
+        Served::No => "interrupt",
+    };
+    end(format_args!("error {what} line={irqn} operator={}", OrNone(current())))
 }
 
 #[panic_handler]

@@ -40,6 +40,12 @@ static DAMAGED: AtomicBool = AtomicBool::new(false);
 /// Byte offset of the piece that the next interrupt looks after. Two interrupts may take the same one.
 static CURSOR: AtomicU32 = AtomicU32::new(0);
 
+/// Interrupts in a row that ended when the next one was waiting already.
+static ROW: AtomicU32 = AtomicU32::new(0);
+
+/// So many of them are no coincidence.
+const STORM: u32 = 1_000;
+
 /// What the next phase is made from.
 static PHASE: AtomicU32 = AtomicU32::new(FIRST_PHASE);
 const FIRST_PHASE: u32 = 0x9e37_79b9;
@@ -104,17 +110,31 @@ pub(super) fn interrupts() -> Option<u32> {
     loaded().map(|(_, work)| work.count.load(Ordering::Relaxed)).reduce(u32::wrapping_add)
 }
 
-/// Serves an interrupt; `false` where it is none of a load's.
-pub(super) fn interrupt(line: i16) -> bool {
+/// What came of an interrupt.
+pub(super) enum Served {
+    /// It is a load's.
+    Yes,
+    /// It is a load's, and loads leave no time to anybody else.
+    Storm,
+    /// It is none of a load's.
+    No,
+}
+
+/// Serves an interrupt.
+pub(super) fn interrupt(line: i16) -> Served {
     let served = loaded().find(|(timer, _)| i32::from(line) == i32::from(timer.line));
-    let Some((timer, work)) = served else { return false };
+    let Some((timer, work)) = served else { return Served::No };
     timer::acknowledge(timer);
     work.count.store(work.count.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     let mark = 0_u32;
     use_stack((&raw const mark).addr(), work.stack.load(Ordering::Relaxed) as usize);
     look_after_services();
     cortex_m::asm::delay(work.busy.load(Ordering::Relaxed));
-    true
+    // Where one waits when another ends, nobody else comes in between.
+    let waits = loaded().any(|(timer, _)| NVIC::is_pending(Line(timer.line)));
+    let row = if waits { ROW.load(Ordering::Relaxed) + 1 } else { 0 };
+    ROW.store(row, Ordering::Relaxed);
+    if row < STORM { Served::Yes } else { Served::Storm }
 }
 
 /// Uses `bytes` of stack below `from`, in frames of which the last may reach further.

@@ -62,6 +62,7 @@ impl Platform for Core {
             "garbage" => port::Semihosting::open().write(b"\x1b[31mU-Boot 2024.01\n"),
             "exit" => semihosting::process::exit(0),
             "stack" => stack::spoil_end(),
+            "recursion" => stack::exhaust(0),
             _ => return false,
         }
         true
@@ -74,7 +75,8 @@ fn main() -> ! {
     static mut ARENA: GuardedArena = GuardedArena::new();
     let mut port = port::Semihosting::open();
     let code = match cortex_m::Peripherals::take() {
-        Some(peripherals) => {
+        Some(mut peripherals) => {
+            stack::protect(&mut peripherals.MPU);
             let mut core = Core { counter: Counter::new(peripherals.SYST), stack: StackPaint::new() };
             serve(&mut port, &mut core, BUFFERS, ARENA)
         }

@@ -1,4 +1,7 @@
-//! The stack's high-water mark, by paint: `cortex-m-rt` paints everything between the end of static data and the top of the
+//! The stack's end, and its high-water mark.
+//!
+//! Where the core can, the end is guarded: by a limit for the stack pointer (Armv8-M Mainline), or by memory without access (Armv7-M with
+//! an MPU). The mark is by paint: `cortex-m-rt` paints everything between the end of static data and the top of the
 //! stack before `main`; what has lost its colour has been used.
 
 use cortex_m::register::msp;
@@ -17,8 +20,71 @@ unsafe extern "C" {
     static _stack_start: u32;
 }
 
+/// Memory without access at the stack's end, where the core may have an MPU for that; a power of two, and aligned to itself.
+const GUARD_BYTES: usize = if cfg!(armv7m) { 256 } else { 0 };
+
+/// QEMU asks for the first byte of a page when semihosting reads or writes any of it.
+const PAGE_BYTES: usize = 1024;
+
+/// First byte of that memory; not the first of a page, or semihosting could not reach the page's rest, where the stack may be.
+fn guard() -> usize {
+    let end = (&raw const _stack_end).addr();
+    if GUARD_BYTES == 0 {
+        return end.next_multiple_of(8);
+    }
+    let first = end.next_multiple_of(GUARD_BYTES);
+    if first.is_multiple_of(PAGE_BYTES) { first + GUARD_BYTES } else { first }
+}
+
+/// First word that the stack may use.
 fn end() -> *mut u32 {
-    &raw mut _stack_end
+    let end = &raw mut _stack_end;
+    end.wrapping_byte_add(guard() + GUARD_BYTES - end.addr())
+}
+
+/// Has the core look after the stack's end, where it can.
+#[cfg(armv7m)]
+pub(super) fn protect(mpu: &mut cortex_m::peripheral::MPU) {
+    const NEVER_EXECUTE: u32 = 1 << 28;
+    const ENABLE: u32 = 1;
+    const DEFAULT_ELSEWHERE: u32 = 1 << 2;
+    if mpu._type.read() >> 8 & 0xff == 0 {
+        return;
+    }
+    // Size is two to the power of this plus one; no access is all bits of `AP` zero (ARMv7-M Architecture Reference Manual, B3.5.9).
+    let size = (GUARD_BYTES.trailing_zeros() - 1) << 1;
+    // SAFETY: the region is at the stack's end, where nothing else lies, and elsewhere the memory map stays as it is. Off while a
+    // fault is handled.
+    unsafe {
+        mpu.rnr.write(0);
+        mpu.rbar.write(guard() as u32);
+        mpu.rasr.write(NEVER_EXECUTE | size | ENABLE);
+        mpu.ctrl.write(DEFAULT_ELSEWHERE | ENABLE);
+    }
+    cortex_m::asm::dsb();
+    cortex_m::asm::isb();
+}
+
+/// Has the core look after the stack's end, where it can.
+#[cfg(armv8m_main)]
+pub(super) fn protect(_: &mut cortex_m::peripheral::MPU) {
+    // SAFETY: the stack pointer is far above its end.
+    unsafe { cortex_m::register::msplim::write(end().addr() as u32) };
+}
+
+/// Has the core look after the stack's end, where it can: this one cannot.
+#[cfg(not(any(armv7m, armv8m_main)))]
+pub(super) fn protect(_: &mut cortex_m::peripheral::MPU) {}
+
+/// Whether a fault with this status, at a stack pointer `frame`, is that of a stack at its end.
+pub(super) fn hit_limit(cfsr: u32, address: Option<u32>, frame: usize) -> bool {
+    /// Stacking for an exception, and that of floating-point registers later, met the guard; the stack pointer met its limit.
+    const OF_STACK: u32 = 1 << 4 | 1 << 5 | 1 << 20;
+    /// Stack pointers this near have pushed into the guard; what is far away has written there by mistake.
+    const NEAR: usize = 512;
+    let end = end().addr();
+    let in_guard = address.is_some_and(|address| (guard()..end).contains(&(address as usize)));
+    cfsr & OF_STACK != 0 || frame < end || (in_guard && frame < end + NEAR)
 }
 
 fn start() -> usize {
@@ -115,6 +181,17 @@ impl StackPaint {
     fn keep(&mut self, lowest: *mut u32) {
         self.deepest = self.deepest.max(start() - lowest.addr());
     }
+}
+
+/// Uses the whole stack, and more.
+#[cfg(feature = "faults")]
+#[inline(never)]
+pub(super) fn exhaust(depth: u32) {
+    let frame = core::hint::black_box([depth; 16]);
+    if core::hint::black_box(true) {
+        exhaust(depth + 1);
+    }
+    core::hint::black_box(&frame);
 }
 
 /// Uses the stack's last word.
