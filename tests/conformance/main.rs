@@ -149,12 +149,22 @@ fn reference_and_library_agree_on_any_input() {
 }
 
 /// What is wrong with a model is a refusal, never a panic.
-#[test]
-fn mutated_models_are_refused_or_run() {
-    let counts = mutated::mutate(&archive::read(&here("corpus.tar.gz")), 60);
+fn refused_or_run(mutations: usize) {
+    let counts = mutated::mutate(&archive::read(&here("corpus.tar.gz")), mutations);
     println!("{} refused, {} ran", counts.refused, counts.ran);
     assert!(counts.refused > 1000 && counts.ran > 1000);
     assert!(counts.panicked.is_empty(), "{} panicked: {:#?}", counts.panicked.len(), counts.panicked);
+}
+
+#[test]
+fn mutated_models_are_refused_or_run() {
+    refused_or_run(12);
+}
+
+#[test]
+#[ignore = "five times the mutations of the plain run"]
+fn many_mutated_models_are_refused_or_run() {
+    refused_or_run(60);
 }
 
 /// Cases that some version of deployctl got wrong.

@@ -141,6 +141,7 @@ fn on_the_host() {
 }
 
 #[test]
+#[ignore = "one board is enough for the plain run; `tests/all --full` has all"]
 fn features_on_a_board_with_a_floating_point_unit() {
     passes("mps2-an386", &CEPSTRUM);
 }
@@ -151,6 +152,7 @@ fn features_on_a_board_with_vectors() {
 }
 
 #[test]
+#[ignore = "one board is enough for the plain run; `tests/all --full` has all"]
 fn features_on_a_board_without_a_floating_point_unit() {
     passes("microbit", &CEPSTRUM);
 }

@@ -2,7 +2,7 @@
 //!
 //! Knows the command line and what it leaves on disk; the sample's test alone calls the library. Sources come from
 //! `DEPLOYCTL_HOME` or the user's cache and are fetched where there are none. All tests share one store, made anew for each
-//! run, so that the kernel library is compiled once. `DEPLOYCTL_FULL=1` builds all six models where the plain run builds three.
+//! run, so that the kernel library is compiled once. Ignored tests build for more models and boards: `tests/all --full`.
 
 #![expect(
     clippy::unwrap_used,

@@ -7,18 +7,13 @@ use crate::space::{Space, golden, has_board, has_sources, project, repository, s
 const SMALL: [&str; 3] = ["hello_world_int8", "micro_speech_quantized", "ad01_int8"];
 const LARGE: [&str; 3] = ["kws_ref_model", "pretrainedResnet_quant", "vww_96_int8"];
 
-fn models() -> Vec<&'static str> {
-    let all = std::env::var("DEPLOYCTL_FULL").is_ok_and(|full| full == "1");
-    SMALL.into_iter().chain(LARGE.into_iter().filter(|_| all)).collect()
-}
-
 /// The gate of this name in a report.
 fn gate<'r>(report: &'r Value, name: &str) -> &'r Value {
     report["gates"].as_array().unwrap().iter().find(|gate| gate["name"] == name).unwrap()
 }
 
-fn builds_and_passes(board: &str) {
-    for name in models() {
+fn builds_and_passes(board: &str, models: &[&str]) {
+    for name in models {
         let Some(bytes) = shared(&format!("{name}.tflite")) else { return };
         let file = format!("{name}.tflite");
         let space = Space::new().file(&file, bytes);
@@ -36,16 +31,32 @@ fn builds_and_passes(board: &str) {
 }
 
 #[test]
-fn every_model_passes_on_the_emulated_board_unedited() {
+fn small_models_pass_on_the_emulated_board_unedited() {
     if has_board() {
-        builds_and_passes("mps2-an386");
+        builds_and_passes("mps2-an386", &SMALL);
     }
 }
 
 #[test]
-fn every_model_passes_on_the_host_unedited() {
+#[ignore = "small models are enough for the plain run; `tests/all --full` has all six"]
+fn large_models_pass_on_the_emulated_board_unedited() {
+    if has_board() {
+        builds_and_passes("mps2-an386", &LARGE);
+    }
+}
+
+#[test]
+fn a_small_model_passes_on_the_host_unedited() {
     if has_sources() {
-        builds_and_passes("host");
+        builds_and_passes("host", &SMALL[..1]);
+    }
+}
+
+#[test]
+#[ignore = "one model is enough for the plain run; `tests/all --full` has all six"]
+fn the_other_models_pass_on_the_host_unedited() {
+    if has_sources() {
+        builds_and_passes("host", &[&SMALL[1..], &LARGE].concat());
     }
 }
 
