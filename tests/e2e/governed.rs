@@ -27,7 +27,8 @@ fn a_governed_value_without_an_approval_fails_and_points_at_both_lines() {
     let pass = gate(&space, "governed");
     assert_eq!(pass["verdict"], "pass");
     assert!(
-        pass["detail"].as_str().unwrap().contains("audio@example.com approved `arena.budget`, whose owner is"),
+        pass["detail"].as_str().unwrap().contains("audio@example.com approved `arena.budget`")
+            && pass["detail"].as_str().unwrap().contains("whose owner is platform@example.com"),
         "{pass}"
     );
 
