@@ -155,6 +155,7 @@ impl Gathering<'_> {
             governance,
             release,
             reissued,
+            reproduced: false,
             targets,
         })
     }
