@@ -156,6 +156,7 @@ impl Gathering<'_> {
             governance,
             release,
             reissued,
+            reproduced: false,
             targets,
         })
     }

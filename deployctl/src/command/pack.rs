@@ -41,6 +41,16 @@ impl Work {
         Ok(Self { manifests, materials, plan })
     }
 
+    /// The same with the verdict of a release: whoever asks for it builds the firmware twice, or makes no release.
+    pub(super) fn for_release(self, workshop: &Workshop) -> Self {
+        let Self { manifests, mut materials, .. } = self;
+        for one in &mut materials {
+            one.reproduced = true;
+        }
+        let plan = plan::plan(&manifests, &materials, &workshop.runtime());
+        Self { manifests, materials, plan }
+    }
+
     /// The manifest.
     pub(super) fn manifest(&self) -> &Manifest {
         &self.manifests[0]

@@ -41,10 +41,11 @@ pub(super) fn run(args: &cli::Verify, workshop: &Workshop) -> Result<Done, Error
 fn text(checked: &Checked, files: usize, signed: &Signed, rebuilt: Option<usize>) -> String {
     let Checked { release, judged, reproduced } = checked;
     let (name, version) = (&release.deployment, &release.version);
+    let (count, plural) = (release.targets.len(), if release.targets.len() == 1 { "" } else { "s" });
     let mut lines = vec![
-        format!("{name} {version} is what it says"),
+        format!("{name} {version} is what it says it is"),
         format!("  {files} files with the checksums of `{CHECKSUMS}`"),
-        format!("  {judged} checks on {} targets judged again from the evidence", release.targets.len()),
+        format!("  {judged} checks on {count} target{plural} judged again from the evidence"),
     ];
     lines.extend(
         release.targets.iter().map(|target| {

@@ -90,6 +90,8 @@ pub struct Evidence<'a> {
     pub past: Option<(&'a Present, &'a Release)>,
     /// The release of the present version, where the build would make another.
     pub reissued: Option<(&'a Present, &'a Release)>,
+    /// Whether a second build gave the same firmware; a build alone cannot know.
+    pub reproduced: bool,
 }
 
 /// Judges a target.
@@ -116,7 +118,7 @@ pub fn judge(limits: &Limits, evidence: Evidence) -> Judgement {
         hop(limits, measurement),
         load(limits, evidence.load),
         accuracy(limits.accuracy.as_ref(), evidence.expectation, exact),
-        reproducible(),
+        reproducible(evidence.reproduced),
         trend(limits, past, &figures),
         version(past, reissued),
         governed(limits.governance.as_ref()),
@@ -339,10 +341,17 @@ fn determinism(measured: &Measurement) -> Check {
     result
 }
 
-/// That two builds give the same firmware. A build alone cannot know.
-fn reproducible() -> Check {
-    let detail = "one build cannot tell: `deployctl build --verify` and `promote` make everything twice";
-    check("reproducible", "firmware reproducible", Verdict::NotApplicable, detail)
+/// That two builds give the same firmware.
+fn reproducible(reproduced: bool) -> Check {
+    let (verdict, detail) = if reproduced {
+        let detail =
+            "two builds, the second from the release's own files with an empty store, gave the same app and harness";
+        (Verdict::Pass, detail)
+    } else {
+        let detail = "one build cannot tell: `deployctl build --verify` and `promote` make everything twice";
+        (Verdict::NotApplicable, detail)
+    };
+    check("reproducible", "firmware reproducible", verdict, detail)
 }
 
 /// Whether what was measured comes from the target that the manifest declares.

@@ -293,6 +293,7 @@ pub(super) fn gate(manifest: &Manifest, board: &Board, materials: &Materials) ->
         present: is_held.then(|| Present::of(manifest, &board.name)),
         release,
         reissued,
+        reproduced: materials.reproduced,
     }
 }
 

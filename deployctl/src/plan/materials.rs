@@ -33,6 +33,8 @@ pub struct Materials {
     pub release: Option<LastRelease>,
     /// The release of the present version, where there is one and the manifest promises something else.
     pub reissued: Option<LastRelease>,
+    /// Whether the verdict is that of a release, which is built twice before it is put anywhere.
+    pub reproduced: bool,
     /// For each target, in the manifest's order.
     pub targets: Vec<TargetMaterials>,
 }

@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 
+use super::CHECKSUMS;
+
 /// Files by their path in the bundle, with forward slashes.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
@@ -25,9 +27,9 @@ pub enum ArchiveError {
     /// No tar, or one that ends too early.
     #[error("{place} cannot be read: {why}; get the bundle again from where it was released")]
     Broken {
-        /// Where.
+        /// The entry, in words.
         place: String,
-        /// The reader's words.
+        /// What is wrong with it.
         why: String,
     },
     /// A tar, but not the one that its contents make.
@@ -65,11 +67,11 @@ pub fn write(files: &Files) -> Result<Vec<u8>, ArchiveError> {
 /// The files in an archive that [`write`] made.
 pub fn read(archive: &[u8]) -> Result<Files, ArchiveError> {
     let mut files = Files::new();
-    let mut place = "the beginning of the archive".to_owned();
     let mut tar = tar::Archive::new(archive);
-    let entries = tar.entries().map_err(|error| broken(place.clone(), &error))?;
+    let entries = tar.entries().map_err(|error| broken("the archive".to_owned(), &error))?;
     for entry in entries.raw(true) {
-        let mut entry = entry.map_err(|error| broken(place.clone(), &error))?;
+        // The reader's words repeat the damaged bytes; which entry it is helps more.
+        let Ok(mut entry) = entry else { return Err(damaged_header(&files, archive)) };
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let refuse = |why| ArchiveError::Entry { entry: name.escape_debug().to_string(), why };
         if entry.header().entry_type() != tar::EntryType::Regular {
@@ -78,7 +80,9 @@ pub fn read(archive: &[u8]) -> Result<Files, ArchiveError> {
         check_name(&name)?;
         let mut bytes = Vec::new();
         entry.read_to_end(&mut bytes).map_err(|error| broken(format!("`{name}`"), &error))?;
-        place = format!("what follows `{name}`");
+        if bytes.len() as u64 != entry.size() {
+            return Err(ArchiveError::Broken { place: format!("`{name}`"), why: ends(archive) });
+        }
         if files.insert(name.clone(), bytes).is_some() {
             return Err(ArchiveError::Entry { entry: name, why: "is there twice" });
         }
@@ -88,10 +92,46 @@ pub fn read(archive: &[u8]) -> Result<Files, ArchiveError> {
         return Ok(files);
     }
     let at = canonical.iter().zip(archive).take_while(|(made, found)| made == found).count();
-    Err(ArchiveError::Changed { at, place: place_of(at, &files) })
+    match following(&files) {
+        // What ends before the last file that it should have.
+        Some(name) if at >= end_of(&files) => {
+            let why = if archive.len() <= at { ends(archive) } else { format!("no header of it is at byte {at}") };
+            Err(ArchiveError::Broken { place: format!("`{name}`"), why })
+        }
+        _ => Err(ArchiveError::Changed { at, place: place_of(at, &files) }),
+    }
 }
 
-/// The entry to which a byte of the archive belongs.
+/// The next entry has no header that can be read: which one that is, by the checksums or by what is left of its name.
+fn damaged_header(files: &Files, archive: &[u8]) -> ArchiveError {
+    let at = end_of(files);
+    let header = archive.get(at..).unwrap_or_default();
+    let left = header.split(|byte| *byte == 0).next().unwrap_or_default();
+    let left = std::str::from_utf8(left).ok().filter(|name| name.len() < BLOCK && check_name(name).is_ok());
+    let name = following(files).or_else(|| left.map(str::to_owned));
+    let place = name.map_or_else(|| format!("the entry at byte {at}"), |name| format!("`{name}`"));
+    let why = if header.len() < BLOCK { ends(archive) } else { format!("its header, at byte {at}, is damaged") };
+    ArchiveError::Broken { place, why }
+}
+
+/// The file that the checksums list after those that were read; none where they are not among these.
+fn following(files: &Files) -> Option<String> {
+    let last = files.keys().next_back()?;
+    let listed = std::str::from_utf8(files.get(CHECKSUMS)?).ok()?;
+    let names = listed.lines().filter_map(|line| line.split_once("  ").map(|(_, name)| name));
+    names.filter(|name| *name > last.as_str() && check_name(name).is_ok()).min().map(str::to_owned)
+}
+
+/// Where the last of these files ends in their archive.
+fn end_of(files: &Files) -> usize {
+    files.values().map(|bytes| BLOCK + bytes.len().next_multiple_of(BLOCK)).sum()
+}
+
+fn ends(archive: &[u8]) -> String {
+    format!("the archive ends at byte {}", archive.len())
+}
+
+/// The entry to which a byte of the archive belongs, in words.
 fn place_of(at: usize, files: &Files) -> String {
     let mut end = 0;
     for (path, bytes) in files {
@@ -161,6 +201,37 @@ mod tests {
         }
         let error = read(&[&archive[..], b"x"].concat()).unwrap_err().to_string();
         assert!(error.contains("what follows the last entry"), "{error}");
+    }
+
+    #[test]
+    fn a_damaged_header_is_called_by_its_entry() {
+        let mut files = Files::from([("targets/a".to_owned(), vec![7; 700]), ("targets/b".to_owned(), vec![8])]);
+        super::super::seal(&mut files);
+        let archive = write(&files).unwrap();
+        let offset =
+            |name: &str| end_of(&files.range(..name.to_owned()).map(|(k, v)| (k.clone(), v.clone())).collect());
+        for name in ["targets/a", "targets/b"] {
+            for damage in [0x00, 0x20, 0xff] {
+                let mut changed = archive.clone();
+                changed[offset(name)..][..BLOCK].fill(damage);
+                let error = read(&changed).unwrap_err().to_string();
+                assert!(error.contains(&format!("`{name}` cannot be read: ")), "{damage}: {error}");
+            }
+            for at in 0..BLOCK {
+                let mut changed = archive.clone();
+                changed[offset(name) + at] ^= 0x20;
+                let error = read(&changed).unwrap_err().to_string();
+                assert!(error.contains(&format!("`{name}`")), "{at}: {error}");
+            }
+            let error = read(&archive[..offset(name)]).unwrap_err().to_string();
+            assert!(error.contains(&format!("`{name}` cannot be read: the archive ends at byte")), "{error}");
+        }
+        let error = read(&archive[..offset("targets/a") + BLOCK + 9]).unwrap_err().to_string();
+        assert!(error.starts_with("`targets/a` cannot be read: the archive ends at byte"), "{error}");
+        let mut changed = archive.clone();
+        changed[BLOCK / 2] ^= 1;
+        let error = read(&changed).unwrap_err().to_string();
+        assert!(error.starts_with("`checksums.txt` cannot be read: its header, at byte 0, is damaged"), "{error}");
     }
 
     #[test]

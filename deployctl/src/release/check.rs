@@ -148,6 +148,9 @@ fn check_verdict(folder: &str, keys: &Keys, limits: &[u8], made: &Files, all: &F
     if !gate.is_in(&stage.record) {
         return wrong(LIMITS, "these are not the limits that the verdict was given by".to_owned());
     }
+    if gate.reproduced && !all.contains_key(REPRODUCED) {
+        return wrong(LIMITS, format!("it counts on a second build, and there is no `{REPRODUCED}`"));
+    }
     let paper = |name: &str| {
         if gate.release.as_ref().is_some_and(|last| last.paper() == name) {
             return Ok(last_release(&gate, all).cloned());

@@ -23,6 +23,9 @@ pub struct Gate {
     /// The release of the present version, where the build would make another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reissued: Option<LastRelease>,
+    /// Whether a second build gave the same firmware. A release is put in its place only if it did.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reproduced: bool,
     /// What is held against them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub present: Option<Present>,
@@ -50,7 +53,7 @@ impl Stage for Gate {
     }
 
     fn version(&self) -> u32 {
-        6
+        7
     }
 
     fn fields(&self) -> Fields {
@@ -119,6 +122,7 @@ impl Gate {
             load: load.as_ref(),
             past: self.present.as_ref().zip(release.as_ref()),
             reissued: self.present.as_ref().zip(reissued.as_ref()),
+            reproduced: self.reproduced,
         };
         Ok(judge(&self.limits, evidence))
     }
@@ -175,7 +179,8 @@ mod tests {
             services: Services::Undeclared,
         };
         let release = LastRelease { version: "1.0.0".into(), digest: Digest::of(b"{}"), file: None };
-        let gate = Gate { limits, parity: false, release: Some(release), reissued: None, present: None };
+        let gate =
+            Gate { limits, parity: false, release: Some(release), reissued: None, reproduced: false, present: None };
         let back: Gate = serde_json::from_slice(&serde_json::to_vec_pretty(&gate).unwrap()).unwrap();
         let record = Record { fields: gate.fields().printed(), outputs: vec![] };
         assert!(back.is_in(&record));

@@ -163,6 +163,7 @@ impl Case {
                 load: self.load.as_ref(),
                 past: None,
                 reissued: None,
+                reproduced: false,
             },
         )
     }
@@ -205,6 +206,14 @@ fn a_target_on_its_margins_passes() {
         })
         .collect();
     assert_eq!(absent, ["conversion", "reproducible", "trend", "version", "governed"]);
+}
+
+/// A build alone cannot know that it comes out again; a release is made of two.
+#[test]
+fn firmware_is_reproducible_where_it_was_built_twice() {
+    let (once, twice) = (super::reproducible(false), super::reproducible(true));
+    assert_eq!((once.verdict, twice.verdict), (Verdict::NotApplicable, Verdict::Pass));
+    assert!(once.detail.contains("`promote`") && twice.detail.contains("two builds"), "{}", twice.detail);
 }
 
 /// Waivers name gates by this list: it must be the one that is judged, and none is left out silently.
