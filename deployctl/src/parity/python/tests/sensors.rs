@@ -48,7 +48,8 @@ fn features_of_windows() {
     same(&python, &three, &int8(&[4, 3, 32]), &names);
     let hann = Step::Fft { points: None, window: Some(WindowShape::Hann), symmetric: false };
     let weighed = spec(3, TensorType::Int16, vec![window(40, 16), hann], None);
-    same(&python, &weighed, &int8(&[3, 21]), &["frame", "window", "channels", "fft-window", "spectrum", "fft"]);
+    let names = ["frame", "window", "channels", "fft-window", "spectrum", "fft", "frames"];
+    same(&python, &weighed, &int8(&[3, 21]), &names);
     // One channel, windows with gaps between them, and an FFT with zeros behind.
     let own = Step::Standardize { declared: None };
     let points = Step::Fft { points: Some(48), window: Some(WindowShape::Hamming), symmetric: true };
