@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deployctl_cache::Options;
 
 use super::pack::{Work, refused};
+use super::test::BUDGET;
 use super::workshop::Workshop;
 use super::{Done, conversion, verify};
 use crate::cli;
@@ -146,7 +147,7 @@ fn no_manifest(path: &Utf8Path) -> Error {
 
 /// The files that a release of this manifest would have now.
 fn built(manifest: Manifest, workshop: &Workshop) -> Result<Files, Error> {
-    let work = Work::plan(manifest, None, workshop)?;
+    let work = Work::plan(manifest, Some(BUDGET), workshop)?.for_release(workshop);
     let outcome = work.build(Options { scope: "diff".to_owned(), ..workshop.options(&work.manifests) }, workshop)?;
     work.pack(&outcome, workshop).map(|(_, files)| files)
 }

@@ -109,7 +109,7 @@ fn damaged_header(files: &Files, archive: &[u8]) -> ArchiveError {
     let left = header.split(|byte| *byte == 0).next().unwrap_or_default();
     let left = std::str::from_utf8(left).ok().filter(|name| name.len() < BLOCK && check_name(name).is_ok());
     let name = following(files).or_else(|| left.map(str::to_owned));
-    let place = name.map_or_else(|| format!("the entry at byte {at}"), |name| format!("`{name}`"));
+    let place = name.map_or_else(|| format!("the entry at byte {at} of the archive"), |name| format!("`{name}`"));
     let why = if header.len() < BLOCK { ends(archive) } else { format!("its header, at byte {at}, is damaged") };
     ArchiveError::Broken { place, why }
 }
