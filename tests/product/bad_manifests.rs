@@ -36,9 +36,9 @@ fn mistakes_have_a_line_and_a_next_step() {
     check(
         &space,
         "runtime \"aot\"",
-        "services; runtime \"aot\"",
+        "runtime \"litert-micro\"",
         &one(
-            "line 23: `services` is not supported yet by this version -> remove it, or use a version of deployctl that supports it",
+            "line 23: `litert-micro` is not supported yet by this version -> remove it, or use a version of deployctl that supports it",
         ),
     );
     check(
