@@ -87,7 +87,7 @@ fn an_unsupported_operator_is_the_gates_business() {
     build.says(&[
         "odd on mps2-an386: fail",
         "fail operator support: op:7 POW (`softmax`) has no kernel; compose it",
-        "unknown arena headroom, flash, stack, reference (recorded truth), bit-exactness, determinism",
+        "unknown arena headroom, flash, static RAM, stack, reference (recorded truth), bit-exactness, determinism",
         "not supported: op:7 POW has no kernel",
     ]);
     let report = space.json("out/odd/mps2-an386/gate-report.json");
