@@ -83,6 +83,9 @@ pub enum Command {
     ///
     /// They are the built-in ones and the project's own in `manifests/boards`.
     Boards(Boards),
+    /// Play sessions with firmware on boards: what builds start for boards behind a debug probe.
+    #[command(hide = true)]
+    Probe(Probe),
     /// Say what is missing on this machine, which stage needs it, and the command that installs it.
     Doctor(Doctor),
     /// Write a static site of everything that is built and released: verdicts, figures, history, reports, runbooks.
@@ -162,6 +165,50 @@ pub struct Boards {
     /// What to do with them; list them if not given.
     #[command(subcommand)]
     pub action: Option<BoardsAction>,
+}
+
+/// `probe`.
+#[derive(Debug, Args)]
+pub struct Probe {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: ProbeAction,
+}
+
+/// What `probe` does.
+#[derive(Debug, Subcommand)]
+pub enum ProbeAction {
+    /// Put firmware on a board, start it, give it the session on standard input, and write what it says to standard output.
+    ///
+    /// Takes the lease of the probe, checks the chip, writes the image where it is not there already, reads it back, resets and starts it.
+    /// Exit code 0: the session ended with `bye`; 1: the firmware ended it with an `error`; 75: it could not be played, and the last line
+    /// of standard error says why, as `probe: CODE: …`.
+    Run(ProbeRun),
+}
+
+/// `probe run`.
+#[derive(Debug, Args)]
+pub struct ProbeRun {
+    /// The firmware: an ELF file with a console for probes.
+    pub image: Utf8PathBuf,
+    /// The chip, as `probe-rs chip list` calls it.
+    #[arg(long, required_unless_present = "gdb")]
+    pub chip: Option<String>,
+    /// Serial number of the probe; the only one that is plugged in if not given.
+    #[arg(long, value_name = "SERIAL")]
+    pub probe: Option<String>,
+    /// A GDB server to use instead of a probe, as `HOST:PORT` or the path of a socket: an emulator's, with the image in its memory.
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "probe")]
+    pub gdb: Option<String>,
+    /// Longest that the session may take, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub time_limit: u32,
+    /// Refuse where another job has the probe, instead of waiting for it.
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Take no lease: whoever asks has it.
+    #[arg(long)]
+    pub leased: bool,
 }
 
 /// What `boards` does besides listing.

@@ -24,7 +24,8 @@ fn main() -> ExitCode {
     let io = deployctl::Io {
         out: Box::new(anstream::stdout()),
         err: Box::new(anstream::stderr()),
-        today: today(),
+        today: Date::of_unix_seconds(now()),
+        now: now(),
         terminal: stderr().is_terminal(),
         cwd: cwd.unwrap_or_default(),
         env: std::env::vars_os()
@@ -37,8 +38,7 @@ fn main() -> ExitCode {
     ExitCode::from(deployctl::run(std::env::args_os(), io))
 }
 
-/// The day by this machine's clock; the first of all where the clock is before it.
-fn today() -> Date {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Date::of_unix_seconds(since.as_secs())
+/// Seconds since 1970 by this machine's clock; none where the clock is before that.
+fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }

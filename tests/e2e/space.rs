@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deployctl::fetch::Home;
-use deployctl::manifest::Date;
+use deployctl::manifest::{Date, Moment};
 use deployctl::tool::{Cancel, Supervisor};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -236,6 +236,8 @@ impl Space {
             err: Box::new(err.clone()),
             terminal: false,
             today: Date::parse(today).unwrap(),
+            now: Moment::parse(&format!("{today}T12:00:00Z"))
+                .map_or(0, |now| now.since(Moment::of_unix_seconds(0)).unwrap()),
             cwd: self.project(),
             env: self.env.borrow().clone(),
             answers: None,

@@ -24,6 +24,7 @@ mod gather;
 mod governance;
 mod init;
 mod injected;
+mod leased;
 mod licences;
 mod lock;
 mod metrics;
@@ -31,6 +32,7 @@ mod pack;
 mod parallel;
 mod phases;
 mod plan;
+mod probe;
 mod promote;
 mod rebuild;
 mod seal;
@@ -72,6 +74,8 @@ pub struct Io {
     pub terminal: bool,
     /// The day, in UTC: what decides whether a waiver still holds, and what approvals are dated with.
     pub today: Date,
+    /// The time, in seconds since 1970 in UTC: what evidence from boards is dated with.
+    pub now: u64,
     /// Working directory; empty where there is none with a name in UTF-8.
     pub cwd: Utf8PathBuf,
     /// Environment.
@@ -90,6 +94,8 @@ pub(crate) enum Done {
     Ok,
     /// It did, and there is nothing to say.
     Nothing,
+    /// A session was played, and this is what it ended with.
+    Session(u8),
     /// It did, and this is the worst verdict.
     Verdict(crate::gate::Verdict),
 }
@@ -118,6 +124,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut io: Io) -> u8 {
         ui: &ui,
         writes: writes_home(&cli.command),
         today: io.today,
+        now: io.now,
         cwd: io.cwd,
         env: io.env,
         // Under `--json` a program reads, and answers nothing.
@@ -129,6 +136,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut io: Io) -> u8 {
     let (code, verdict) = match &done {
         Ok(Done::Ok) => (0, "ok"),
         Ok(Done::Nothing) => (1, "nothing"),
+        Ok(Done::Session(code)) => (*code, "session"),
         Ok(Done::Verdict(verdict)) => (if verdict.is_good() { 0 } else { Kind::Gate.exit_code() }, verdict.name()),
         Err(error) => {
             ui.fail(error);
@@ -145,6 +153,7 @@ pub(crate) struct Surroundings<'a> {
     /// Whether the command may write into the user's home folder of deployctl: most only look.
     pub(crate) writes: bool,
     pub(crate) today: Date,
+    pub(crate) now: u64,
     pub(crate) cwd: Utf8PathBuf,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) answers: Option<Mutex<Box<dyn BufRead + Send>>>,
@@ -180,6 +189,7 @@ fn dispatch(cli: &Cli, around: &Surroundings) -> Result<Done, Error> {
         Command::Metrics => metrics::run(around),
         Command::Features(args) => features::run(args, around),
         Command::Diagnose(args) => diagnose::run(args, around),
+        Command::Probe(args) => Ok(probe::run(args, around)),
         Command::Plan(args) => plan::run(args, &workshop()?),
         Command::Build(args) => build::run(args, &workshop()?),
         Command::Test(args) => test::run(args, &workshop()?),

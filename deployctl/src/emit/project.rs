@@ -58,13 +58,16 @@ fn board(board: &Board) -> String {
         format!("    Timer {{ kind: TimerKind::{kind}, address: {address:#010x}, line: {line} }},\n")
     };
     let timers: String = board.timers.iter().map(timer).collect();
+    // A probe reaches the board's memory while the core runs; what is not on a board has semihosting or needs neither.
+    let wire = if board.chip.is_some() { "Rtt" } else { "Semihosting" };
     let (used, list) = match board.timers.len() {
         0 => ("Timer", "[]".to_owned()),
         _ => ("{Timer, TimerKind}", format!("[\n{timers}]")),
     };
     format!(
-        "{head}\n\nuse {HARNESS}::load::{used};\n\n/// {clock}\n{word}\n\
-         /// Timers that can put a load on; SysTick stays the counter.\npub const TIMERS: [Timer; {}] = {list};\n",
+        "{head}\n\nuse {HARNESS}::load::{used};\nuse {HARNESS}::transport::Wire;\n\n/// {clock}\n{word}\n\
+         /// Timers that can put a load on; SysTick stays the counter.\npub const TIMERS: [Timer; {}] = {list};\n\n\
+         /// How sessions come to the board.\npub const WIRE: Wire = Wire::{wire};\n",
         board.timers.len()
     )
 }

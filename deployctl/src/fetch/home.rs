@@ -53,6 +53,11 @@ impl Home {
         self.root.join("trusted-v1")
     }
 
+    /// Where it is written down who has which debug probe.
+    pub fn leases(&self) -> Utf8PathBuf {
+        self.root.join("leases-v1")
+    }
+
     /// Where source trees lie; the number is the format's version.
     pub fn sources(&self) -> Utf8PathBuf {
         self.root.join("sources-v1")

@@ -68,5 +68,5 @@ pub use syntax::Syntax;
 pub use timer::{Timer, TimerKind};
 pub use types::*;
 pub use units::{frequency, grouped, instructions, size};
-pub use waiver::{Date, GATE_NAMES, Waiver};
+pub use waiver::{Date, GATE_NAMES, Moment, Waiver};
 pub use write::{Init, budget_for, init};

@@ -103,6 +103,43 @@ impl Date {
     }
 }
 
+/// A second of the clock, in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(u64);
+
+impl Moment {
+    /// From seconds since the start of 1970.
+    pub fn of_unix_seconds(seconds: u64) -> Self {
+        Self(seconds)
+    }
+
+    /// Reads `2026-11-23T04:05:06Z`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (day, time) = text.strip_suffix('Z')?.split_once('T')?;
+        let day = Date::parse(day)?;
+        let parts: Vec<u64> =
+            time.split(':').map(|part| part.parse().ok().filter(|_| part.len() == 2)).collect::<Option<_>>()?;
+        let [hours, minutes, seconds] = parts[..] else { return None };
+        let days = (1970..day.year).map(year_days).sum::<u64>()
+            + (1..day.month).map(|month| u64::from(days_of(day.year, month))).sum::<u64>()
+            + u64::from(day.day - 1);
+        let fits = day.year >= 1970 && hours < 24 && minutes < 60 && seconds < 60;
+        fits.then_some(Self(days * 86_400 + hours * 3600 + minutes * 60 + seconds))
+    }
+
+    /// Seconds from `earlier` to this; `None` where that is in the future.
+    pub fn since(self, earlier: Self) -> Option<u64> {
+        self.0.checked_sub(earlier.0)
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (day, second) = (Date::of_unix_seconds(self.0), self.0 % 86_400);
+        write!(f, "{day}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+    }
+}
+
 fn year_days(year: u16) -> u64 {
     (1..=12).map(|month| u64::from(days_of(year, month))).sum()
 }
@@ -205,6 +242,31 @@ mod tests {
             assert_eq!(Date::parse(text), None, "{text}");
         }
         assert!(Date::parse("2027-03-01") < Date::parse("2027-12-01"));
+    }
+
+    #[test]
+    fn moments_are_read_as_they_are_written() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (1_798_761_599, "2026-12-31T23:59:59Z"),
+            (951_782_461, "2000-02-29T00:01:01Z"),
+        ] {
+            let moment = Moment::of_unix_seconds(seconds);
+            assert_eq!((moment.to_string().as_str(), Moment::parse(text)), (text, Some(moment)));
+        }
+        for wrong in [
+            "",
+            "2026-12-31",
+            "2026-12-31T24:00:00Z",
+            "2026-12-31T1:02:03Z",
+            "2026-02-30T00:00:00Z",
+            "2026-12-31T00:00:00",
+            "1969-01-01T00:00:00Z",
+        ] {
+            assert_eq!(Moment::parse(wrong), None, "{wrong}");
+        }
+        let (early, late) = (Moment::of_unix_seconds(10), Moment::of_unix_seconds(70));
+        assert_eq!((late.since(early), early.since(late)), (Some(60), None));
     }
 
     #[test]

@@ -10,6 +10,15 @@ use crate::protocol::{DIGITS, Failure};
 /// Longest line, newline included. A chunk of a tensor takes a little over half of it.
 pub const LINE_BYTES: usize = 1024;
 
+/// How bytes travel between host and board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// By semihosting, which stops the core for each piece: an emulator's way.
+    Semihosting,
+    /// Through memory that a debug probe reads and writes while the core runs (SEGGER's RTT).
+    Rtt,
+}
+
 /// Where bytes come from and go to.
 pub trait Port {
     /// Waits for bytes and reads at least one; zero where the session has ended.

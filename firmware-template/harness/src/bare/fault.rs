@@ -9,13 +9,13 @@ use harness::protocol::{Failure, OrNone};
 use harness::transport::LineBuffer;
 
 use super::load::{self, Served};
-use super::port::Semihosting;
+use super::port::{self, Console};
 use super::stack;
 
 /// Sends `error` with the text and ends.
 fn end(text: core::fmt::Arguments<'_>) -> ! {
-    LineBuffer::new().send(&mut Semihosting::open(), text);
-    semihosting::process::exit(1)
+    LineBuffer::new().send(&mut Console::open(), text);
+    port::end(1)
 }
 
 /// Fault status: what happened, whether it was escalated, and the address that was accessed where the core kept it.

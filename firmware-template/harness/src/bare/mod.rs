@@ -1,9 +1,11 @@
-//! The harness as firmware on a Cortex-M: the session over semihosting, ticks from SysTick, stack by its paint.
+//! The harness as firmware on a Cortex-M: the session over the board's console, ticks from SysTick, stack by its paint.
 
 mod counter;
 mod fault;
 mod load;
 mod port;
+mod rtt;
+mod semihosting;
 mod stack;
 mod timer;
 
@@ -59,8 +61,8 @@ impl Platform for Core {
         match kind {
             "fault" => cortex_m::asm::udf(),
             "reset" => cortex_m::peripheral::SCB::sys_reset(),
-            "garbage" => port::Semihosting::open().write(b"\x1b[31mU-Boot 2024.01\n"),
-            "exit" => semihosting::process::exit(0),
+            "garbage" => port::Console::open().write(b"\x1b[31mU-Boot 2024.01\n"),
+            "exit" => port::end(0),
             "stack" => stack::spoil_end(),
             "recursion" => stack::exhaust(0),
             _ => return false,
@@ -73,7 +75,7 @@ impl Platform for Core {
 fn main() -> ! {
     static mut BUFFERS: Buffers = Buffers::new();
     static mut ARENA: GuardedArena = GuardedArena::new();
-    let mut port = port::Semihosting::open();
+    let mut port = port::Console::open();
     let code = match cortex_m::Peripherals::take() {
         Some(mut peripherals) => {
             stack::protect(&mut peripherals.MPU);
@@ -82,5 +84,5 @@ fn main() -> ! {
         }
         None => 1,
     };
-    semihosting::process::exit(code)
+    port::end(code)
 }

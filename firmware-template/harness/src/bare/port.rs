@@ -1,50 +1,50 @@
-//! Semihosting's console as a port.
-
-use core::hint::assert_unchecked;
+//! The console that the board's file names, as a port: semihosting's where a debugger or emulator has one, else a probe's.
+//!
+//! Which one is a constant, so that the other is not in the image.
 
 use harness::Port;
-use semihosting::fd::{BorrowedFd, OwnedFd};
-use semihosting::sys::arm_compat::{OpenMode, sys_open, sys_read_orig, sys_write_orig};
+use harness::board::WIRE;
+use harness::transport::Wire;
 
-/// Standard input and output of the debugger or emulator; `None` where it has none.
-pub(super) struct Semihosting {
-    stdin: Option<OwnedFd>,
-    stdout: Option<OwnedFd>,
-}
+use super::rtt;
+use super::semihosting::Semihosting;
 
-impl Semihosting {
+/// The console.
+pub(super) struct Console(Option<Semihosting>);
+
+impl Console {
     pub(super) fn open() -> Self {
-        let console = |mode| sys_open(c":tt", mode).ok();
-        Self { stdin: console(OpenMode::RDONLY), stdout: console(OpenMode::WRONLY_TRUNC) }
+        match WIRE {
+            Wire::Semihosting => Self(Some(Semihosting::open())),
+            Wire::Rtt => {
+                rtt::open();
+                Self(None)
+            }
+        }
     }
 }
 
-/// The file without the crate's own check that it is open, which would put the path of the crate's source into the image.
-fn borrowed(file: &OwnedFd) -> BorrowedFd<'_> {
-    let fd = file.as_raw_fd();
-    // SAFETY: the file is open while `file` is borrowed, and an `OwnedFd` is never -1.
-    unsafe {
-        assert_unchecked(fd != -1);
-        BorrowedFd::borrow_raw(fd)
-    }
-}
-
-impl Port for Semihosting {
+impl Port for Console {
     fn read(&mut self, buffer: &mut [u8]) -> usize {
-        let len = buffer.len();
-        let left = self.stdin.as_ref().and_then(|file| sys_read_orig(borrowed(file), buffer).ok());
-        left.map_or(0, |left| len.saturating_sub(left))
+        match WIRE {
+            Wire::Semihosting => self.0.as_ref().map_or(0, |console| console.read(buffer)),
+            Wire::Rtt => rtt::read(buffer),
+        }
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        // A console that is gone cannot be told of it.
-        let Some(file) = &self.stdout else { return };
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            match sys_write_orig(borrowed(file), rest) {
-                Ok(left) if left < rest.len() => rest = &rest[rest.len() - left..],
-                _ => return,
-            }
+        match WIRE {
+            // A console that is gone cannot be told of it.
+            Wire::Semihosting => self.0.as_ref().map_or((), |console| console.write(bytes)),
+            Wire::Rtt => rtt::write(bytes),
         }
+    }
+}
+
+/// Ends the session with this exit code.
+pub(super) fn end(code: i32) -> ! {
+    match WIRE {
+        Wire::Semihosting => semihosting::process::exit(code),
+        Wire::Rtt => rtt::end(code),
     }
 }
