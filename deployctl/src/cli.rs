@@ -162,6 +162,9 @@ pub struct Init {
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Boards {
+    /// List the debug probes of this machine instead: serial number, type, who has the lease.
+    #[arg(long)]
+    pub probes: bool,
     /// What to do with them; list them if not given.
     #[command(subcommand)]
     pub action: Option<BoardsAction>,
@@ -285,9 +288,34 @@ pub struct Build {
     /// Say how long each part of the command took.
     #[arg(long)]
     pub timings: bool,
+    /// New evidence from real boards.
+    #[command(flatten)]
+    pub measuring: Measuring,
     /// Print what is not well a second time, as lines that a code host shows at the manifest's line in a pull request.
     #[arg(long, value_name = "HOST")]
     pub annotations: Option<Annotations>,
+}
+
+/// Measuring on real boards.
+#[derive(Debug, Args)]
+pub struct Measuring {
+    /// Measure on boards behind a debug probe, and add the evidence to `evidence/`; without it, the newest evidence there counts.
+    ///
+    /// The firmware is written to the board, started, and given every session that the build asks for. Takes the probe's lease.
+    #[arg(long)]
+    pub measure: bool,
+    /// Measure on this board only.
+    #[arg(long, requires = "measure")]
+    pub board: Option<String>,
+    /// Serial number of the probe, where several are plugged in; `deployctl boards --probes` lists them.
+    #[arg(long, value_name = "SERIAL", requires = "measure")]
+    pub probe: Option<String>,
+    /// Reach boards through this program instead of the probes of this machine: a laboratory's, which takes and gives what `probe run` does.
+    #[arg(long, value_name = "PROGRAM", requires = "measure")]
+    pub probe_program: Option<Utf8PathBuf>,
+    /// Refuse where another job has the probe, instead of waiting for it.
+    #[arg(long, requires = "measure")]
+    pub no_wait: bool,
 }
 
 /// Whose form annotations have.

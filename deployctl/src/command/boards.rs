@@ -9,12 +9,49 @@ use crate::manifest::{self, Board, Catalog, Region, RegionKind, Runner, Timer, f
 use crate::ui::Event;
 
 pub(super) fn run(args: &cli::Boards, around: &Surroundings) -> Result<Done, Error> {
+    if args.probes {
+        return probes(around);
+    }
     let catalog = Catalog::open(&around.root()).map_err(|errors| Error::new(Kind::Manifest, errors))?;
     match &args.action {
         None => list(&catalog, around)?,
         Some(BoardsAction::Show { board }) => show(&named(board, &catalog)?, &catalog, around),
     }
     Ok(Done::Ok)
+}
+
+/// The debug probes of this machine, with who has them.
+#[cfg(feature = "probe")]
+fn probes(around: &Surroundings) -> Result<Done, Error> {
+    use deployctl_probe::hardware::{Lister, list};
+    use deployctl_probe::lease;
+    let home = crate::fetch::Home::from_env(&around.env)
+        .map_err(|error| Error::caused(Kind::Store, &error, "`DEPLOYCTL_HOME=/some/folder deployctl …`"))?;
+    let found = list(&Lister::new());
+    for probe in &found {
+        let holder = lease::holder(home.leases().as_std_path(), &probe.serial);
+        let state = match &holder {
+            Some(holder) => format!("in use by {holder}"),
+            None if probe.is_accessible => "free".to_owned(),
+            None => "this user may not open it: on Linux, udev rules of probe-rs allow it".to_owned(),
+        };
+        let text = format!("{}  {}  {}  {state}", probe.serial, probe.name, probe.usb);
+        let fields = json!({
+            "serial": probe.serial, "name": probe.name, "usb": probe.usb, "accessible": probe.is_accessible, "holder": holder,
+        });
+        around.ui.show(&Event::Line { fields, text });
+    }
+    if found.is_empty() {
+        around.ui.show(&Event::Note { text: deployctl_probe::Failure::NoProbe.to_string() });
+    }
+    Ok(if found.is_empty() { Done::Nothing } else { Done::Ok })
+}
+
+/// The debug probes of this machine, which this build cannot see.
+#[cfg(not(feature = "probe"))]
+fn probes(_: &Surroundings) -> Result<Done, Error> {
+    let help = "or name a program that reaches boards: `deployctl build --measure --probe-program PROGRAM`";
+    Err(Error::plain(Kind::Usage, deployctl_probe::Failure::NoSupport.to_string(), help))
 }
 
 /// The board of that name.
@@ -60,7 +97,7 @@ fn fields(board: &Board, catalog: &Catalog) -> Value {
     let mut fields = json!(board);
     fields["reach"] = json!(board.reach());
     fields["not_bootable"] = json!(board.not_bootable());
-    fields["cycles_only"] = json!(board.cycles_only());
+    fields["slow_clock"] = json!(board.slow_clock());
     fields["file"] = json!(catalog.board_file(&board.name).map(|entry| &entry.shown));
     fields
 }
@@ -106,10 +143,10 @@ fn goes(board: &Board) -> Vec<String> {
     let mut lines = vec![match &board.runner {
         Runner::Host => "runs on this computer, on reference kernels".to_owned(),
         Runner::Qemu { .. } => "runs in QEMU, which counts instructions and has no milliseconds".to_owned(),
-        Runner::Probe { .. } => "compiled, not run: no probe support in this version".to_owned(),
+        Runner::Probe { .. } => "runs behind a debug probe: `deployctl build --measure` measures on it".to_owned(),
     }];
     lines.extend(board.not_bootable().map(|reason| format!("not bootable: {reason}")));
-    lines.extend(board.cycles_only().map(|reason| format!("cycles only: {reason}")));
+    lines.extend(board.slow_clock().map(|reason| format!("slow clock: {reason}")));
     lines
 }
 
@@ -163,6 +200,6 @@ fn runner(runner: &Runner) -> String {
         Runner::Qemu { machine, instructions_per_tick } => {
             format!("qemu: -M {machine}, {instructions_per_tick} instructions a tick")
         }
-        Runner::Probe { chip } => format!("probe: {chip}, by hand with probe-rs run --chip {chip} harness.elf"),
+        Runner::Probe { chip } => format!("probe: {chip}, sessions through memory (RTT)"),
     }
 }

@@ -6,6 +6,7 @@ use deployctl_cache::{Engine, Options};
 
 use super::deliver::{Delivery, Shown};
 use super::gather::gather;
+use super::observe::Observing;
 use super::phases::Phases;
 use super::watch::Watcher;
 use super::workshop::{Workshop, store_error};
@@ -48,12 +49,20 @@ fn build(args: &Build, budget: Option<u64>, workshop: &Workshop) -> Result<Verdi
     }
     phases.end("materials: look at files, tools and sources");
     let inject = |found| Materials { inject: args.inject, ..found };
-    let materials: Vec<Materials> = materials.into_iter().map(inject).collect();
+    let mut materials: Vec<Materials> = materials.into_iter().map(inject).collect();
     let options = options(args, &manifests, workshop);
-    let plan = plan::plan(&manifests, &materials, &runtime(args, options.jobs, workshop));
+    let runtime = runtime(args, options.jobs, workshop);
+    let mut plan = plan::plan(&manifests, &materials, &runtime);
     phases.end("plan: make the graph");
-    let engine = Engine::new(&workshop.store, options);
+    let engine = Engine::new(&workshop.store, options.clone());
     trust::ask(&manifests, &plan, &engine, args.allow_commands, workshop)?;
+    if args.measuring.measure {
+        let (asked, options) = (&args.measuring, &options);
+        let observing = Observing { asked, manifests: &manifests, runtime: &runtime, options, workshop };
+        observing.run(&mut materials)?;
+        plan = plan::plan(&manifests, &materials, &runtime);
+        phases.end("measure: play sessions on boards");
+    }
     let watcher = Watcher::new(workshop.ui, &plan);
     let delivery = Delivery {
         engine,

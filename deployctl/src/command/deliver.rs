@@ -8,8 +8,9 @@ use serde::Deserialize;
 
 use super::watch::{Watcher, failed};
 use super::workshop::{Workshop, store_error};
-use super::{checked, parallel};
+use super::{checked, evidence, parallel};
 use crate::error::{Error, Kind};
+use crate::gate::evidence::Measurement;
 use crate::gate::{Judgement, Verdict};
 use crate::manifest::{self, Manifest};
 use crate::plan::{Materials, Plan, Planned};
@@ -111,6 +112,15 @@ impl Delivery<'_> {
         let report = self.read_json(outcome, target.report, artifact::REPORT_JSON)?;
         if self.shown != Shown::Nothing {
             show(target, &self.manifests[target.manifest], &judgement, &report, self.workshop);
+        }
+        let measure = target.results.iter().find(|(_, path)| *path == artifact::MEASUREMENT).map(|(id, _)| *id);
+        if let Some(measure) = measure.filter(|_| self.shown != Shown::Nothing) {
+            let measurement: Measurement = self.read_json(outcome, measure, artifact::MEASUREMENT)?;
+            if let Some(witness) = &measurement.witness {
+                let age = evidence::age(witness, self.workshop.around.now);
+                let text = format!("the evidence of {} on {} is {age}", target.deployment, target.board);
+                self.workshop.ui.show(&Event::Note { text });
+            }
         }
         if self.shown == Shown::Checks {
             for check in &judgement.checks {
@@ -238,6 +248,8 @@ struct Gate {
 #[derive(Deserialize)]
 struct Metric {
     value: Option<f64>,
+    #[serde(default)]
+    unit: String,
 }
 
 /// One target's verdict, with what a person wants to see first.
@@ -286,13 +298,17 @@ fn figures(judgement: &Judgement, report: &Report) -> Vec<Figure> {
         ("flash_bytes", "flash", "flash", "bytes"),
         ("stack_bytes", "stack", "stack", "bytes"),
         ("instructions", "latency", "instructions", ""),
+        ("cycles", "latency", "cycles", ""),
     ];
     let figure = |(metric, check, title, unit): (&str, &str, &'static str, &'static str)| {
         let check = judgement.checks.iter().find(|found| found.name == check)?;
+        let found = report.metrics.get(metric)?;
+        // A limit in time is no limit of cycles.
+        let limit = check.limit.filter(|limit| limit.unit.name() == found.unit);
         Some(Figure {
             title,
-            value: whole(report.metrics.get(metric)?.value?),
-            limit: check.limit.map(|limit| whole(limit.value)),
+            value: whole(found.value?),
+            limit: limit.map(|limit| whole(limit.value)),
             unit,
             margin: check.margin,
             verdict: check.verdict,

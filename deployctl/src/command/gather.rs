@@ -7,9 +7,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use deployctl_cache::TreeInput;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
-use super::conversion;
 use super::governance::{self, Records};
 use super::workshop::{Workshop, store_error};
+use super::{conversion, evidence};
 use crate::builtin;
 use crate::error::{Error, Kind};
 use crate::fetch::{FetchError, Tree, Want};
@@ -175,6 +175,7 @@ impl Gathering<'_> {
             binutils: self.binutils.get(driver, || self.tool(|tools| Binutils::find(&tools, driver)))?,
             crates: Vendored { digest: crates.digest, vendor: crates.root },
             library,
+            observed: evidence::observed(manifest, board, &evidence::folder(manifest, board), self.workshop)?,
             qemu: emulated.then(|| self.qemu.get((), || self.tool(|tools| Qemu::find(&tools)))).transpose()?,
         })
     }

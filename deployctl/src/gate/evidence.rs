@@ -290,6 +290,12 @@ pub struct Measurement {
     pub first_difference: Option<Difference>,
     /// Runs of one vector whose tensors differed among themselves, in words.
     pub nondeterminism: Option<String>,
+    /// Who has seen it, where that was a real board.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witness: Option<Witness>,
+    /// What a real board counted instead of instructions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycles: Option<Cycles>,
     /// Instructions of one undisturbed inference, the largest of all runs; absent where the target cannot count them.
     pub instructions: Option<u64>,
     /// For each operator, then each operator of a hop, the most instructions that it took when it ran alone; empty where the
@@ -313,6 +319,75 @@ pub struct Measurement {
     pub stack_app_bytes: Option<u64>,
 }
 
+/// Who has seen what a measurement says: a debug probe, at a time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Witness {
+    /// When the measurement began: `2026-11-23T04:05:06Z`.
+    pub taken: String,
+    /// The probe's serial number.
+    pub probe: String,
+    /// The program that reached the board, where it was not deployctl itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+}
+
+impl std::fmt::Display for Witness {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let via = self.via.as_ref().map_or_else(String::new, |via| format!(", reached through `{via}`"));
+        write!(f, "probe {}, {}{via}", self.probe, self.taken)
+    }
+}
+
+/// Cycles of the core, as a real board counts them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cycles {
+    /// The clock in Hz, least and most, where the board's file states it.
+    pub clock: Option<(u64, u64)>,
+    /// Of one undisturbed inference, the largest of all runs.
+    pub inference: Option<u64>,
+    /// For each operator, then each operator of a hop, the most that it took when it ran alone.
+    pub operators: Vec<u64>,
+    /// Of one undisturbed hop, the most of all runs and the mean; absent without a stream.
+    pub hop: Option<HopInstructions>,
+}
+
+impl Measurement {
+    /// What was counted was no instructions but cycles of this clock.
+    pub fn count_cycles(&mut self, clock: Option<(u64, u64)>) {
+        self.cycles = Some(Cycles {
+            clock,
+            inference: self.instructions.take(),
+            operators: std::mem::take(&mut self.operator_instructions),
+            hop: self.hop_instructions.take(),
+        });
+    }
+}
+
+impl Load {
+    /// What was counted was no instructions but cycles of this clock.
+    pub fn count_cycles(&mut self, clock: Option<(u64, u64)>) {
+        self.cycles = Some(LoadedCycles {
+            clock,
+            inference: self.instructions.take(),
+            hop: self.hop_instructions.take(),
+            alone: self.alone.take(),
+        });
+    }
+}
+
+/// Cycles of the core under load, as a real board counts them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadedCycles {
+    /// The clock in Hz, least and most, where the board's file states it.
+    pub clock: Option<(u64, u64)>,
+    /// Of an inference, interrupts included.
+    pub inference: Option<Spread>,
+    /// Of a hop, interrupts included.
+    pub hop: Option<Spread>,
+    /// Of an inference without interrupts, the most of all.
+    pub alone: Option<u64>,
+}
+
 /// Result of stage `load`: inferences in a row while timers interrupt them as the rest of the firmware would.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Load {
@@ -330,6 +405,12 @@ pub struct Load {
     pub inferences: usize,
     /// Interrupts in all of them.
     pub interrupts: u64,
+    /// Who has seen it, where that was a real board.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witness: Option<Witness>,
+    /// What a real board counted instead of instructions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycles: Option<LoadedCycles>,
     /// Instructions of an inference, interrupts included.
     pub instructions: Option<Spread>,
     /// Instructions of a hop, interrupts included.
@@ -383,7 +464,7 @@ impl Spread {
     }
 }
 
-/// Instructions of the hops of all runs.
+/// Instructions, or cycles, of the hops of all runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HopInstructions {
     /// The most that a hop took.

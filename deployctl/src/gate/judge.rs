@@ -368,7 +368,10 @@ fn declared_target(limits: &Limits, measured: &Measurement) -> Check {
     let detail = match (measured.runner.as_str(), measured.emulated) {
         ("host", _) => "from this computer, which is the declared target".to_owned(),
         (runner, true) => format!("emulated: from `{runner}`, which is the declared target; no hardware was seen"),
-        (runner, false) => format!("from `{runner}`, which is the declared target"),
+        (runner, false) => {
+            let witness = measured.witness.as_ref().map_or_else(String::new, |witness| format!(" ({witness})"));
+            format!("hardware: from `{runner}`, which is the declared target{witness}")
+        }
     };
     Check { verdict: Verdict::Pass, detail, ..base }
 }

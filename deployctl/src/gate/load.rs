@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::evidence::{Load, Spread};
+use super::evidence::{Load, LoadedCycles, Spread};
 use super::judge::{Limits, after, check, number, unmeasured};
 use super::maximum::under;
-use super::{Check, Quantity, Unit, Verdict};
+use super::{Check, Quantity, Unit, Verdict, time};
 use crate::manifest::{Latency, Limit, grouped};
 
 /// Whether something interrupts the model.
@@ -60,6 +60,9 @@ pub(super) fn load(limits: &Limits, found: Option<&Load>) -> Check {
         let slower = format!("the last quarter of the run took {:.1} % longer than the first", found.drift * 100.0);
         return Check { verdict: Verdict::Fail, detail: format!("{slower}; {shown}"), ..base };
     }
+    if let Some((cycles, spread)) = found.cycles.and_then(|cycles| Some((cycles, cycles.inference?))) {
+        return in_time(limits, base, &cycles, spread.p99, shown);
+    }
     let Some(Spread { p99, .. }) = found.instructions else {
         return Check { verdict: Verdict::Pass, detail: shown, ..base };
     };
@@ -75,6 +78,18 @@ pub(super) fn load(limits: &Limits, found: Option<&Load>) -> Check {
     result
 }
 
+/// What the inferences of a real board take, against a limit in time.
+fn in_time(limits: &Limits, base: Check, cycles: &LoadedCycles, p99: u64, shown: String) -> Check {
+    let base = Check { value: Some(time::quantity(p99, cycles.clock)), ..base };
+    let Some(Limit { max: Latency::Nanoseconds(max), margin, growth }) = limits.latency else {
+        let unlimited = "no `gates.latency` in time is declared";
+        return Check { verdict: Verdict::Pass, detail: format!("{unlimited}; {shown}"), ..base };
+    };
+    let base = Check { manifest: Some("gates.latency".to_owned()), ..base };
+    let next = "give the services less of the processor, or raise `gates.latency` with its owner's agreement";
+    time::judged(base, Limit { max, margin, growth }, p99, cycles.clock, (shown, next))
+}
+
 /// What was run, and what came of it.
 fn described(found: &Load) -> String {
     let counts = found.instructions.map_or_else(String::new, |spread| {
@@ -86,8 +101,14 @@ fn described(found: &Load) -> String {
         )
     });
     let alone = found.alone.map_or_else(String::new, |alone| format!(", {} alone", grouped(alone)));
+    let cycles = found.cycles.as_ref().map_or_else(String::new, |cycles| {
+        let p99 = cycles.inference.map_or_else(String::new, |spread| {
+            format!(": {} (99 of 100), {} cycles at most", time::shown(spread.p99, cycles.clock), grouped(spread.max))
+        });
+        cycles.alone.map_or_else(|| p99.clone(), |alone| format!("{p99}, {} alone", grouped(alone)))
+    });
     format!(
-        "{} inferences in a row, all outputs right, {} interrupts that took {:.1} % of the processor ({:.0} % declared){counts}{alone}",
+        "{} inferences in a row, all outputs right, {} interrupts that took {:.1} % of the processor ({:.0} % declared){counts}{alone}{cycles}",
         grouped(found.inferences as u64),
         grouped(found.interrupts),
         found.taken * 100.0,

@@ -2,7 +2,7 @@
 
 use super::evidence::{Footprint, Measurement};
 use super::judge::{Limits, after, check, number, unmeasured};
-use super::{Check, Quantity, Unit, Verdict};
+use super::{Check, Quantity, Unit, Verdict, time};
 use crate::manifest::{Bytes, Latency, Limit, Ratio, grouped};
 
 /// A value under a maximum with a margin: pass, thin or fail.
@@ -95,22 +95,34 @@ pub(super) fn stack(limits: &Limits, measured: &Measurement) -> Check {
 
 pub(super) fn latency(limits: &Limits, measured: &Measurement) -> Check {
     let base = declared("latency", "latency", limits.latency.as_ref());
-    timed(base, limits.latency, measured, measured.instructions)
+    let cycles = measured.cycles.as_ref().and_then(|cycles| cycles.inference);
+    timed(base, limits.latency, measured, measured.instructions, cycles)
 }
 
 pub(super) fn hop(limits: &Limits, measured: &Measurement) -> Check {
     let base = declared("hop", "latency of a hop", limits.hop.as_ref());
     // Whether there is a stream shows in a measurement only.
-    if measured.hop_instructions.is_none() && limits.hop.is_none() {
+    let cycles = measured.cycles.as_ref().and_then(|cycles| cycles.hop);
+    if measured.hop_instructions.is_none() && cycles.is_none() && limits.hop.is_none() {
         return Check { detail: "no stream, or a target that does not count instructions".into(), ..base };
     }
-    timed(base, limits.hop, measured, measured.hop_instructions.map(|hops| hops.max))
+    let instructions = measured.hop_instructions.map(|hops| hops.max);
+    timed(base, limits.hop, measured, instructions, cycles.map(|hops| hops.max))
 }
 
 /// The most of all runs, in the unit of the limit.
-fn timed(mut base: Check, limit: Option<Limit<Latency>>, measured: &Measurement, instructions: Option<u64>) -> Check {
+fn timed(
+    mut base: Check,
+    limit: Option<Limit<Latency>>,
+    measured: &Measurement,
+    instructions: Option<u64>,
+    cycles: Option<u64>,
+) -> Check {
     if let Some(reason) = &measured.blocked {
         return unmeasured(base, measured.target_failed, reason);
+    }
+    if let Some(cycles) = cycles {
+        return on_hardware(base, limit, measured, cycles);
     }
     base.value = instructions.map(|count| Quantity { value: number(count), unit: Unit::Instructions });
     let counted = instructions.map(|count| format!("{} instructions, counted by the emulator", grouped(count)));
@@ -147,6 +159,24 @@ fn timed(mut base: Check, limit: Option<Limit<Latency>>, measured: &Measurement,
             let next = if measured.emulated { "see whether the model has a stream" } else { "write the limit in ms" };
             base.detail = format!("the limit is in instructions, of which this target counted none; {next}");
             base
+        }
+    }
+}
+
+/// What a real board counted, in time.
+fn on_hardware(mut base: Check, limit: Option<Limit<Latency>>, measured: &Measurement, cycles: u64) -> Check {
+    let clock = measured.cycles.as_ref().and_then(|cycles| cycles.clock);
+    let shown = time::shown(cycles, clock);
+    base.value = Some(time::quantity(cycles, clock));
+    match limit {
+        None => Check { detail: format!("no limit declared; {shown}"), ..base },
+        Some(Limit { max: Latency::Nanoseconds(max), margin, growth }) => {
+            let next = "see the operator table for what takes the time";
+            time::judged(base, Limit { max, margin, growth }, cycles, clock, (shown, next))
+        }
+        Some(Limit { max: Latency::Instructions(_), .. }) => {
+            let why = "the limit is in instructions, which a board does not count; write the limit in ms";
+            Check { verdict: Verdict::Unknown, detail: format!("{shown}; {why}"), ..base }
         }
     }
 }

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Audit, Footprint, Load, Measurement, Spread};
-use super::{Quantity, Unit};
+use super::{Quantity, Unit, time};
 
 /// A figure that is measured.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +20,7 @@ pub struct Metric {
     pub stage: &'static str,
     /// What it is, in a sentence.
     pub about: &'static str,
+    /// In the unit; of milliseconds, in thousandths.
     read: fn(&Sources<'_>) -> Option<u64>,
 }
 
@@ -40,6 +41,26 @@ impl Sources<'_> {
     fn loaded(&self) -> Option<Spread> {
         self.load?.instructions
     }
+
+    /// Cycles of an inference.
+    fn cycles(&self) -> Option<u64> {
+        self.measurement.cycles.as_ref()?.inference
+    }
+
+    /// Cycles of a hop, at most.
+    fn hop_cycles(&self) -> Option<u64> {
+        Some(self.measurement.cycles.as_ref()?.hop?.max)
+    }
+
+    /// Cycles of an inference under load, of which 99 of 100 take no more.
+    fn loaded_cycles(&self) -> Option<u64> {
+        Some(self.load?.cycles?.inference?.p99)
+    }
+
+    /// Microseconds of so many cycles.
+    fn time(&self, cycles: Option<u64>) -> Option<u64> {
+        Some(time::microseconds(cycles?, self.measurement.cycles.as_ref()?.clock?))
+    }
 }
 
 /// A figure as it was measured.
@@ -54,7 +75,7 @@ pub struct Figure {
 }
 
 /// All figures, in the order in which reports print them.
-pub const METRICS: [Metric; 19] = [
+pub const METRICS: [Metric; 25] = [
     Metric {
         name: "arena_bytes",
         title: "arena, planned peak",
@@ -144,6 +165,54 @@ pub const METRICS: [Metric; 19] = [
         read: |sources| sources.measurement.hop_instructions.map(|hops| hops.mean),
     },
     Metric {
+        name: "cycles",
+        title: "cycles an inference",
+        unit: Unit::Cycles,
+        stage: "measure",
+        about: "cycles of the core clock of one undisturbed `invoke`, the most of all runs, counted on a real board",
+        read: |sources| sources.cycles(),
+    },
+    Metric {
+        name: "latency_ms",
+        title: "time of an inference",
+        unit: Unit::Milliseconds,
+        stage: "measure",
+        about: "these cycles at the clock that firmware runs at by the board's file, at its slowest where it is not exact",
+        read: |sources| sources.time(sources.cycles()),
+    },
+    Metric {
+        name: "hop_cycles",
+        title: "cycles a hop, at most",
+        unit: Unit::Cycles,
+        stage: "measure",
+        about: "cycles of one undisturbed `hop`, the most of all, counted on a real board",
+        read: |sources| sources.hop_cycles(),
+    },
+    Metric {
+        name: "hop_ms",
+        title: "time of a hop, at most",
+        unit: Unit::Milliseconds,
+        stage: "measure",
+        about: "these cycles as a time",
+        read: |sources| sources.time(sources.hop_cycles()),
+    },
+    Metric {
+        name: "loaded_cycles_p99",
+        title: "cycles an inference under load, 99th percentile",
+        unit: Unit::Cycles,
+        stage: "load",
+        about: "cycles of one `invoke` while the services' timers interrupt it, theirs included; 99 of 100 take no more",
+        read: |sources| sources.loaded_cycles(),
+    },
+    Metric {
+        name: "loaded_latency_ms_p99",
+        title: "time of an inference under load, 99th percentile",
+        unit: Unit::Milliseconds,
+        stage: "load",
+        about: "these cycles as a time",
+        read: |sources| sources.time(sources.loaded_cycles()),
+    },
+    Metric {
         name: "loaded_instructions_p50",
         title: "instructions an inference under load, median",
         unit: Unit::Instructions,
@@ -216,7 +285,8 @@ pub const METRICS: [Metric; 19] = [
 pub fn figures(sources: &Sources<'_>) -> Vec<Figure> {
     let figure = |metric: &Metric| {
         #[expect(clippy::cast_precision_loss, reason = "sizes and counts are far below 2^52")]
-        let value = (metric.read)(sources)? as f64;
+        let read = (metric.read)(sources)? as f64;
+        let value = if metric.unit == Unit::Milliseconds { read / 1e3 } else { read };
         let (name, title) = (metric.name.to_owned(), metric.title.to_owned());
         Some(Figure { name, title, quantity: Quantity { value, unit: metric.unit } })
     };

@@ -13,6 +13,7 @@ mod maximum;
 pub mod metric;
 mod release;
 pub mod step;
+mod time;
 mod waiver;
 
 pub use accuracy::Scores;
@@ -70,6 +71,11 @@ pub enum Unit {
     Bytes,
     /// Instructions, counted by an emulator.
     Instructions,
+    /// Cycles of a core clock, counted on hardware.
+    Cycles,
+    /// Milliseconds, from cycles on hardware.
+    #[serde(rename = "ms")]
+    Milliseconds,
     /// A plain count, named by the check.
     Count,
     /// A ratio, 0.1 for 10 %.
@@ -82,6 +88,8 @@ impl Unit {
         match self {
             Self::Bytes => "bytes",
             Self::Instructions => "instructions",
+            Self::Cycles => "cycles",
+            Self::Milliseconds => "ms",
             Self::Count => "count",
             Self::Ratio => "ratio",
         }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::judge::{Limits, check, none_of};
 use super::metric::Figure;
 use super::{Check, Quantity, Unit, Verdict};
-use crate::manifest::{self, Manifest, Port, PortQuantization, Ratio, Spanned};
+use crate::manifest::{self, Latency, Limit, Manifest, Port, PortQuantization, Ratio, Spanned};
 
 /// What `release.json` says of a release, as far as later builds are held against it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -194,10 +194,19 @@ fn growths(limits: &Limits) -> Vec<(&'static str, &'static str, Ratio)> {
         ("flash", "flash_bytes", limits.flash.and_then(|limit| limit.growth)),
         ("ram", "ram_bytes", limits.ram.and_then(|limit| limit.growth)),
         ("stack", "stack_bytes", limits.stack.and_then(|limit| limit.growth)),
-        ("latency", "instructions", limits.latency.and_then(|limit| limit.growth)),
-        ("hop", "hop_instructions", limits.hop.and_then(|limit| limit.growth)),
+        (
+            "latency",
+            counted(limits.latency, "instructions", "latency_ms"),
+            limits.latency.and_then(|limit| limit.growth),
+        ),
+        ("hop", counted(limits.hop, "hop_instructions", "hop_ms"), limits.hop.and_then(|limit| limit.growth)),
     ];
     all.into_iter().filter_map(|(gate, metric, limit)| Some((gate, metric, limit?))).collect()
+}
+
+/// The figure that a limit is about: each unit has its own.
+fn counted(limit: Option<Limit<Latency>>, instructions: &'static str, time: &'static str) -> &'static str {
+    if matches!(limit, Some(Limit { max: Latency::Nanoseconds(_), .. })) { time } else { instructions }
 }
 
 fn growth(now: f64, then: f64) -> f64 {

@@ -143,7 +143,7 @@ impl Clock {
     }
 
     /// Why a count of cycles at this clock is no time of the product's; `None` where it is.
-    pub fn cycles_only(&self) -> Option<String> {
+    pub fn slow_clock(&self) -> Option<String> {
         let (text, full) = (self.text(), self.full_hz.map(frequency));
         match (self.to_hz, full) {
             (Some(_), Some(full)) => {
@@ -210,7 +210,7 @@ pub enum Runner {
         /// Instructions a `SysTick` tick under `-icount shift=0`.
         instructions_per_tick: PerTick,
     },
-    /// On the board itself, through a debug probe. This version builds for it and does not run it.
+    /// On the board itself, through a debug probe.
     Probe {
         /// The chip, as probe-rs calls it.
         chip: String,
@@ -260,37 +260,29 @@ impl Board {
         match &self.runner {
             Runner::Host => "runs on this computer".to_owned(),
             Runner::Qemu { .. } => "runs in QEMU".to_owned(),
-            Runner::Probe { .. } => {
-                let more = match (self.not_bootable(), self.cycles_only()) {
-                    (Some(_), _) => "; not bootable",
-                    (None, Some(_)) => "; cycles only",
-                    (None, None) => "",
-                };
-                format!("compiled, not run{more}")
+            Runner::Probe { .. } => match (self.not_bootable(), self.slow_clock()) {
+                (Some(_), _) => "compiled only; not bootable",
+                (None, Some(_)) => "behind a probe; slow clock",
+                (None, None) => "behind a probe",
             }
+            .to_owned(),
         }
     }
 
     /// Why a build measures nothing on this board; `None` where it does.
     pub fn unmeasured(&self) -> Option<String> {
-        let Runner::Probe { .. } = &self.runner else { return None };
-        let boots = self.not_bootable().map(|_| ", and the board would not start this firmware").unwrap_or_default();
-        Some(format!("not measured: this version has no probe support{boots}; the runbook says what to do by hand"))
+        let reason = self.not_bootable()?;
+        Some(format!("not measured: the board would not start this firmware: {reason}"))
     }
 
     /// What whoever reads a report about this board must know, in sentences without their full stops.
     pub fn cautions(&self) -> Vec<String> {
         let Runner::Probe { .. } = &self.runner else { return Vec::new() };
-        let missing = format!(
-            "nothing was measured: this version builds for `{}` and has no probe support, so evidence from the target is \
-             missing; the runbook says what can be seen by hand",
-            self.name
-        );
         let boots = self.not_bootable().map(|reason| format!("not bootable: {reason}"));
         let cycles = self
-            .cycles_only()
-            .map(|reason| format!("cycles only: {reason}; what the board counts is no time of the product's"));
-        [Some(missing), boots, cycles].into_iter().flatten().collect()
+            .slow_clock()
+            .map(|reason| format!("slow clock: {reason}; times are those of this firmware, and not of a product that sets up another clock"));
+        [boots, cycles].into_iter().flatten().collect()
     }
 
     /// What a tick of the harness is, as it says itself: the core clock in Hz or a range of it, `instructions`, `none`, or
@@ -324,9 +316,9 @@ impl Board {
     }
 
     /// Why cycles that are counted on the board are no time of the product's; `None` on emulators, which have no time.
-    pub fn cycles_only(&self) -> Option<String> {
+    pub fn slow_clock(&self) -> Option<String> {
         match self.runner {
-            Runner::Probe { .. } => self.clock.as_ref().and_then(Clock::cycles_only),
+            Runner::Probe { .. } => self.clock.as_ref().and_then(Clock::slow_clock),
             Runner::Host | Runner::Qemu { .. } => None,
         }
     }
@@ -359,11 +351,11 @@ mod tests {
     #[test]
     fn a_clock_that_is_full_and_known_is_a_time() {
         let clock = |to_hz, full_hz| Clock { hz: 64_000_000, to_hz, source: None, full_hz };
-        assert_eq!(clock(None, None).cycles_only(), None);
-        assert_eq!(clock(None, Some(64_000_000)).cycles_only(), None);
-        let slow = clock(None, Some(128_000_000)).cycles_only().unwrap();
+        assert_eq!(clock(None, None).slow_clock(), None);
+        assert_eq!(clock(None, Some(64_000_000)).slow_clock(), None);
+        let slow = clock(None, Some(128_000_000)).slow_clock().unwrap();
         assert_eq!(slow, "firmware runs at 64 MHz, and 128 MHz are not set up by this version");
-        let vague = clock(Some(96_000_000), Some(150_000_000)).cycles_only().unwrap();
+        let vague = clock(Some(96_000_000), Some(150_000_000)).slow_clock().unwrap();
         assert!(vague.starts_with("the clock is somewhere from 64 MHz to 96 MHz, and 150 MHz"), "{vague}");
     }
 }

@@ -5,7 +5,7 @@ use deployctl_cache::{FileInput, TreeInput};
 
 use crate::gate::Governance;
 use crate::library::Build;
-use crate::stage::{ConvertSource, LastRelease, LibraryFile, OwnSource, Vendored};
+use crate::stage::{ConvertSource, LastRelease, LibraryFile, Observed, OwnSource, Vendored};
 use crate::tool::{Binutils, Gcc, HostLinker, Program, Qemu, Rustc, Strace};
 
 /// What a deployment is made of besides its manifest: contents of files, identities of tools.
@@ -103,6 +103,8 @@ pub struct TargetMaterials {
     pub crates: Vendored,
     /// Kernel library sources and the compilers that they need; absent where reference kernels run.
     pub library: Option<LibraryMaterials>,
+    /// Evidence from the board, where a probe reaches it.
+    pub observed: Option<Observed>,
     /// The emulator, where the board's runner is one.
     pub qemu: Option<Qemu>,
 }

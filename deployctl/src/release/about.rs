@@ -138,6 +138,8 @@ pub fn shown(quantity: Quantity) -> String {
     match quantity.unit {
         Unit::Bytes => format!("{} bytes", whole()),
         Unit::Instructions => format!("{} instructions", whole()),
+        Unit::Cycles => format!("{} cycles", whole()),
+        Unit::Milliseconds => format!("{:.3} ms", quantity.value),
         Unit::Ratio => format!("{:.2} %", quantity.value * 100.0),
         _ if quantity.value.fract() == 0.0 && quantity.value >= 0.0 => whole(),
         Unit::Count => quantity.value.to_string(),

@@ -11,6 +11,7 @@ pub mod injection;
 pub mod log;
 pub mod probe;
 pub mod qemu;
+pub mod recording;
 pub mod session;
 mod signature;
 mod transcript;
@@ -27,6 +28,7 @@ pub use decode::Decoder;
 pub use guide::{GUIDES, Guide, Shows};
 pub use injection::{Injected, Injection};
 pub use log::{Diagnosis, Log};
+pub use recording::{Recorded, Recording};
 pub use session::{Session, Stream, TimerLoad};
 pub use signature::Signature;
 pub use transcript::Transcript;
@@ -259,22 +261,18 @@ pub fn trace(
     Ok(Transcript::new(&ended).trace(session, vector)?)
 }
 
-/// The command line that plays the session file `session` with `harness`, as a person types it in the folder of both. On a
-/// probe it only starts the harness: probe-rs hands a target no standard input.
+/// The command line that plays the session file `session` with `harness`, as a person types it in the folder of both.
 pub fn run_command(runner: &manifest::Runner, harness: &str, session: &str) -> String {
     let command = match runner {
         manifest::Runner::Host => host::command(format!("./{harness}")),
         manifest::Runner::Qemu { machine, .. } => {
             qemu::harness_command(Utf8Path::new("qemu-system-arm"), machine, Utf8Path::new(harness))
         }
-        manifest::Runner::Probe { chip } => probe::command(chip, Utf8Path::new(harness)),
+        manifest::Runner::Probe { chip } => probe::by_hand(chip, Utf8Path::new(harness)),
     };
     let words: Vec<&str> =
         std::iter::once(command.program.as_str()).chain(command.args.iter().map(String::as_str)).collect();
-    match runner {
-        manifest::Runner::Probe { .. } => words.join(" "),
-        manifest::Runner::Host | manifest::Runner::Qemu { .. } => format!("{} < {session}", words.join(" ")),
-    }
+    format!("{} < {session}", words.join(" "))
 }
 
 /// Plays `script` and gives what the target wrote, as it is. Half a transcript is none: a time-out is an error.

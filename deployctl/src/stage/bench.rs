@@ -11,14 +11,15 @@ use serde::Serialize;
 use super::decoder::{decoder, operators};
 use super::expect;
 use super::memory::Planned;
+use super::observed::{Observed, Starter};
 use super::{Runtime, artifact};
 use crate::error::{Error, Kind};
-use crate::gate::evidence::Expectation;
+use crate::gate::evidence::{Expectation, Footprint};
 use crate::manifest::{self, PerTick};
 use crate::memory::MemoryPlan;
 use crate::model::Graph;
 use crate::model::lower::{Refusal, Step};
-use crate::runner::{self, Command, Decoder, RunnerError, Session, Start, Stream, host, qemu};
+use crate::runner::{self, Command, Decoder, RunnerError, Session, Stream, host, qemu};
 use crate::tool::Qemu;
 
 /// What a target is run with.
@@ -30,6 +31,9 @@ pub struct Rig {
     pub unmeasured: Option<String>,
     /// The emulator, for boards that it emulates.
     pub qemu: Option<Qemu>,
+    /// Evidence from the board, for boards that a probe reaches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Observed>,
     /// What the harness must say of its clock.
     pub clock: String,
     /// The board's memory, for the names of addresses.
@@ -42,9 +46,22 @@ pub struct Rig {
 impl Rig {
     pub(super) fn instructions_per_tick(&self) -> Option<PerTick> {
         match &self.runner {
-            manifest::Runner::Host | manifest::Runner::Probe { .. } => None,
+            manifest::Runner::Host => None,
+            // A tick is a cycle, and is called so in the end.
+            manifest::Runner::Probe { .. } => Some(PerTick(1_000)),
             manifest::Runner::Qemu { instructions_per_tick, .. } => Some(*instructions_per_tick),
         }
+    }
+
+    /// Whether what is counted is cycles, no instructions.
+    pub(super) fn counts_cycles(&self) -> bool {
+        matches!(self.runner, manifest::Runner::Probe { .. })
+    }
+
+    /// The core clock in Hz, least and most, where the board's file states it.
+    pub(super) fn clock_hz(&self) -> Option<(u64, u64)> {
+        let (least, most) = self.clock.split_once('-').unwrap_or((&self.clock, &self.clock));
+        least.parse().ok().zip(most.parse().ok())
     }
 }
 
@@ -72,7 +89,7 @@ pub(super) struct Bench<'a> {
     pub(super) app: Utf8PathBuf,
     pub(super) regions: &'a [manifest::Region],
     pub(super) plan: Option<MemoryPlan>,
-    pub(super) starter: &'a dyn Start,
+    pub(super) starter: Starter<'a>,
     /// Longest that a target may take.
     pub(super) limit: Duration,
     pub(super) work: Utf8PathBuf,
@@ -113,7 +130,13 @@ impl<'a> Bench<'a> {
             app: work.join(artifact::APP),
             regions: &rig.regions,
             plan: job.read_json::<Planned>("memory")?.plan,
-            starter: &rig.runtime,
+            starter: match &rig.observed {
+                Some(observed) => {
+                    let footprint: Footprint = job.read_json_at("firmware", artifact::FOOTPRINT)?;
+                    Starter::Recorded(observed.recorded(&footprint.harness_image)?, observed)
+                }
+                None => Starter::Live(&rig.runtime),
+            },
             limit: rig.runtime.target_limit,
             work,
         })
@@ -135,8 +158,8 @@ impl<'a> Bench<'a> {
     }
 
     /// Plays a script and gives the transcript as it is.
-    pub(super) fn play(&self, script: &str) -> Result<Vec<u8>, BoxError> {
-        Ok(runner::transcript(self.starter, &self.harness, script, self.limit).map_err(|error| failed(&error))?)
+    pub(super) fn play(&self, script: &str) -> Result<Vec<u8>, RunnerError> {
+        runner::transcript(&self.starter, &self.harness, script, self.limit)
     }
 }
 

@@ -90,6 +90,9 @@ pub(super) struct OperatorRow {
     pub code_bytes: Option<u64>,
     /// The most instructions that it took alone; of an operator of a hop, in one hop.
     pub instructions: Option<u64>,
+    /// The same in cycles, where a real board counted them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cycles: Option<u64>,
     /// Digest of the output tensor for vector 0.
     pub digest: Option<String>,
     /// The index that a transcript has for it, where that is not its label.
@@ -164,6 +167,8 @@ pub(super) struct Dossier {
     pub provenance: Vec<Named>,
     pub crates: Vec<FirmwareCrate>,
     pub measurement: Measurement,
+    /// What the target counts.
+    pub counted: &'static str,
     /// Where services interrupt.
     pub load: Option<Load>,
     /// Where there are steps around the model.
@@ -219,6 +224,9 @@ impl Dossier {
         if let Some(made) = &papers.conversion {
             subject.model.value.clone_from(&made.digest);
         }
+        if let Some(witness) = &measurement.witness {
+            subject.target.evidence = format!("hardware ({witness})");
+        }
         let row = |check: &Check| Row { verdict_text: check.verdict.name().to_owned(), check: check.clone() };
         Self {
             verdict: judgement.verdict,
@@ -228,6 +236,7 @@ impl Dossier {
             operators: operators(papers),
             code: code(footprint),
             warnings: subject.cautions.iter().cloned().chain(warnings(expectation, audit)).collect(),
+            counted: if measurement.cycles.is_some() { "cycles" } else { "instructions" },
             vectors: Vectors {
                 source: expectation.source.clone(),
                 count: expectation.vectors.len(),
@@ -250,6 +259,7 @@ impl Dossier {
 fn operators(papers: &Papers) -> Operators {
     let Papers { audit, footprint, measurement, .. } = papers;
     let vector = papers.expectation.vectors.first();
+    let cycles = measurement.cycles.as_ref();
     let macs = audit.macs();
     let digest = |row: &AuditRow| match row.label.strip_prefix("hop.").map(str::parse::<usize>) {
         Some(step) => vector?.hops.get(step.ok()?).cloned(),
@@ -271,6 +281,7 @@ fn operators(papers: &Papers) -> Operators {
         finding: row.finding.clone(),
         code_bytes: footprint.operator_code.get(&row.label).copied(),
         instructions: measurement.operator_instructions.get(row.operator.0).copied().filter(|_| has_line(row)),
+        cycles: cycles.and_then(|cycles| cycles.operators.get(row.operator.0).copied()).filter(|_| has_line(row)),
         digest: digest(row),
         line: line(row),
     });

@@ -123,7 +123,7 @@ impl Stage for Emit {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn fields(&self) -> Fields {

@@ -72,8 +72,13 @@ impl Stage for Inject {
         let footprint: Footprint = job.read_json_at("firmware", artifact::FOOTPRINT)?;
         let measurement: Measurement = job.read_json("measurement")?;
         let mut result = Injection { digest: emission.digest.clone(), ..Injection::default() };
+        let on_board = self.rig.observed.as_ref().map(|_| {
+            "mistakes are made in an emulator only: add `target \"mps2-an386\"`, or another that `deployctl boards` says runs in QEMU"
+                .to_owned()
+        });
         let broken = measurement.target_failed.then(|| "the target fails without a mistake, too".to_owned());
-        result.blocked = emission.blocked.or(footprint.blocked).or_else(|| self.rig.unmeasured.clone()).or(broken);
+        result.blocked =
+            emission.blocked.or(footprint.blocked).or_else(|| self.rig.unmeasured.clone()).or(on_board).or(broken);
         if result.blocked.is_none() {
             let mut bench = Bench::set_up(&self.rig, 1, &result.digest, job)?;
             let few = bench.session.steps.max(2);
@@ -270,7 +275,7 @@ impl<'a> Trials<'a> {
     fn show(&self, injected: Injected, image: &Utf8Path, script: &str) -> Result<(Injected, Vec<u8>), BoxError> {
         let command = self.inject.rig.command(image);
         let ended =
-            runner::play(self.bench.starter, &command, script, self.bench.limit).map_err(|error| failed(&error))?;
+            runner::play(&self.bench.starter, &command, script, self.bench.limit).map_err(|error| failed(&error))?;
         let last = String::from_utf8_lossy(&ended.stdout).lines().last().unwrap_or_default().to_owned();
         if ended.timed_out {
             return Err(Box::new(failed(&RunnerError::Target(Signature::TimedOut { after: last }))));

@@ -57,7 +57,7 @@ impl Stage for Load {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn fields(&self) -> Fields {
@@ -71,13 +71,20 @@ impl Stage for Load {
         result.blocked = emission.blocked.or_else(|| self.blocked(&footprint));
         if result.blocked.is_none() {
             let bench = Bench::set_up(&self.rig, 1, &emission.digest, job)?;
-            match self.measure(&bench, &mut result) {
-                Ok(()) => {}
-                Err(error) if error.is_infrastructure() => return Err(Box::new(failed(&error))),
-                Err(error) => {
-                    result.blocked = Some(bench.told(&error));
-                    result.target_failed = true;
+            let measured = self.measure(&bench, &mut result);
+            if let Some(reason) = bench.unrecorded(job)? {
+                result =
+                    evidence::Load { declared: self.taken.cpu.0, blocked: Some(reason), ..evidence::Load::default() };
+            } else {
+                match measured {
+                    Ok(()) => {}
+                    Err(error) if error.is_infrastructure() => return Err(Box::new(failed(&error))),
+                    Err(error) => {
+                        result.blocked = Some(bench.told(&error));
+                        result.target_failed = true;
+                    }
                 }
+                result.witness = bench.witness();
             }
         }
         job.write_json(artifact::LOAD, &result)?;
@@ -116,13 +123,16 @@ impl Load {
         result.first_difference = run.inferences.iter().enumerate().find_map(|(index, one)| bench.differs(index, one));
         result.arena_bytes = run.inferences.iter().map(|one| one.arena_high as u64).max().unwrap_or(0);
         result.stack_bytes = run.stack_total.map(|bytes| bytes as u64);
+        if self.rig.counts_cycles() {
+            result.count_cycles(self.rig.clock_hz());
+        }
         Ok(())
     }
 
     fn sustain(&self, bench: &Bench<'_>, loads: &[TimerLoad], inferences: usize) -> Result<Sustained, RunnerError> {
         let what = (loads, inferences);
         let per_tick = self.rig.instructions_per_tick();
-        runner::sustain(bench.starter, &bench.harness, &bench.session, what, per_tick, bench.limit)
+        runner::sustain(&bench.starter, &bench.harness, &bench.session, what, per_tick, bench.limit)
     }
 
     /// What each timer does, where an interrupt takes `overhead` cycles by itself: all of them together take the declared share.

@@ -38,7 +38,7 @@ impl Bench<'_> {
     /// The first hop, and in it the first operator, that has written something else than the host reference.
     fn locate_hop(&self, seen: &Observation) -> Result<Difference, RunnerError> {
         let first = self.session.stream.map_or(0, |stream| stream.first);
-        let traced = runner::trace(self.starter, &self.harness, &self.session, seen.vector, self.limit)?;
+        let traced = runner::trace(&self.starter, &self.harness, &self.session, seen.vector, self.limit)?;
         let mut reference = self.reference(seen.vector);
         let wanted = reference.traced(seen.hop_digests.len());
         let parted = traced.iter().zip(&wanted).enumerate().find_map(|(hop, (found, wanted))| {
@@ -70,7 +70,7 @@ impl Bench<'_> {
 
     fn dump(&self, vector: usize, operator: usize, hop: Option<usize>) -> Result<Vec<u8>, RunnerError> {
         let place = (vector, operator, hop);
-        runner::dump(self.starter, &self.harness, &self.session, place, self.limit)
+        runner::dump(&self.starter, &self.harness, &self.session, place, self.limit)
     }
 
     /// What the host makes of a vector, after all before it in its sequence.

@@ -29,7 +29,7 @@ impl Stage for Measure {
     }
 
     fn version(&self) -> u32 {
-        7
+        8
     }
 
     fn fields(&self) -> Fields {
@@ -51,13 +51,19 @@ impl Stage for Measure {
         } else {
             let bench = Bench::set_up(&self.rig, self.runs, &emission.digest, job)?;
             session_text = bench.session.bringup_script(0);
-            match bench.measure(&self.rig, &mut result) {
-                Ok(()) => transcript = bench.play(&session_text)?,
-                Err(error) if error.is_infrastructure() => return Err(Box::new(failed(&error))),
-                Err(error) => {
-                    result.blocked = Some(bench.told(&error));
-                    result.target_failed = true;
+            let played = bench.measure(&self.rig, &mut result).and_then(|()| bench.play(&session_text));
+            if let Some(reason) = bench.unrecorded(job)? {
+                result = Measurement { runs: self.runs, blocked: Some(reason), ..self.rig.describe() };
+            } else {
+                match played {
+                    Ok(bytes) => transcript = bytes,
+                    Err(error) if error.is_infrastructure() => return Err(Box::new(failed(&error))),
+                    Err(error) => {
+                        result.blocked = Some(bench.told(&error));
+                        result.target_failed = true;
+                    }
                 }
+                result.witness = bench.witness();
             }
         }
         job.write(artifact::SESSION, session_text.as_bytes())?;
@@ -77,7 +83,7 @@ impl Rig {
 impl Bench<'_> {
     fn measure(&self, rig: &Rig, result: &mut Measurement) -> Result<(), RunnerError> {
         let measured =
-            runner::measure(self.starter, &self.harness, &self.session, rig.instructions_per_tick(), self.limit)?;
+            runner::measure(&self.starter, &self.harness, &self.session, rig.instructions_per_tick(), self.limit)?;
         result.vectors = self.session.vectors.len();
         let tensors = measured.observations.iter().map(|run| run.operator_digests.len() + run.hop_digests.len());
         result.tensors_compared = tensors.sum::<usize>() as u64;
@@ -99,7 +105,10 @@ impl Bench<'_> {
                 inferences: 2,
                 limit: self.limit,
             };
-            result.stack_app_bytes = Some(app::stack_used(self.starter, &app)? as u64);
+            result.stack_app_bytes = Some(app::stack_used(&self.starter, &app)? as u64);
+        }
+        if rig.counts_cycles() {
+            result.count_cycles(rig.clock_hz());
         }
         Ok(())
     }

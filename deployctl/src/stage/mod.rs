@@ -29,6 +29,7 @@ mod located;
 pub mod measure;
 mod memory;
 mod model;
+mod observed;
 mod optimize;
 mod overflow;
 mod own;
@@ -65,6 +66,7 @@ pub use load::{Load, Taken};
 pub use measure::Measure;
 pub use memory::Memory;
 pub use model::{Model, unreadable};
+pub use observed::Observed;
 pub use optimize::Optimize;
 pub use own::{Own, OwnSource, Place};
 pub use parity::{Features, Parity};
@@ -136,6 +138,8 @@ pub mod artifact {
     pub const MEASUREMENT: &str = "measurement.json";
     /// [`crate::gate::evidence::Load`].
     pub const LOAD: &str = "load.json";
+    /// A session that a stage needs and nobody has played on the board yet.
+    pub const WANTED: &str = "wanted.session";
     /// [`crate::runner::Injection`].
     pub const INJECTED: &str = "injected.json";
     /// What the harness said to each mistake.

@@ -40,7 +40,7 @@ pub struct Runbook {
     /// Why the board does not start this firmware, where that is known.
     pub not_bootable: Option<String>,
     /// Why cycles on the board are no time of the product's, where that is so.
-    pub cycles_only: Option<String>,
+    pub slow_clock: Option<String>,
     /// Whether the firmware contains a C library, so that building it needs the cross compiler.
     pub links_library: bool,
     /// Declared outputs, for their labels.
@@ -176,7 +176,7 @@ impl Runbook {
             Runner::Host | Runner::Qemu { .. } => json!(null),
         };
         values["not_bootable"] = json!(self.not_bootable);
-        values["cycles_only"] = json!(self.cycles_only);
+        values["slow_clock"] = json!(self.slow_clock);
         values["rust_target"] = json!(self.rust_target);
         values["regions"] = json!(self.regions);
         values["links_library"] = json!(self.links_library);
@@ -247,7 +247,7 @@ mod tests {
             rust_target: (!host).then(|| "thumbv7em-none-eabihf".into()),
             regions: vec![],
             not_bootable: None,
-            cycles_only: None,
+            slow_clock: None,
             links_library: !host,
             outputs: vec![],
             build_command: "cargo build --release --locked --offline".into(),
@@ -394,7 +394,7 @@ mod tests {
         }
         let stuck = Runbook {
             not_bootable: Some("no second stage".into()),
-            cycles_only: Some("slow".into()),
+            slow_clock: Some("slow".into()),
             ..runbook(probe())
         };
         let (text, _) = both(&stuck, &papers, "x", "", &[]);

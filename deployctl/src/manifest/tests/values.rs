@@ -191,7 +191,7 @@ fn each_board_behind_a_probe_says_how_far_it_goes() {
     );
     for board in &boards {
         assert_eq!(board.unmeasured().is_some(), matches!(board.runner, Runner::Probe { .. }), "{}", board.name);
-        let caution = usize::from(board.not_bootable().is_some()) + usize::from(board.cycles_only().is_some());
+        let caution = usize::from(board.not_bootable().is_some()) + usize::from(board.slow_clock().is_some());
         assert_eq!(board.cautions().len(), caution + usize::from(board.unmeasured().is_some()), "{}", board.name);
     }
 }
