@@ -23,6 +23,7 @@ mod law_8_nothing_hidden;
 mod locked;
 mod own;
 mod parity;
+mod probe;
 mod release;
 mod rerun;
 mod space;

@@ -19,9 +19,9 @@ fn the_list_says_how_far_each_board_goes() {
     assert!(line("host").ends_with("runs on this computer"));
     let words: Vec<String> = line("microbit").split_whitespace().map(str::to_owned).collect();
     assert_eq!(words.join(" "), "microbit cortex-m0 256 KiB flash 16 KiB RAM runs in QEMU");
-    assert!(line("nrf52840-dk").ends_with("compiled, not run"));
-    assert!(line("nucleo-f446re").ends_with("compiled, not run; cycles only"));
-    assert!(line("pico").ends_with("compiled, not run; not bootable"));
+    assert!(line("nrf52840-dk").ends_with("behind a probe"));
+    assert!(line("nucleo-f446re").ends_with("behind a probe; slow clock"));
+    assert!(line("pico").ends_with("compiled only; not bootable"));
     listed.says(&["deployctl boards show BOARD"]);
     let events = space.run(&["--json", "boards"]).exits(0).events();
     let names: Vec<&str> = events.iter().filter_map(|event| event["name"].as_str()).collect();
@@ -29,7 +29,7 @@ fn the_list_says_how_far_each_board_goes() {
     let one = |name: &str| events.iter().find(|event| event["name"] == name).unwrap();
     assert_eq!(
         (&one("pico2")["runner"]["chip"], &one("pico2")["reach"]),
-        (&"RP235x".into(), &"compiled, not run; cycles only".into())
+        (&"RP235x".into(), &"behind a probe; slow clock".into())
     );
     assert!(one("pico")["not_bootable"].as_str().unwrap().contains("second stage"));
     assert_eq!(one("mps2-an386")["memory"][1]["address"], 0x2000_0000);
@@ -50,14 +50,14 @@ fn the_reference_has_every_board() {
 fn one_board_is_shown_with_everything_that_its_file_says() {
     let space = Space::new();
     space.run(&["boards", "show", "nucleo-h743zi2"]).exits(0).says(&[
-        "compiled, not run: no probe support in this version",
-        "cycles only: firmware runs at 64 MHz, and 480 MHz are not set up by this version",
+        "runs behind a debug probe: `deployctl build --measure` measures on it",
+        "slow clock: firmware runs at 64 MHz, and 480 MHz are not set up by this version",
         "DSP, FPU (fpv5-d16)",
         "FLASH    0x08000000    2 MiB  internal flash; 7 wait states; firmware's code and constants",
         "AXISRAM  0x24000000  512 KiB  AXI SRAM; firmware's data, stack and arena",
         "SRAM1    0x30000000  128 KiB  SRAM; off at reset",
         "64 MHz, HSI, the internal oscillator; the core can run at 480 MHz",
-        "probe-rs run --chip STM32H743ZITx harness.elf",
+        "probe: STM32H743ZITx, sessions through memory (RTT)",
         "-mcpu=cortex-m7 -mthumb -mfloat-abi=hard -mfpu=fpv5-d16",
         "thumbv7em-none-eabihf",
         "built-in manifests/boards/nucleo-h743zi2.kdl",
@@ -107,7 +107,7 @@ fn told_honestly(space: &Space, name: &str, board: &str) {
     let warnings = report["warnings"].to_string();
     assert!(warnings.contains("evidence from the target is missing"), "{warnings}");
     let runbook = space.text(&format!("out/{name}/{board}/runbook.md"));
-    assert!(runbook.contains("$ probe-rs run --chip "), "{runbook}");
+    assert!(runbook.contains("$ deployctl probe run --chip "), "{runbook}");
     assert_eq!(runbook.contains("does not start this firmware"), board == "pico", "{board}");
 }
 
@@ -122,7 +122,11 @@ fn every_board_behind_a_probe_is_built_for_and_not_cleared() {
         return;
     }
     let space = project("pico2");
-    build_for_all(&space, "sample").exits(1).says(&["sample on pico2: unknown", "no probe support", "would not start"]);
+    build_for_all(&space, "sample").exits(1).says(&[
+        "sample on pico2: unknown",
+        "deployctl build --measure",
+        "would not start",
+    ]);
     for board in PROBES {
         told_honestly(&space, "sample", board);
     }

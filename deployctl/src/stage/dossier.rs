@@ -235,7 +235,11 @@ impl Dossier {
             metrics: judgement.figures.clone(),
             operators: operators(papers),
             code: code(footprint),
-            warnings: subject.cautions.iter().cloned().chain(warnings(expectation, audit)).collect(),
+            warnings: missing(measurement)
+                .into_iter()
+                .chain(subject.cautions.iter().cloned())
+                .chain(warnings(expectation, audit))
+                .collect(),
             counted: if measurement.cycles.is_some() { "cycles" } else { "instructions" },
             vectors: Vectors {
                 source: expectation.source.clone(),
@@ -305,6 +309,13 @@ fn code(footprint: &Footprint) -> Code {
     let operators = footprint.operator_code.values().sum();
     let total = operators + kernels.iter().map(|kernel| kernel.bytes).sum::<u64>();
     Code { kernels, operators, count: footprint.operator_code.len(), total }
+}
+
+/// What must be known of a board that nobody has measured.
+fn missing(measurement: &Measurement) -> Option<String> {
+    let reason = measurement.blocked.as_ref().filter(|_| !measurement.target_failed)?;
+    let is_board = measurement.runner.starts_with("probe ");
+    is_board.then(|| format!("evidence from the target is missing: {reason}"))
 }
 
 fn warnings(expectation: &Expectation, audit: &Audit) -> Vec<String> {

@@ -11,7 +11,7 @@ use deployctl_cache::{BoxError, Job, TreeInput};
 use serde::Serialize;
 
 use super::bench::Bench;
-use super::{Runtime, artifact, fail};
+use super::{artifact, fail};
 use crate::error::Kind;
 use crate::gate::evidence::Witness;
 use crate::runner::{Command, Ended, Recorded, Recording, Start};
@@ -55,10 +55,9 @@ impl Observed {
 }
 
 /// What answers the sessions of a stage.
-#[derive(Debug)]
 pub(super) enum Starter<'a> {
     /// Processes.
-    Live(&'a Runtime),
+    Live(&'a dyn Start),
     /// Recordings.
     Recorded(Recorded, &'a Observed),
 }
@@ -66,7 +65,7 @@ pub(super) enum Starter<'a> {
 impl Start for Starter<'_> {
     fn start(&self, command: &Command, stdin: &[u8], limit: Duration) -> io::Result<Ended> {
         match self {
-            Self::Live(runtime) => runtime.start(command, stdin, limit),
+            Self::Live(starter) => starter.start(command, stdin, limit),
             Self::Recorded(recorded, _) => recorded.start(command, stdin, limit),
         }
     }

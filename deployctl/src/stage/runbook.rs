@@ -225,7 +225,7 @@ fn telling_parts(command: &str) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::frame;
-    use crate::gate::evidence::Measurement;
+    use crate::gate::evidence::{Measurement, Witness};
     use crate::manifest::PerTick;
     use crate::runner::Injected;
     use crate::stage::sample;
@@ -382,14 +382,14 @@ mod tests {
         papers.measurement = Measurement { blocked: Some("not measured".into()), ..Measurement::default() };
         let text = rendered(probe(), &papers, "");
         for words in [
-            "**Evidence from the target is missing.**",
-            "$ probe-rs run --chip STM32F446RETx harness.elf | tee my.transcript\n",
+            "**Evidence from the target is missing:** not measured.",
+            "$ deployctl probe run --chip STM32F446RETx harness.elf < bringup.session > my.transcript; echo",
             "boot 3 d1ce *…",
             "$ probe-rs run --chip STM32F446RETx app.elf\n",
         ] {
             assert!(text.contains(words), "`{words}` is not in\n{text}");
         }
-        for words in ["qemu", "bringup.transcript", "not start this firmware", "no time of the product's"] {
+        for words in ["qemu", "bringup.transcript", "not start this firmware", "of a product's"] {
             assert!(!text.contains(words), "`{words}` is in\n{text}");
         }
         let stuck = Runbook {
@@ -399,7 +399,28 @@ mod tests {
         };
         let (text, _) = both(&stuck, &papers, "x", "", &[]);
         assert!(text.contains("does not start this firmware:** no second stage. Nothing below"), "{text}");
-        assert!(text.contains("no time of the product's: slow."), "{text}");
+        assert!(text.contains("of this firmware's and not of a product's that sets up another: slow."), "{text}");
+    }
+
+    #[test]
+    fn a_measured_board_has_the_steps_of_every_target() {
+        let mut papers = sample::papers("x");
+        papers.measurement.emulated = false;
+        papers.measurement.count_cycles(Some((16_000_000, 16_000_000)));
+        let witness = || Witness { taken: "2026-11-23T04:05:06Z".into(), probe: "066EFF".into(), via: None };
+        papers.measurement.witness = Some(witness());
+        let text = rendered(probe(), &papers, sample::TRANSCRIPT);
+        for words in [
+            "$ deployctl probe run --chip STM32F446RETx harness.elf < bringup.session > my.transcript; echo \"exit code $?\"\n",
+            "75 says that the session could not be played",
+            "They were measured on a board (hardware (probe 066EFF, 2026-11-23T04:05:06Z))",
+            "| share | cycles | digest |",
+        ] {
+            assert!(text.contains(words), "`{words}` is not in\n{text}");
+        }
+        for words in ["emulator", "qemu", "instructions", "Evidence from the target is missing"] {
+            assert!(!text.contains(words), "`{words}` is in\n{text}");
+        }
     }
 
     #[test]

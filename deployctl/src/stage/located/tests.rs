@@ -16,6 +16,7 @@ use crate::memory::plan;
 use crate::model::pipeline::{Source, Spec, StepSpec, WindowShape, join};
 use crate::model::{Read, Step, lower, read};
 use crate::runner::{Command, Ended, Session, Start, Stream, host, measure};
+use crate::stage::observed::Starter;
 use crate::vectors::random;
 
 const DIGEST: &str = "00ff";
@@ -157,7 +158,7 @@ fn difference(name: &str, mistake: Option<(&str, &str, &str)>) -> Option<Differe
         app,
         regions: &[],
         plan: None,
-        starter: &Plain,
+        starter: Starter::Live(&Plain),
         limit,
         work,
     };
