@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use probe_rs::config::{Registry, RegistryError, TargetSelector};
 use probe_rs::flashing::{DownloadOptions, FlashError, FlashProgress};
-use probe_rs::probe::DebugProbeInfo;
 use probe_rs::probe::list::Accessibility;
 pub use probe_rs::probe::list::Lister;
+use probe_rs::probe::{DebugProbeInfo, Probe};
 use probe_rs::{Core, Error, MemoryInterface, Permissions, Session};
 
 use crate::{Failure, Image, Target};
@@ -77,8 +77,11 @@ impl Board {
         {
             return Err(Failure::WrongChip { wanted: wanted.name, found });
         }
-        let probe = open(lister, serial_number)?;
-        let session = probe.attach_with_registry(wanted, Permissions::new(), &registry);
+        Self::connect(open(lister, serial_number)?, TargetSelector::Specified(wanted), &registry)
+    }
+
+    fn connect(probe: Probe, chip: TargetSelector, registry: &Registry) -> Result<Self, Failure> {
+        let session = probe.attach_with_registry(chip, Permissions::new(), registry);
         Ok(Self(session.map_err(|error| Failure::NoAnswer { problem: chain(&error) })?))
     }
 
@@ -97,7 +100,7 @@ impl Board {
     }
 }
 
-fn open(lister: &Lister, serial_number: &str) -> Result<probe_rs::probe::Probe, Failure> {
+fn open(lister: &Lister, serial_number: &str) -> Result<Probe, Failure> {
     let lost = |problem: String| Failure::Unplugged { doing: "opening it", problem };
     let all = lister.list_all();
     let info = all.iter().find(|info| serial(info) == serial_number).ok_or_else(|| lost("it is gone".to_owned()))?;
@@ -212,6 +215,46 @@ mod tests {
         assert_eq!(stem("RP2040"), "rp2040");
         assert_ne!(stem("STM32F446RETx"), stem("STM32F401RETx"));
         assert_ne!(stem("nRF52840_xxAA"), stem("nRF52832_xxAA"));
+    }
+
+    #[test]
+    fn nothing_plugged_in_is_no_probe() {
+        #[derive(Debug)]
+        struct Empty;
+        impl probe_rs::probe::list::ProbeLister for Empty {
+            fn open(&self, _: &probe_rs::probe::DebugProbeSelector) -> Result<Probe, probe_rs::probe::DebugProbeError> {
+                Err(probe_rs::probe::DebugProbeError::Timeout)
+            }
+            fn list_with_access(
+                &self,
+                _: Option<&probe_rs::probe::DebugProbeSelector>,
+            ) -> Vec<probe_rs::probe::list::ProbeListItem> {
+                Vec::new()
+            }
+        }
+        let lister = Lister::with_lister(Box::new(Empty));
+        assert_eq!(list(&lister), []);
+        let failure = |chip: &str| Board::attach(&lister, "1", chip).err().unwrap();
+        assert_eq!(failure("STM32F446RETx").code(), "unplugged");
+        assert_eq!(failure("STM32F9999").code(), "unknown-chip");
+    }
+
+    #[cfg(feature = "fake-probe")]
+    #[test]
+    fn a_fake_probes_memory_is_read_like_a_boards() {
+        use probe_rs::probe::fake_probe::FakeProbe;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("harness.elf");
+        std::fs::write(&path, crate::image::tests::elf("_SEGGER_RTT")).unwrap();
+        let probe = Probe::from_specific_probe(Box::new(FakeProbe::with_mocked_core_and_binary(&path)));
+        let registry = Registry::from_builtin_families();
+        let mut board = Board::connect(probe, "nrf51822_xxAC".into(), &registry).unwrap();
+        let mut bytes = [0; 12];
+        board.read(0, &mut bytes).unwrap();
+        assert_eq!(bytes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+        // There is no console in it, and that is an answer.
+        let image = Image::open(&path).unwrap();
+        assert_eq!(crate::rtt::Console::find(&mut board, image.console), Ok(None));
     }
 
     #[test]

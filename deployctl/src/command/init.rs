@@ -101,11 +101,13 @@ fn warnings(board: &Board, found: &Found) -> Vec<String> {
             board.name, ram.name
         ));
     }
-    if board.unmeasured().is_some() {
+    let name = &board.name;
+    let emulator = "`target \"mps2-an386\"` has evidence from an emulator";
+    if let Some(reason) = board.unmeasured() {
+        warnings.push(format!("the verdict on `{name}` will be `unknown`: {reason}; {emulator}"));
+    } else if let Runner::Probe { .. } = board.runner {
         warnings.push(format!(
-            "this version builds for `{}` and does not run it: the verdict will be `unknown`, and the runbook says how to go \
-             on by hand; add `target \"mps2-an386\"` for evidence from an emulator",
-            board.name
+            "`{name}` is behind a debug probe: the verdict will be `unknown` until `deployctl build --measure` has measured on it; {emulator}"
         ));
     }
     warnings

@@ -207,7 +207,7 @@ fn overrun() {
 
 fn services_overrun(files: &Files) -> Result<Made, String> {
     let call = "    look_after_services();\n";
-    let start = "    let mut port = port::Semihosting::open();\n";
+    let start = "    let mut port = port::Console::open();\n";
     let aim =
         format!("{start}    load::AIM.store((&raw const *ARENA).addr(), core::sync::atomic::Ordering::Relaxed);\n");
     let path = "harness/src/bare/load.rs";

@@ -4,7 +4,7 @@
 //! # `gate-report.json`, schema `deployctl/gate-report/1`
 //!
 //! Within version 1 fields may be added, never removed, renamed or given another meaning. A quantity is
-//! `{"value": NUMBER, "unit": "bytes" | "instructions" | "count" | "ratio"}`; margins and shares are ratios, 0.1 for 10 %.
+//! `{"value": NUMBER, "unit": "bytes" | "instructions" | "cycles" | "ms" | "count" | "ratio"}`; margins and shares are ratios, 0.1 for 10 %.
 //! Verdicts are, from good to bad, `not_applicable`, `pass`, `waived` (would not pass, and its owner has waived it
 //! until a date), `thin` (within the limit, not within the margin), `unknown` (not measured), `fail`. `null` means: not there.
 //!
@@ -29,7 +29,7 @@
 //! | `gates[].detail` | the reason in a sentence, with the next step where it did not pass |
 //! | `metrics` | object, quantities by name, as `deployctl metrics` lists them; what was not measured is not in it |
 //! | `operators` | `library`, `macs`, `off_library` (share of the MACs), `rows` |
-//! | `operators.rows[]` | `index`, `label` (what it is called: `3`, or `3.body.0` in a loop), `name`, `output`, `shape`, `macs`, `share`, `library`, `symbol`, `path`, `reason`, `advice`, `finding` (`standing`: `unsupported`, `known_bad`, `slow`; `why`; `ways`, each with `kind`, `what`, `effort`, `risk`, `upkeep`; or null), `code_bytes`, `instructions` (the most that it took by itself; of a hop's operator, in one hop), `digest` (of the output tensor for vector 0) |
+//! | `operators.rows[]` | `index`, `label` (what it is called: `3`, or `3.body.0` in a loop), `name`, `output`, `shape`, `macs`, `share`, `library`, `symbol`, `path`, `reason`, `advice`, `finding` (`standing`: `unsupported`, `known_bad`, `slow`; `why`; `ways`, each with `kind`, `what`, `effort`, `risk`, `upkeep`; or null), `code_bytes`, `instructions` (the most that it took by itself; of a hop's operator, in one hop), `cycles` (the same, where a board counted them), `digest` (of the output tensor for vector 0) |
 //! | `memory` | the memory plan as in `memory.json`; `null` where there is none |
 //! | `code` | `kernels` (`symbol`, `bytes`), `operators` (bytes of all operator functions), `count`, `total` |
 //! | `blocked` | why there is no firmware |
