@@ -66,6 +66,17 @@ pub struct Limits {
     pub conversion: Option<Making>,
 }
 
+impl Limits {
+    /// Where a value stands that the deployment has at `path`: there, or in the target's braces.
+    fn place(&self, path: &str) -> String {
+        let own = |(whole, own): (&String, &String)| {
+            let rest = path.strip_prefix(whole.as_str())?;
+            (rest.is_empty() || rest.starts_with('.')).then(|| format!("{own}{rest}"))
+        };
+        self.own.iter().find_map(own).unwrap_or_else(|| path.to_owned())
+    }
+}
+
 /// What became of a declared command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -130,9 +141,7 @@ pub fn judge(limits: &Limits, evidence: Evidence) -> Judgement {
     ];
     waiver::apply(&limits.waivers, &mut checks);
     for place in checks.iter_mut().filter_map(|check| check.manifest.as_mut()) {
-        if let Some(own) = limits.own.get(place) {
-            own.clone_into(place);
-        }
+        *place = limits.place(place);
     }
     // Names a path as it is.
     checks.insert(checks.len() - 1, governed(limits.governance.as_ref()));

@@ -60,5 +60,8 @@ fn a_limit_of_the_targets_own_is_named_where_it_stands() {
     assert_eq!(place("stack"), "target.mps2-an386.gates.waive.stack");
     assert_eq!(place("arena_headroom"), "target.mps2-an386.arena.budget");
     assert_eq!(place("ram"), "gates.ram");
+    let limits = Limits { own: [own("gates.flash")].into(), ..limits() };
+    assert_eq!(limits.place("gates.flash.growth"), "target.mps2-an386.gates.flash.growth");
+    assert_eq!(limits.place("gates.flashy"), "gates.flashy");
     assert_eq!(place("governed"), "arena.budget");
 }
