@@ -389,6 +389,7 @@ fn results(
         (measured.measure, artifact::SESSION),
         (measured.measure, artifact::TRANSCRIPT),
         (measured.measure, artifact::MEASUREMENT),
+        (measured.measure, artifact::OBSERVED),
     ])
     .chain(artifact::REPORTS.map(|path| (report, path)))
     .chain(artifact::RUNBOOKS.map(|path| (runbook, path)))

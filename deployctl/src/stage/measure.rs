@@ -64,6 +64,7 @@ impl Stage for Measure {
                     }
                 }
                 result.witness = bench.witness();
+                bench.keep(job)?;
             }
         }
         job.write(artifact::SESSION, session_text.as_bytes())?;

@@ -138,6 +138,8 @@ pub mod artifact {
     pub const MEASUREMENT: &str = "measurement.json";
     /// [`crate::gate::evidence::Load`].
     pub const LOAD: &str = "load.json";
+    /// The recording that a measurement was read from, where a board was measured.
+    pub const OBSERVED: &str = "observed.json";
     /// A session that a stage needs and nobody has played on the board yet.
     pub const WANTED: &str = "wanted.session";
     /// [`crate::runner::Injection`].

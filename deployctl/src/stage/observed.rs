@@ -80,6 +80,12 @@ impl Bench<'_> {
         Ok(Some(observed.missing()))
     }
 
+    /// Keeps the recording that answered beside what was read from it.
+    pub(super) fn keep(&self, job: &Job) -> Result<(), BoxError> {
+        let Starter::Recorded(recorded, _) = &self.starter else { return Ok(()) };
+        Ok(recorded.source().map_or(Ok(()), |source| job.write(artifact::OBSERVED, &source.to_json()))?)
+    }
+
     /// Who has seen what was measured, where it was a board.
     pub(super) fn witness(&self) -> Option<Witness> {
         let Starter::Recorded(recorded, _) = &self.starter else { return None };
