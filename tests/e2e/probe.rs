@@ -23,7 +23,7 @@ exit $code
 /// Puts QEMU in the probe's place.
 fn to_qemu(space: &Space) {
     let own = QEMU.replace("DEPLOYCTL", env!("CARGO_BIN_EXE_deployctl"));
-    program(space, &format!("PATH={}\n{own}", std::env::var("PATH").unwrap()));
+    program(space, &own);
 }
 
 /// A project whose board is an MPS2 that is said to be behind a probe.

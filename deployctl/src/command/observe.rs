@@ -16,9 +16,9 @@ use crate::error::{Error, Kind};
 use crate::gate::evidence::Footprint;
 use crate::manifest::{Board, Manifest, Moment, Runner};
 use crate::plan::{self, Materials};
+use crate::runner::Recording;
 use crate::runner::probe::{Reach, Unplayed, played};
 use crate::runner::recording::{Played, SCHEMA};
-use crate::runner::{Recording, Start};
 use crate::stage::{Runtime, artifact};
 use crate::ui::Event;
 
@@ -181,7 +181,9 @@ impl<'a> Observing<'a> {
         let name = &place.board.name;
         let (command, limit) = reach.command(place.chip, image, self.runtime.target_limit);
         for attempt in 1.. {
-            let ended = self.runtime.start(&command, script, limit).map_err(|error| {
+            // A laboratory's program may ask for keys and settings of the user's.
+            let env = &self.workshop.around.env;
+            let ended = self.runtime.start_in(env, &command, script, limit).map_err(|error| {
                 let help = "`--probe-program` names an executable file; without it, boards of this machine are reached";
                 Error::caused(Kind::Target, &error, help)
             })?;

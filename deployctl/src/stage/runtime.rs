@@ -1,5 +1,6 @@
 //! How a stage starts its tools: under the supervisor, with a cleared environment. In no key; the tools' identities are.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
@@ -29,8 +30,21 @@ impl Runtime {
 
 impl Start for Runtime {
     fn start(&self, command: &Command, stdin: &[u8], limit: Duration) -> io::Result<Ended> {
+        self.start_in(&BTreeMap::new(), command, stdin, limit)
+    }
+}
+
+impl Runtime {
+    /// As [`Start::start`], with an environment: for what is observed, and not derived.
+    pub fn start_in(
+        &self,
+        env: &BTreeMap<String, String>,
+        command: &Command,
+        stdin: &[u8],
+        limit: Duration,
+    ) -> io::Result<Ended> {
         let mut invocation = Invocation::new(command.program.clone()).args(command.args.iter().map(String::as_str));
-        invocation = invocation.stdin(Stdin::Bytes(stdin.to_vec())).time_limit(limit);
+        invocation = invocation.envs(env).stdin(Stdin::Bytes(stdin.to_vec())).time_limit(limit);
         if let Some(folder) = &command.cwd {
             invocation = invocation.cwd(folder.clone());
         }
