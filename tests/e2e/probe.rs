@@ -185,8 +185,8 @@ fn what_cannot_be_measured(space: &Space) {
         program(space, &format!("cat > /dev/null; echo x >> {tries}\n{script}"));
         let failed = measure(space, "").failed(7, &["infrastructure failed on `bench`", words, "nothing was recorded"]);
         assert!(failed.text.contains(&format!("({code})")), "{}", failed.text);
-        let tried = std::fs::read_to_string(tries).unwrap().lines().count();
-        assert_eq!(tried, if code == "unplugged" { 3 } else { 1 }, "{code}");
+        let count = std::fs::read_to_string(tries).unwrap().lines().count();
+        assert_eq!(count, if code == "unplugged" { 3 } else { 1 }, "{code}");
         assert!(evidence(space).is_empty() && space.out() == out, "{code}");
     }
     space.build("--measure --probe-program bin/nothing").failed(7, &["bin/nothing", "`--probe-program` names"]);

@@ -55,7 +55,7 @@ impl Image {
 pub(crate) mod tests {
     use super::*;
 
-    /// A linked ELF file: 16 bytes at address 0 in a section, and a symbol with the name of the console at 0x2000_0010.
+    /// A linked ELF file: 16 bytes at address 0 in a section, and a symbol with the name of the console at `0x2000_0010`.
     pub(crate) fn elf(symbol: &str) -> Vec<u8> {
         let contents: Vec<u8> = (1..=16).collect();
         let strings = format!("\0{symbol}\0.text\0.symtab\0.strtab\0");

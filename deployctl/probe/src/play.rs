@@ -51,7 +51,7 @@ pub fn play<T: Target + ?Sized>(
         target.end()?;
         rest = &rest[sent..];
         let idle = bytes.is_empty() && sent == 0;
-        let (text, code) = tail.split(bytes);
+        let (text, code) = tail.take(bytes);
         transcript
             .write_all(&text)
             .and_then(|()| transcript.flush())
@@ -99,7 +99,7 @@ const LONGEST: usize = 200;
 
 impl Tail {
     /// What of these bytes is transcript, and the exit code where they end it.
-    fn split(&mut self, mut bytes: Vec<u8>) -> (Vec<u8>, Option<u8>) {
+    fn take(&mut self, mut bytes: Vec<u8>) -> (Vec<u8>, Option<u8>) {
         if std::mem::take(&mut self.ending) {
             return (Vec::new(), Some(bytes.first().map_or(1, |digit| digit.wrapping_sub(b'0'))));
         }
@@ -237,8 +237,8 @@ mod tests {
     #[test]
     fn an_end_may_come_in_two_pieces() {
         let mut tail = Tail::default();
-        assert_eq!(tail.split(b"bye\n\x04".to_vec()), (b"bye\n".to_vec(), None));
-        assert_eq!(tail.split(b"0".to_vec()), (vec![], Some(0)));
+        assert_eq!(tail.take(b"bye\n\x04".to_vec()), (b"bye\n".to_vec(), None));
+        assert_eq!(tail.take(b"0".to_vec()), (vec![], Some(0)));
         assert_eq!(tail.last(), "bye");
     }
 }

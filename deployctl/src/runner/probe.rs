@@ -98,8 +98,8 @@ mod tests {
         let reach = |is_own| Reach { program: "/bin/p".into(), is_own, probe: Some("066EFF".into()) };
         let line = |is_own| {
             let (command, limit) =
-                reach(is_own).command("STM32F446RETx", "harness.elf".into(), Duration::from_secs(60));
-            assert_eq!(limit, Duration::from_secs(360));
+                reach(is_own).command("STM32F446RETx", "harness.elf".into(), Duration::from_mins(1));
+            assert_eq!(limit, Duration::from_mins(6));
             command.args.join(" ")
         };
         assert_eq!(line(true), "probe run --chip STM32F446RETx --probe 066EFF --time-limit 60 --leased harness.elf");
