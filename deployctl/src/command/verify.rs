@@ -3,6 +3,7 @@
 use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::Value;
 
 use super::pack::refused;
 use super::rebuild::rebuild;
@@ -10,7 +11,9 @@ use super::workshop::Workshop;
 use super::{Done, seal};
 use crate::cli;
 use crate::error::{Error, Kind};
-use crate::release::{self, ARCHIVE, CHECKSUMS, Checked, Files, RELEASE, SIGNATURE, archive};
+use crate::manifest::{Board, Manifest};
+use crate::plan;
+use crate::release::{self, ARCHIVE, CHECKSUMS, Checked, Files, LIMITS, RELEASE, SIGNATURE, TARGETS, archive};
 use crate::ui::Event;
 
 /// A release where it lies.
@@ -25,26 +28,53 @@ pub(super) fn run(args: &cli::Verify, workshop: &Workshop) -> Result<Done, Error
     let bundle = workshop.around.path(&args.bundle);
     let found = open(&bundle)?;
     let checked = release::check(&found.files).map_err(|error| refused(&error))?;
-    let Checked { release, judged, reproduced } = &checked;
+    let Checked { release, judged, maker, manifest } = &checked;
+    manifest.targets.iter().try_for_each(|target| same_limits(manifest, &target.board, &found.files))?;
     let signed = signed(args, &bundle, &found, workshop)?;
     let rebuilt = if args.rebuild { Some(rebuild(release, &found.files, workshop)?) } else { None };
     workshop.ui.show(&Event::Line {
         fields: serde_json::json!({
             "deployment": release.deployment, "version": release.version, "evidence": release.evidence,
-            "files": found.files.len(), "checks": judged, "reproduced": reproduced, "signer": signed.name, "rebuilt": rebuilt
+            "files": found.files.len(), "checks": judged, "reproduced": true, "signer": signed.name, "rebuilt": rebuilt,
+            "deployctl": maker.version
         }),
         text: text(&checked, found.files.len(), &signed, rebuilt),
     });
     Ok(Done::Ok)
 }
 
+/// That the verdict was given by the manifest's limits. Who approved what, and which day it was, is not looked at again.
+pub(super) fn same_limits(manifest: &Manifest, board: &Board, files: &Files) -> Result<(), Error> {
+    let path = format!("{TARGETS}{}/{LIMITS}", board.name);
+    let comparable = |mut limits: Value| {
+        let fields = limits.as_object_mut()?;
+        fields.retain(|name, _| name != "governance" && name != "conversion");
+        for waiver in fields.get_mut("waivers").and_then(Value::as_array_mut).into_iter().flatten() {
+            waiver.as_object_mut()?.remove("expired");
+        }
+        Some(limits)
+    };
+    let given = files.get(&path).and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok());
+    let given = given.and_then(|mut gate| comparable(gate.get_mut("limits")?.take()));
+    let declared = serde_json::to_value(plan::declared_limits(manifest, board)).ok().and_then(comparable);
+    if given == declared {
+        return Ok(());
+    }
+    let message = format!("`{path}` has other limits than the manifest in the bundle");
+    Err(Error::plain(Kind::Gate, message, "the verdict is not the manifest's: do not ship it"))
+}
+
 fn text(checked: &Checked, files: usize, signed: &Signed, rebuilt: Option<usize>) -> String {
-    let Checked { release, judged, reproduced } = checked;
+    let Checked { release, judged, maker, .. } = checked;
     let (name, version) = (&release.deployment, &release.version);
     let (count, plural) = (release.targets.len(), if release.targets.len() == 1 { "" } else { "s" });
     let mut lines = vec![
         format!("{name} {version} is what it says it is"),
-        format!("  {files} files with the checksums of `{CHECKSUMS}`"),
+        format!("  {files} files with the checksums of `{CHECKSUMS}`, none too few and none too many"),
+        format!(
+            "  made by deployctl {}; papers, bill of materials and licences are those of its contents",
+            maker.version
+        ),
         format!("  {judged} checks on {count} target{plural} judged again from the evidence"),
     ];
     lines.extend(
@@ -52,9 +82,7 @@ fn text(checked: &Checked, files: usize, signed: &Signed, rebuilt: Option<usize>
             format!("  {}: {}, evidence: {}", target.board, target.verdict.name(), target.evidence.name())
         }),
     );
-    if *reproduced {
-        lines.push("  a second build, from the bundle alone, gave the same firmware before it was promoted".to_owned());
-    }
+    lines.push("  a second build, from the bundle alone, gave the same firmware before it was promoted".to_owned());
     lines.push(format!("  {}", signed.text));
     lines.extend(rebuilt.map(|count| format!("  {count} ELF files built again, byte by byte the same")));
     lines.join("\n")

@@ -298,8 +298,18 @@ pub(super) fn gate(manifest: &Manifest, board: &Board, materials: &Materials) ->
 }
 
 fn limits(manifest: &Manifest, board: &Board, materials: &Materials) -> Limits {
-    let gates = &manifest.gates;
     let making = if materials.convert.is_some() { Making::Made } else { Making::Forbidden };
+    Limits {
+        conversion: manifest.convert.is_some().then_some(making),
+        waivers: waivers(manifest, &materials.expired),
+        governance: materials.governance.clone(),
+        ..declared_limits(manifest, board)
+    }
+}
+
+/// Limits as the manifest alone has them, without what a day and a machine add to them.
+pub fn declared_limits(manifest: &Manifest, board: &Board) -> Limits {
+    let gates = &manifest.gates;
     Limits {
         budget: manifest.arena.budget.value,
         headroom: manifest.arena.headroom,
@@ -313,10 +323,10 @@ fn limits(manifest: &Manifest, board: &Board, materials: &Materials) -> Limits {
         hop: gates.hop.as_ref().map(|limit| limit.value),
         accuracy: gates.accuracy.as_ref().and_then(|asked| scores(manifest, &asked.value)),
         max_lsb: manifest.preprocess.as_ref().and_then(|steps| Some(steps.parity.as_ref()?.max_lsb.value)),
-        conversion: manifest.convert.is_some().then_some(making),
+        conversion: None,
         runner: board.runner.name(),
-        waivers: waivers(manifest, materials),
-        governance: materials.governance.clone(),
+        waivers: waivers(manifest, &[]),
+        governance: None,
     }
 }
 
@@ -330,10 +340,10 @@ fn services(manifest: &Manifest, board: &Board) -> Services {
 }
 
 /// Waivers; that one has expired was found out by whoever knows what day it is.
-fn waivers(manifest: &Manifest, materials: &Materials) -> Vec<Waived> {
+fn waivers(manifest: &Manifest, expired: &[String]) -> Vec<Waived> {
     let waived = |waiver: &manifest::Spanned<manifest::Waiver>| Waived {
         waiver: waiver.value.clone(),
-        expired: materials.expired.contains(&waiver.value.gate),
+        expired: expired.contains(&waiver.value.gate),
     };
     manifest.gates.waivers.iter().map(waived).collect()
 }

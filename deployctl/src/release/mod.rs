@@ -10,7 +10,9 @@ mod crates;
 mod difference;
 mod image;
 pub mod keys;
+pub mod licences;
 mod make;
+mod project;
 mod provenance;
 mod sbom;
 mod table;
@@ -19,7 +21,9 @@ pub use archive::{ArchiveError, Files};
 pub use check::{Checked, check};
 pub use checksums::{ChecksumError, check as whole, sha256};
 pub use difference::{Change, Difference, difference};
-pub use make::{Draft, Library, Made, Tool, make, reproduced, seal};
+pub use make::{Draft, Made, make, reproduced, seal};
+pub use project::{above, place};
+pub use provenance::Maker;
 pub use table::{markdown, text};
 
 use serde::Serialize;
@@ -46,6 +50,8 @@ pub const BUILT_IN: &str = "built-in/";
 pub const TARGETS: &str = "targets/";
 /// Texts of licences, a folder for each part.
 pub const LICENCES: &str = "licences/";
+/// Files of source trees that are not in the bundle, with their digests.
+pub const LISTINGS: &str = "listings/";
 /// Beside a target's results: the key fields of stage `gate`.
 pub const LIMITS: &str = "limits.json";
 /// Beside a target's results: [`keys::Keys`].
@@ -73,6 +79,12 @@ pub enum CheckError {
     Unreadable {
         /// The file.
         path: String,
+        /// Why.
+        why: String,
+    },
+    /// No place to read the manifest from.
+    #[error("a bundle's manifest is read from a temporary folder, which cannot be made: {why}; `TMPDIR` says where")]
+    NoRoom {
         /// Why.
         why: String,
     },

@@ -168,6 +168,28 @@ pub mod artifact {
     pub const REPORTS: [&str; 5] = [REPORT, REPORT_PAGE, REPORT_JSON, JUNIT, SARIF];
     /// All that stage `runbook` makes.
     pub const RUNBOOKS: [&str; 2] = [RUNBOOK, RUNBOOK_PAGE];
+
+    /// What of a stage's results leaves the store, by the stage's name; a trailing `/` means a folder.
+    pub fn delivered(stage: &str) -> &'static [&'static str] {
+        match stage {
+            "convert" => &[MODEL, CONVERSION],
+            "interface" => &[INTERFACE],
+            "audit" => &[AUDIT],
+            "memory" => &[MEMORY, PICTURE],
+            "expect" => &[EXPECTATION],
+            "parity" => &[PARITY, PARITY_PICTURE],
+            "emit" => &[PROJECT],
+            "compile" => &[APP, HARNESS, FOOTPRINT, C],
+            "header" => &[C],
+            "measure" => &[SESSION, TRANSCRIPT, MEASUREMENT],
+            "load" => &[LOAD],
+            "inject" => &[INJECTED, INJECTED_TRANSCRIPTS],
+            "gate" => &[VERDICT],
+            "report" => &REPORTS,
+            "runbook" => &RUNBOOKS,
+            _ => &[],
+        }
+    }
 }
 
 /// An input that only some plans have.
