@@ -139,9 +139,15 @@ fn release_of_what_may_not_ship_is_refused_by_name() {
 fn release_is_never_changed() {
     let Some(space) = released() else { return };
     space.edit(NAME, "arena budget", "// It fits.\narena budget");
-    space
-        .run(&format!("--json promote {NAME}"))
-        .failed(1, &["`releases/sample-0.1.0` is there, and is another release"]);
+    let same = space.run(&format!("promote {NAME}")).succeeded().text;
+    assert!(
+        same.contains("nothing to release: sample 0.1.0 in `releases/sample-0.1.0/bundle.tar` holds the same"),
+        "{same}"
+    );
+    assert!(same.contains("made with another `manifests/sample.kdl`"), "{same}");
+    space.edit(NAME, "max=\"4KiB\"", "max=\"6KiB\"");
+    approve(&space);
+    space.run(&format!("--json promote {NAME}")).failed(1, &["`gates.stack.max` was 4096 bytes and is 6144 bytes"]);
     let left: Vec<_> = files(&space.path("releases")).into_keys().collect();
     assert_eq!(left, ["sample-0.1.0/bundle.tar", "sample-0.1.0/release.json"]);
 }
@@ -394,10 +400,9 @@ fn release_and_manifest_are_held_against_each_other() {
     space.edit(NAME, "budget=\"800 B\"", "budget=\"1000 B\"").edit(NAME, "0.1.0", "0.2.0");
     let lines = space.run(&format!("diff {RELEASE}")).succeeded().text;
     let expected = [
-        "sample 0.1.0 → sample 0.2.0",
+        "sample 0.1.0 → sample 0.2.0 (as it is here)",
         "  arena.budget: 800 bytes → 1000 bytes",
-        "  budget: 800 → 1000",
-        "  gate: limits.budget: 800 → 1000",
+        "  gate: judges by other limits: see governed values",
         "  emit: project.version: 0.1.0 → 0.2.0",
         "  measure: was given another `emission` of emit, `firmware` of compile",
     ];
@@ -432,5 +437,10 @@ fn release_is_foreshadowed_by_a_revision() {
     space.edit(NAME, "max=\"4KiB\"", "max=\"6KiB\"");
     let lines = space.run("diff HEAD").succeeded().text;
     assert!(lines.contains("  gates.stack.max: 4096 bytes → 6144 bytes"), "{lines}");
-    assert!(!lines.contains("flash_bytes"), "{lines}");
+    assert!(lines.starts_with("sample 0.1.0 (HEAD) → sample 0.1.0 (as it is here)"), "{lines}");
+    assert!(!lines.contains("flash_bytes") && !lines.contains("limits."), "{lines}");
+    assert!(git(&["commit", "-qam", "second"]));
+    let between = space.run("diff HEAD~1 HEAD").succeeded().text;
+    assert!(between.starts_with("sample 0.1.0 (HEAD~1) → sample 0.1.0 (HEAD)"), "{between}");
+    assert!(between.contains("  gates.stack.max: 4096 bytes → 6144 bytes"), "{between}");
 }

@@ -9,12 +9,12 @@ use super::gather::gather;
 use super::phases::Phases;
 use super::watch::Watcher;
 use super::workshop::{Workshop, store_error};
-use super::{Done, injected, lock, trust};
+use super::{Done, injected, lock, stronger, trust};
 use crate::cli::Build;
 use crate::error::Error;
 use crate::gate::Verdict;
 use crate::manifest::Manifest;
-use crate::plan::{self, Materials};
+use crate::plan::Materials;
 use crate::stage::Runtime;
 
 pub(super) fn run(args: &Build, workshop: &Workshop) -> Result<Done, Error> {
@@ -48,9 +48,10 @@ fn build(args: &Build, budget: Option<u64>, workshop: &Workshop) -> Result<Verdi
     }
     phases.end("materials: look at files, tools and sources");
     let inject = |found| Materials { inject: args.inject, ..found };
-    let materials: Vec<Materials> = materials.into_iter().map(inject).collect();
+    let mut materials: Vec<Materials> = materials.into_iter().map(inject).collect();
     let options = options(args, &manifests, workshop);
-    let plan = plan::plan(&manifests, &materials, &runtime(args, options.jobs, workshop));
+    let runtime = runtime(args, options.jobs, workshop);
+    let plan = stronger::plan(&manifests, &mut materials, &runtime, &options, workshop)?;
     phases.end("plan: make the graph");
     let engine = Engine::new(&workshop.store, options);
     trust::ask(&manifests, &plan, &engine, args.allow_commands, workshop)?;

@@ -25,6 +25,11 @@ pub(super) struct Found {
 }
 
 pub(super) fn run(args: &cli::Verify, workshop: &Workshop) -> Result<Done, Error> {
+    if args.require_signature && args.allowed_signers.is_none() {
+        let message = "`--require-signature` asks for a signature of someone you trust, and does not know who that is";
+        let help = "name them: `--allowed-signers FILE`, a line of which is a name and a public key: `audio@example.com ssh-ed25519 AAAA…`";
+        return Err(Error::plain(Kind::Usage, message, help));
+    }
     let bundle = workshop.around.path(&args.bundle);
     let found = open(&bundle)?;
     let checked = release::check(&found.files).map_err(|error| refused(&error))?;

@@ -10,12 +10,12 @@ use super::evidence::{
 use super::governed::{Governance, governed};
 use super::linked::broken_promise;
 use super::load::{Services, load};
-use super::maximum::{flash, hop, latency, ram, stack, under};
+use super::maximum::{flash, hop, judged, latency, ram, stack, under};
 use super::metric::{Sources, figures};
 use super::release::{Present, Release, trend, version};
 use super::waiver::{self, Waived};
 use super::{Check, Judgement, Quantity, Unit, Verdict};
-use crate::manifest::{Bytes, Latency, Limit, Policy, Ratio, grouped};
+use crate::manifest::{Bytes, Latency, Limit, Policy, Ratio, budget_for, grouped};
 use crate::model::short_name;
 
 /// What the manifest and the board allow.
@@ -244,8 +244,9 @@ fn arena(limits: &Limits, evidence: Evidence) -> Check {
         None => format!("{planned}, {} written on the target", grouped(measured.arena_bytes)),
         Some(_) => format!("{planned}, not measured"),
     };
-    result.detail =
-        after(shown, result.verdict, "raise `arena` budget with its owner's agreement, or shrink the model");
+    let enough = budget_for(peak, limits.headroom).0;
+    let next = format!("raise `budget` of `arena` to \"{enough} B\" with its owner's agreement, or shrink the model");
+    result.detail = judged(shown, &result, &next);
     result
 }
 

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Load, Spread};
-use super::judge::{Limits, after, check, number, unmeasured};
-use super::maximum::under;
+use super::judge::{Limits, check, number, unmeasured};
+use super::maximum::{judged, under};
 use super::{Check, Quantity, Unit, Verdict};
 use crate::manifest::{Latency, Limit, grouped};
 
@@ -71,7 +71,7 @@ pub(super) fn load(limits: &Limits, found: Option<&Load>) -> Check {
     let mut result = under(base, Unit::Instructions, max, p99, margin);
     result.manifest = Some("gates.latency".to_owned());
     let next = "give the services less of the processor, or raise `gates.latency` with its owner's agreement";
-    result.detail = after(shown, result.verdict, next);
+    result.detail = judged(shown, &result, next);
     result
 }
 

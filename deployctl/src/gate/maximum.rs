@@ -23,6 +23,27 @@ pub(super) fn under(mut base: Check, unit: Unit, max: u64, value: u64, margin_re
     base
 }
 
+/// A figure in words with what stands against it: how far it is over its limit, or how much of it should be left; and the next step.
+pub(super) fn judged(text: String, result: &Check, next: &str) -> String {
+    let amount = |quantity: Option<Quantity>| {
+        let quantity = quantity.unwrap_or(Quantity { value: 0.0, unit: Unit::Count });
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "limits are whole and below 2^52")]
+        let whole = grouped(quantity.value as u64);
+        match quantity.unit {
+            Unit::Bytes => format!("{whole} bytes"),
+            Unit::Instructions => format!("{whole} instructions"),
+            Unit::Ratio | Unit::Count => whole,
+        }
+    };
+    let percent = |share: Option<f64>| format!("{:.1} %", share.unwrap_or_default() * 100.0);
+    let (limit, left, asked) = (amount(result.limit), percent(result.margin), percent(result.margin_required));
+    match result.verdict {
+        Verdict::Thin => format!("{text}; {left} of {limit} are left, and {asked} must be; {next}"),
+        Verdict::Fail => format!("{text}; the limit is {limit}; {next}"),
+        _ => after(text, result.verdict, next),
+    }
+}
+
 /// A check of a limit that a manifest may set.
 fn declared<T>(name: &str, title: &str, limit: Option<&Limit<T>>) -> Check {
     Check { manifest: limit.map(|_| format!("gates.{name}")), ..check(name, title, Verdict::NotApplicable, "") }
@@ -35,7 +56,7 @@ fn sized(mut base: Check, limit: Option<Limit<Bytes>>, bytes: u64, shown: String
         return Check { detail: format!("no limit declared; {shown}"), ..base };
     };
     let mut result = under(base, Unit::Bytes, limit.max.0, bytes, limit.margin);
-    result.detail = after(shown, result.verdict, next);
+    result.detail = judged(shown, &result, next);
     result
 }
 
@@ -123,7 +144,7 @@ fn timed(mut base: Check, limit: Option<Limit<Latency>>, measured: &Measurement,
         (Latency::Instructions(max), Some(count)) => {
             let mut result = under(base, Unit::Instructions, max, count, limit.margin);
             let next = "see the operator table for the largest shares of MACs";
-            result.detail = after(counted.unwrap_or_default(), result.verdict, next);
+            result.detail = judged(counted.unwrap_or_default(), &result, next);
             result
         }
         (Latency::Instructions(_), None) if on_host => {

@@ -53,7 +53,7 @@ impl Stage for Gate {
     }
 
     fn version(&self) -> u32 {
-        7
+        8
     }
 
     fn fields(&self) -> Fields {

@@ -43,6 +43,7 @@ mod runtime;
 #[cfg(test)]
 mod sample;
 mod sizes;
+mod wording;
 
 pub use audit::Audit;
 pub use bench::Rig;
@@ -71,10 +72,11 @@ pub use parity::{Features, Parity};
 pub use player::OwnProgram;
 pub use preprocess::Preprocess;
 pub use recordings::Recordings;
-pub use report::Report;
+pub use report::{Mistake, Report, of_mistakes as sarif_of_mistakes};
 pub use runbook::Runbook;
 pub use runtime::Runtime;
 pub use sizes::{SizeTool, Sizes};
+pub use wording::{kind as kind_of_field, kinds as kinds_of_fields};
 
 use deployctl_cache::{BoxError, Job};
 

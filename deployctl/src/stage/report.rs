@@ -55,6 +55,8 @@ use crate::render;
 mod junit;
 mod sarif;
 
+pub use sarif::{Mistake, of_mistakes};
+
 /// The pages of a target, in the order of their links.
 pub(super) const PAGES: [(&str, &str); 2] =
     [(artifact::REPORT_PAGE, "Gate report"), (artifact::RUNBOOK_PAGE, "Runbook")];
