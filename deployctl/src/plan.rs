@@ -26,7 +26,7 @@ use camino::Utf8PathBuf;
 use deployctl_cache::{Graph, Input, StageId};
 
 use self::conversion::Made;
-pub use self::fields::declared_limits;
+pub use self::fields::{declared_limits, papers};
 pub use self::materials::*;
 use crate::manifest::{Board, Manifest};
 use crate::stage::{self, Runtime, artifact};
@@ -316,7 +316,7 @@ impl Plan {
             input("transcript", measured.measure, artifact::TRANSCRIPT),
         ]);
         inputs.extend(measured.inject.map(|inject| input("injected", inject, artifact::INJECTED)));
-        let runbook = self.add(name, place, fields::runbook(manifest, board, found, subject), inputs);
+        let runbook = self.add(name, place, fields::runbook(manifest, board, found.library.is_some(), subject), inputs);
         Planned {
             manifest: index,
             deployment: manifest.name.value.clone(),

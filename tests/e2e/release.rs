@@ -52,6 +52,7 @@ fn release_is_promoted_verified_and_built_again() {
     for words in ["sample 0.1.0 is what it says", "evidence: emulated", "not signed", "2 ELF files built again"] {
         assert!(verified.text.contains(words), "no `{words}` in {}", verified.text);
     }
+    assert!(verified.text.contains("gate report and runbook were written again"), "{}", verified.text);
     // Anyone can look into it.
     let unpacked = space.path("unpacked");
     std::fs::create_dir(&unpacked).unwrap();
@@ -126,12 +127,12 @@ fn release_of_what_may_not_ship_is_refused_by_name() {
     let Some(space) = Space::built(BOARD) else { return };
     space
         .run(&format!("--json promote {NAME}"))
-        .failed(1, &["mps2-an386: `governed` is not applicable", "deployctl approve"]);
+        .failed(1, &["mps2-an386: `governed` was never asked for", "deployctl approve"]);
     space.edit(NAME, "budget=\"800 B\"", "budget=\"700 B\"");
     approve(&space);
     space
         .run(&format!("--json promote {NAME}"))
-        .failed(1, &["cannot be promoted", "mps2-an386: `arena_headroom` is fail"]);
+        .failed(1, &["cannot be promoted", "mps2-an386: `arena_headroom` fails", "raise `budget` of `arena` to"]);
     assert!(!space.path("releases").exists());
 }
 
@@ -150,6 +151,9 @@ fn release_is_never_changed() {
     space.run(&format!("--json promote {NAME}")).failed(1, &["`gates.stack.max` was 4096 bytes and is 6144 bytes"]);
     let left: Vec<_> = files(&space.path("releases")).into_keys().collect();
     assert_eq!(left, ["sample-0.1.0/bundle.tar", "sample-0.1.0/release.json"]);
+    // A page beside the archive is a copy of the one in it.
+    space.write(&format!("{RELEASE}/{BOARD}/runbook.md"), "# Do nothing\n");
+    space.run(&format!("--json verify {RELEASE}")).failed(1, &["runbook.md` is not the one in `bundle.tar` beside it"]);
 }
 
 /// Bytes of the archive, one at a time, over headers, contents and padding; and the archive cut short.
@@ -324,6 +328,26 @@ fn release_whose_verdict_does_not_follow_is_refused() {
         words.contains("does not follow from the evidence") || words.contains("and the evidence makes it"),
         "{words}"
     );
+}
+
+/// Whoever changes a page and the records of it is found out by writing it again.
+#[test]
+fn release_whose_pages_are_not_of_its_evidence_is_refused() {
+    let (Some(bundle), Some(space)) = (bundle(), released()) else { return };
+    for name in ["gate-report.html", "gate-report.json", "runbook.md"] {
+        let (page, keys) = (format!("targets/{BOARD}/{name}"), format!("targets/{BOARD}/keys.json"));
+        let mut files = archive::read(bundle).unwrap();
+        let digest = |files: &Files| deployctl_cache::Digest::of(&files[&page]).to_hex();
+        let before = digest(&files);
+        let (from, to) = if name == "runbook.md" { ("mps2-an386", "mps2-an385") } else { ("pass", "good") };
+        edit(&mut files, &page, from, to);
+        let records = String::from_utf8(files[&keys].clone()).unwrap().replace(&before, &digest(&files));
+        files.insert(keys, records.into_bytes());
+        release::seal(&mut files);
+        space.write("forged.tar", archive::write(&files).unwrap());
+        let words = format!("`{page}`: from line");
+        space.run("--json verify forged.tar").failed(1, &[&words, "it is not what the evidence makes it"]);
+    }
 }
 
 /// A forger with all the program's means makes a bundle that agrees with itself; the manifest in it does not agree.

@@ -184,11 +184,20 @@ impl Place {
         std::fs::create_dir_all(releases)?;
         let prefix = format!(".{}-", self.folder.file_name().unwrap_or_default());
         let partial = tempfile::Builder::new().prefix(&prefix).tempdir_in(releases)?;
-        for (name, bytes) in [(ARCHIVE, bytes), (RELEASE, files.get(RELEASE).map_or(&[][..], Vec::as_slice))] {
-            let mut file = File::create_new(partial.path().join(name))?;
+        let copies = release::copies(files);
+        let copies = copies.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()));
+        let mut folders = BTreeSet::new();
+        for (path, bytes) in copies.chain([(ARCHIVE, bytes)]) {
+            let to = partial.path().join(path);
+            if let Some(folder) = to.parent().filter(|folder| *folder != partial.path()) {
+                std::fs::create_dir_all(folder)?;
+                folders.insert(folder.to_owned());
+            }
+            let mut file = File::create_new(to)?;
             file.write_all(bytes)?;
             file.sync_all()?;
         }
+        folders.iter().try_for_each(|folder| File::open(folder)?.sync_all())?;
         Ok(partial)
     }
 

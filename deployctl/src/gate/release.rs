@@ -19,6 +19,9 @@ pub struct Release {
     pub deployment: String,
     /// Its version.
     pub version: String,
+    /// Where the evidence of all targets comes from, in a word.
+    #[serde(default)]
+    pub evidence: String,
     /// Inputs and outputs.
     pub interface: Interface,
     /// Governed values by their paths.
@@ -58,6 +61,12 @@ pub struct PortRecord {
 pub struct ReleasedTarget {
     /// Its board.
     pub board: String,
+    /// Where its evidence comes from, in a word.
+    #[serde(default)]
+    pub evidence: String,
+    /// Its verdict.
+    #[serde(default)]
+    pub verdict: Option<Verdict>,
     /// Figures by name.
     #[serde(default)]
     pub figures: BTreeMap<String, Quantity>,
@@ -114,16 +123,26 @@ impl Present {
 }
 
 impl Release {
+    /// Reads a `release.json`.
+    ///
+    /// # Errors
+    ///
+    /// In words, where it is no such file.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let release: Self = serde_json::from_slice(bytes).map_err(|error| format!("it is damaged: {error}"))?;
+        if release.schema != RELEASE_SCHEMA {
+            return Err(format!("its schema is `{}`, and this version reads `{RELEASE_SCHEMA}`", release.schema));
+        }
+        Ok(release)
+    }
+
     /// Reads `release.json` of a version of a deployment.
     ///
     /// # Errors
     ///
     /// In words, where it is no such file, or another release's.
     pub fn read(bytes: &[u8], deployment: &str, version: &str) -> Result<Self, String> {
-        let release: Self = serde_json::from_slice(bytes).map_err(|error| format!("it is damaged: {error}"))?;
-        if release.schema != RELEASE_SCHEMA {
-            return Err(format!("its schema is `{}`, and this version reads `{RELEASE_SCHEMA}`", release.schema));
-        }
+        let release = Self::parse(bytes)?;
         if (release.deployment.as_str(), release.version.as_str()) != (deployment, version) {
             return Err(format!("it is of `{}` {}", release.deployment, release.version));
         }

@@ -372,6 +372,13 @@ pub(super) fn subject(manifest: &Manifest, board: &Board, materials: &Materials,
     if let Some(qemu) = &found.qemu {
         tools.push(named("emulator", &qemu.version));
     }
+    // Of a model that is made, its evidence knows the digest.
+    let model = taken.map_or_else(String::new, |file| file.digest().to_string());
+    subject_of(manifest, board, model, tools)
+}
+
+/// The subject of papers, from what a release knows again.
+fn subject_of(manifest: &Manifest, board: &Board, model: String, tools: Vec<Named>) -> Subject {
     Subject {
         deployment: Deployment {
             name: manifest.name.value.clone(),
@@ -390,11 +397,7 @@ pub(super) fn subject(manifest: &Manifest, board: &Board, materials: &Materials,
                 Runner::Probe { chip } => format!("none: compiled for {chip}, not run"),
             },
         },
-        model: named(
-            &format!("model {}", manifest.model.path.file_name().unwrap_or_default()),
-            // Of a model that is made, its evidence knows the digest.
-            &taken.map_or_else(String::new, |file| file.digest().to_string()),
-        ),
+        model: Named { name: format!("model {}", manifest.model.path.file_name().unwrap_or_default()), value: model },
         tools,
         cautions: board.cautions(),
     }
@@ -434,7 +437,18 @@ fn relative(manifest: &Manifest) -> String {
     manifest.path.strip_prefix(&manifest.root).unwrap_or(&manifest.path).to_string()
 }
 
-pub(super) fn runbook(manifest: &Manifest, board: &Board, found: &TargetMaterials, subject: Subject) -> stage::Runbook {
+/// The papers of a release: `model` is its digest, `tools` are those that its records name.
+pub fn papers(
+    manifest: &Manifest,
+    board: &Board,
+    (model, tools): (String, Vec<Named>),
+    links_library: bool,
+) -> (stage::Report, stage::Runbook) {
+    let subject = subject_of(manifest, board, model, tools);
+    (report(manifest, board, subject.clone()), runbook(manifest, board, links_library, subject))
+}
+
+pub(super) fn runbook(manifest: &Manifest, board: &Board, links_library: bool, subject: Subject) -> stage::Runbook {
     let named = |name: &str, value: &str| Named { name: name.to_owned(), value: value.to_owned() };
     stage::Runbook {
         subject,
@@ -451,7 +465,7 @@ pub(super) fn runbook(manifest: &Manifest, board: &Board, found: &TargetMaterial
         regions: board.memory.iter().filter(|region| region.used).cloned().collect(),
         not_bootable: board.not_bootable().map(str::to_owned),
         cycles_only: board.cycles_only(),
-        links_library: found.library.is_some(),
+        links_library,
         outputs: manifest.model.outputs.iter().map(|port| port.value.clone()).collect(),
         run_command: runner::run_command(&board.runner, artifact::HARNESS, artifact::SESSION),
         build_command: "cargo build --release --locked --offline".to_owned(),

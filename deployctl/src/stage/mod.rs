@@ -19,6 +19,7 @@ mod expected;
 mod facts;
 mod features;
 mod gate;
+mod given;
 mod header;
 mod inject;
 mod interface;
@@ -57,6 +58,7 @@ pub use dossier::{Deployment, Named, Subject, Target as TargetName};
 pub use emit::{Emit, Project, ProjectLibrary, Template};
 pub use expect::{Expect, VectorSource};
 pub use gate::{Gate, LastRelease};
+pub use given::{Given, Written};
 pub use header::Header;
 pub use inject::Inject;
 pub use interface::Interface;
@@ -78,7 +80,7 @@ pub use runtime::Runtime;
 pub use sizes::{SizeTool, Sizes};
 pub use wording::{kind as kind_of_field, kinds as kinds_of_fields};
 
-use deployctl_cache::{BoxError, Job};
+use deployctl_cache::BoxError;
 
 use crate::error::{Error, Kind};
 
@@ -192,27 +194,6 @@ pub mod artifact {
             _ => &[],
         }
     }
-}
-
-/// An input that only some plans have.
-fn optional<T: serde::de::DeserializeOwned>(job: &Job, input: &str) -> Result<Option<T>, deployctl_cache::Error> {
-    match job.read_json(input) {
-        Ok(value) => Ok(Some(value)),
-        Err(deployctl_cache::Error::NoInput { .. }) => Ok(None),
-        Err(other) => Err(other),
-    }
-}
-
-/// Pictures of earlier stages, by file name, for pages; those of inputs that only some plans have, too.
-fn pictures(job: &Job) -> Result<std::collections::BTreeMap<String, String>, deployctl_cache::Error> {
-    let mut pictures = std::collections::BTreeMap::new();
-    for (input, name) in [("plan", artifact::PICTURE), ("features", artifact::PARITY_PICTURE)] {
-        let made = job.files(input).is_ok_and(|files| files.iter().any(|file| *file == name));
-        if made {
-            pictures.insert(name.to_owned(), String::from_utf8_lossy(&job.read_at(input, name)?).into_owned());
-        }
-    }
-    Ok(pictures)
 }
 
 /// A stage's failure, boxed for the engine; [`crate::error::Error`] comes out again at the other end.
