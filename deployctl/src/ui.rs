@@ -452,7 +452,7 @@ mod tests {
             ui.tally(1, 1);
         });
         assert_eq!(out, "");
-        assert_eq!(err, "     ran memory     kws on host\n    note a note\n     ran 1 stages, reused 1\n");
+        assert_eq!(err, "     ran memory     kws on host\n    note a note\n     ran 1 stage, reused 1\n");
     }
 
     #[test]

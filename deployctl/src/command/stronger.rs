@@ -44,7 +44,9 @@ fn recorded(engine: &Engine<'_>, plan: &Plan, load: StageId) -> Result<Option<u6
 fn larger(fields: &[FieldChange]) -> Option<u64> {
     let mut changed = fields.iter().filter(|field| field.is_changed());
     let only = changed.next().filter(|field| field.name == BUDGET)?;
-    if changed.next().is_some() { None } else { only.old.as_ref()?.parse().ok() }
+    // Of another type than before, values are shown with their types.
+    let before = only.old.as_ref()?.split(' ').next()?;
+    if changed.next().is_some() { None } else { before.parse().ok() }
 }
 
 #[cfg(test)]
@@ -59,11 +61,13 @@ mod tests {
 
     #[test]
     fn only_another_budget_of_the_same_firmware_counts() {
-        let (same, budget) = (field("taken.cpu", Some("0.2"), Some("0.2")), field(BUDGET, Some("5000"), None));
+        let (same, budget) =
+            (field("taken.cpu", Some("0.2"), Some("0.2")), field(BUDGET, Some("5000 (integer)"), Some("none (none)")));
         assert_eq!(larger(&[same.clone(), budget.clone()]), Some(5000));
         assert_eq!(larger(&[same.clone()]), None);
         assert_eq!(larger(&[budget.clone(), field("firmware", Some("a"), Some("b"))]), None);
-        assert_eq!(larger(&[field(BUDGET, Some("none"), Some("5000"))]), None);
+        assert_eq!(larger(&[field(BUDGET, Some("none (none)"), Some("5000 (integer)"))]), None);
+        assert_eq!(larger(&[field(BUDGET, Some("9000"), Some("5000"))]), Some(9000));
         assert_eq!(larger(&[field("other", Some("5000"), None), same]), None);
     }
 }

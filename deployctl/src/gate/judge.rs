@@ -246,7 +246,9 @@ fn arena(limits: &Limits, evidence: Evidence) -> Check {
     };
     let enough = budget_for(peak, limits.headroom).0;
     let next = format!("raise `budget` of `arena` to \"{enough} B\" with its owner's agreement, or shrink the model");
-    result.detail = judged(shown, &result, &next);
+    // The budget is said already.
+    let is_over = result.verdict == Verdict::Fail;
+    result.detail = if is_over { after(shown, result.verdict, &next) } else { judged(shown, &result, &next) };
     result
 }
 
