@@ -301,7 +301,7 @@ fn limits(manifest: &Manifest, board: &Board, materials: &Materials) -> Limits {
     let making = if materials.convert.is_some() { Making::Made } else { Making::Forbidden };
     Limits {
         conversion: manifest.convert.is_some().then_some(making),
-        waivers: waivers(manifest, &materials.expired),
+        waivers: waivers(manifest, board, &materials.expired),
         governance: materials.governance.clone(),
         ..declared_limits(manifest, board)
     }
@@ -309,10 +309,10 @@ fn limits(manifest: &Manifest, board: &Board, materials: &Materials) -> Limits {
 
 /// Limits as the manifest alone has them, without what a day and a machine add to them.
 pub fn declared_limits(manifest: &Manifest, board: &Board) -> Limits {
-    let gates = &manifest.gates;
+    let (arena, gates) = (manifest.arena_on(&board.name), manifest.gates_on(&board.name));
     Limits {
-        budget: manifest.arena.budget.value,
-        headroom: manifest.arena.headroom,
+        budget: arena.budget.value,
+        headroom: arena.headroom,
         policy: (board.runner != Runner::Host).then_some(manifest.kernels.policy),
         max_mac_share: manifest.kernels.max_mac_share,
         flash: gates.flash.as_ref().map(|limit| limit.value),
@@ -325,7 +325,8 @@ pub fn declared_limits(manifest: &Manifest, board: &Board) -> Limits {
         max_lsb: manifest.preprocess.as_ref().and_then(|steps| Some(steps.parity.as_ref()?.max_lsb.value)),
         conversion: None,
         runner: board.runner.name(),
-        waivers: waivers(manifest, &[]),
+        waivers: waivers(manifest, board, &[]),
+        own: manifest.own_paths(&board.name),
         governance: None,
     }
 }
@@ -340,12 +341,9 @@ fn services(manifest: &Manifest, board: &Board) -> Services {
 }
 
 /// Waivers; that one has expired was found out by whoever knows what day it is.
-fn waivers(manifest: &Manifest, expired: &[String]) -> Vec<Waived> {
-    let waived = |waiver: &manifest::Spanned<manifest::Waiver>| Waived {
-        waiver: waiver.value.clone(),
-        expired: expired.contains(&waiver.value.gate),
-    };
-    manifest.gates.waivers.iter().map(waived).collect()
+fn waivers(manifest: &Manifest, board: &Board, expired: &[String]) -> Vec<Waived> {
+    let waivers = manifest.waivers_on(&board.name).into_iter();
+    waivers.map(|(path, waiver)| Waived { waiver: waiver.clone(), expired: expired.contains(&path) }).collect()
 }
 
 /// The output that accuracy is asked of.
@@ -450,14 +448,15 @@ pub fn papers(
 
 pub(super) fn runbook(manifest: &Manifest, board: &Board, links_library: bool, subject: Subject) -> stage::Runbook {
     let named = |name: &str, value: &str| Named { name: name.to_owned(), value: value.to_owned() };
+    let (arena, gates) = (manifest.arena_on(&board.name), manifest.gates_on(&board.name));
     stage::Runbook {
         subject,
         manifest: relative(manifest),
         owners: vec![
             named("deployment", &manifest.owner),
-            named("arena", &manifest.arena.owner),
+            named("arena", &arena.owner),
             named("kernels", &manifest.kernels.owner),
-            named("gates", &manifest.gates.owner),
+            named("gates", &gates.owner),
         ],
         contacts: manifest.runbook.clone(),
         runner: board.runner.clone(),
@@ -469,9 +468,9 @@ pub(super) fn runbook(manifest: &Manifest, board: &Board, links_library: bool, s
         outputs: manifest.model.outputs.iter().map(|port| port.value.clone()).collect(),
         run_command: runner::run_command(&board.runner, artifact::HARNESS, artifact::SESSION),
         build_command: "cargo build --release --locked --offline".to_owned(),
-        budget: manifest.arena.budget.value,
-        stack_limit: manifest.gates.stack.as_ref().map(|limit| limit.value.max),
-        flash_limit: manifest.gates.flash.as_ref().map(|limit| limit.value.max),
+        budget: arena.budget.value,
+        stack_limit: gates.stack.as_ref().map(|limit| limit.value.max),
+        flash_limit: gates.flash.as_ref().map(|limit| limit.value.max),
         parity: manifest.preprocess.is_some(),
         template: packed("templates/runbook.md"),
         frame: frame(),
