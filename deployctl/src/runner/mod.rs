@@ -9,6 +9,7 @@ mod guide;
 pub mod host;
 pub mod injection;
 pub mod log;
+mod pass;
 pub mod probe;
 pub mod qemu;
 pub mod session;
@@ -27,7 +28,8 @@ pub use decode::Decoder;
 pub use guide::{GUIDES, Guide, Shows};
 pub use injection::{Injected, Injection};
 pub use log::{Diagnosis, Log};
-pub use session::{Fill, Session, Stream, TimerLoad};
+pub use pass::Fill;
+pub use session::{Session, Stream, TimerLoad};
 pub use signature::Signature;
 pub use transcript::Transcript;
 

@@ -8,8 +8,7 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use serde::{Deserialize, Serialize};
-
+use super::pass::{Fill, Pass, Verb};
 use crate::model::Graph;
 
 /// Bytes of a tensor in one line, as the harness reads it (`protocol::CHUNK_BYTES`).
@@ -81,66 +80,6 @@ impl TimerLoad {
     fn line(&self) -> String {
         let Self { timer, period, cycles, busy, stack, priority } = self;
         format!("load {timer} {period} {cycles} {busy} {stack} {priority}")
-    }
-}
-
-/// What the arena holds before a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fill {
-    /// What the reset left, in the first run after it.
-    Cold,
-    /// Noise, of another seed each time.
-    Noise,
-    /// 0x00.
-    Zeros,
-    /// 0xff.
-    Ones,
-}
-
-impl Fill {
-    /// Those of runs of one sequence, in their order, again and again: three are odd, so that each comes to both ways of running.
-    const WARM: [Self; 3] = [Self::Noise, Self::Zeros, Self::Ones];
-
-    /// As reports name it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Cold => "cold",
-            Self::Noise => "noise",
-            Self::Zeros => "0x00",
-            Self::Ones => "0xFF",
-        }
-    }
-}
-
-/// How a sequence is run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verb {
-    /// Operator by operator.
-    Step,
-    /// Uninterrupted.
-    Invoke,
-}
-
-/// One way of running a sequence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Pass {
-    pub(super) verb: Verb,
-    /// What the harness says that it is; 0 is the cold one.
-    pub(super) seed: u32,
-    pub(super) fill: Fill,
-}
-
-impl Pass {
-    /// The line that begins it.
-    fn line(self) -> String {
-        let Self { seed, fill, .. } = self;
-        match fill {
-            Fill::Cold => "cold".to_owned(),
-            Fill::Noise => format!("poison {seed} noise"),
-            Fill::Zeros => format!("poison {seed} 00"),
-            Fill::Ones => format!("poison {seed} ff"),
-        }
     }
 }
 
@@ -266,16 +205,13 @@ impl Session {
         let mut script = Script::new(self);
         let before = self.before(vector);
         for earlier in before.clone() {
-            script.begin((earlier == before.start).then_some(FIRST));
+            script.begin((earlier == before.start).then_some(Pass::FIRST));
             script.run(earlier, false, Verb::Invoke);
         }
-        script.begin(before.is_empty().then_some(FIRST));
+        script.begin(before.is_empty().then_some(Pass::FIRST));
         script
     }
 }
-
-/// The beginning of a look at one vector.
-const FIRST: Pass = Pass { verb: Verb::Invoke, seed: 1, fill: Fill::Noise };
 
 /// Lines with their check words.
 struct Script<'a> {

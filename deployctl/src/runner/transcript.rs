@@ -4,7 +4,8 @@
 
 use std::str::FromStr;
 
-use super::session::{Fill, Session, Turn, Verb, check_word};
+use super::pass::{Fill, Verb};
+use super::session::{Session, Turn, check_word};
 use super::{Ended, Hop, Inference, Measurement, Observation, Signature, Startup, Sustained};
 use crate::manifest::PerTick;
 

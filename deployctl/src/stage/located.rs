@@ -124,15 +124,15 @@ impl Bench<'_> {
                 if let Some(operator) = hop.or_else(|| differs(&first.operator_digests, &other.operator_digests)) {
                     let called = self.graph.called(OperatorId(operator));
                     let name = &self.graph.operators[operator].name;
-                    let (these, those) = (named(other.run, other.fill), named(first.run, first.fill));
+                    let (one, first) = (named(other.run, other.fill), named(first.run, first.fill));
                     return Some(format!(
-                        "vector {vector}: {called} {name} gives another tensor in {these} than in {those}"
+                        "vector {vector}: {called} {name} gives another tensor in {one} than in {first}"
                     ));
                 }
                 for (outputs, fill) in [(&other.outputs, other.fill), (&other.invoke_outputs, other.invoke_fill)] {
                     if *outputs != first.outputs {
-                        let (these, those) = (named(other.run, fill), named(first.run, first.fill));
-                        return Some(format!("vector {vector}: outputs of {these} and of {those} differ"));
+                        let (one, first) = (named(other.run, fill), named(first.run, first.fill));
+                        return Some(format!("vector {vector}: outputs of {one} and of {first} differ"));
                     }
                 }
             }

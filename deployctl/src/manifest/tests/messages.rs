@@ -78,6 +78,7 @@ fn not_supported_yet() {
     snapshot!(catalogue(&[
         ("litert-micro", &[("\"aot\"", "\"litert-micro\"")]),
         ("vectors of its own", &[("gates {", "gates {\n    accuracy metric=\"top1\" min=\"90%\" dataset=\"x.npz\"")]),
+        ("firmware with a serial protocol", &[("gates {", "emit \"mlperf-tiny\"\ngates {")]),
         ("area under the curve", &[("gates {", "gates {\n    accuracy metric=\"auc\" min=\"90%\"")]),
     ]));
 }

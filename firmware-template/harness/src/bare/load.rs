@@ -4,6 +4,7 @@
 //! and keeps the core busy. The task looks after all of that memory between two inferences, and holds as much stack while the
 //! model runs.
 
+use core::hint::black_box;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use cortex_m::interrupt::InterruptNumber;
@@ -134,7 +135,7 @@ pub(super) fn interrupt(line: i16) -> Served {
     timer::acknowledge(timer);
     work.count.store(work.count.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     let mark = 0_u32;
-    services::on_stack((&raw const mark).addr(), work.stack.load(Ordering::Relaxed) as usize, &mut || {});
+    use_stack((&raw const mark).addr(), work.stack.load(Ordering::Relaxed) as usize);
     services::look_after_a_piece();
     cortex_m::asm::delay(work.busy.load(Ordering::Relaxed));
     // Where one waits when another ends, nobody else comes in between.
@@ -142,4 +143,14 @@ pub(super) fn interrupt(line: i16) -> Served {
     let row = if waits { ROW.load(Ordering::Relaxed) + 1 } else { 0 };
     ROW.store(row, Ordering::Relaxed);
     if row < STORM { Served::Yes } else { Served::Storm }
+}
+
+/// Uses `bytes` of stack below `from`, in frames of which the last may reach further.
+#[inline(never)]
+fn use_stack(from: usize, bytes: usize) {
+    let frame = black_box([0_u32; 8]);
+    if from - (&raw const frame).addr() < bytes {
+        use_stack(from, bytes);
+    }
+    black_box(&frame);
 }

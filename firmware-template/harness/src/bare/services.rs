@@ -97,14 +97,14 @@ pub(super) fn look_after_all() {
 /// Does `work` on top of `bytes` of stack below `from`, in frames of which the last may reach further; they hold their words.
 #[inline(never)]
 pub(super) fn on_stack(from: usize, bytes: usize, work: &mut dyn FnMut()) {
-    const HELD: [u32; PIECE_WORDS] = [0x7e57_57ac; PIECE_WORDS];
-    let frame = black_box(HELD);
+    const HELD: u32 = 0x7e57_57ac;
+    let frame = black_box([HELD; PIECE_WORDS]);
     if from - (&raw const frame).addr() < bytes {
         on_stack(from, bytes, work);
     } else {
         work();
     }
-    note(black_box(&frame) == &HELD);
+    note(black_box(&frame).iter().all(|&word| word == HELD));
 }
 
 /// Whether that memory was overwritten by something else.
