@@ -36,7 +36,9 @@ pub enum Command {
     /// Answers before an architecture is chosen: needs no compilers, no store and no sources.
     Audit(Audit),
     /// Read manifests, boards and kernel libraries, and report every mistake in them.
-    Check(Manifests),
+    ///
+    /// Writes the file of `--sarif`, and nothing else.
+    Check(Check),
     /// Lay out manifests, boards and kernel libraries in the one way: a node a line, four spaces a level.
     ///
     /// Changes white space between words and nothing else: comments and values stay as they are, which is looked at before a
@@ -291,7 +293,8 @@ pub struct Build {
     /// New evidence from real boards.
     #[command(flatten)]
     pub measuring: Measuring,
-    /// Print what is not well a second time, as lines that a code host shows at the manifest's line in a pull request.
+    /// Print what is not well a second time, mistakes in manifests too, as lines that a code host shows at the manifest's line in a
+    /// pull request.
     #[arg(long, value_name = "HOST")]
     pub annotations: Option<Annotations>,
 }
@@ -316,6 +319,20 @@ pub struct Measuring {
     /// Refuse where another job has the probe, instead of waiting for it.
     #[arg(long, requires = "measure")]
     pub no_wait: bool,
+}
+
+/// `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Which manifests.
+    #[command(flatten)]
+    pub manifests: Manifests,
+    /// Print every mistake a second time, as lines that a code host shows at its line in a pull request.
+    #[arg(long, value_name = "HOST")]
+    pub annotations: Option<Annotations>,
+    /// Write every mistake into this file as SARIF 2.1.0, for code scanning; without mistakes it has no results.
+    #[arg(long, value_name = "FILE")]
+    pub sarif: Option<Utf8PathBuf>,
 }
 
 /// Whose form annotations have.
@@ -484,8 +501,8 @@ pub struct Verify {
     /// The signers that are trusted, as `ssh-keygen` reads them: a name and a public key a line.
     #[arg(long, value_name = "FILE")]
     pub allowed_signers: Option<Utf8PathBuf>,
-    /// Refuse a release that none of them has signed.
-    #[arg(long, requires = "allowed_signers")]
+    /// Refuse a release that none of those in `--allowed-signers` has signed.
+    #[arg(long)]
     pub require_signature: bool,
 }
 

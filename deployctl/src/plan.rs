@@ -26,6 +26,7 @@ use camino::Utf8PathBuf;
 use deployctl_cache::{Graph, Input, StageId};
 
 use self::conversion::Made;
+pub use self::fields::{declared_limits, papers};
 pub use self::materials::*;
 use crate::manifest::{Board, Manifest};
 use crate::stage::{self, Runtime, artifact};
@@ -315,7 +316,7 @@ impl Plan {
             input("transcript", measured.measure, artifact::TRANSCRIPT),
         ]);
         inputs.extend(measured.inject.map(|inject| input("injected", inject, artifact::INJECTED)));
-        let runbook = self.add(name, place, fields::runbook(manifest, board, found, subject), inputs);
+        let runbook = self.add(name, place, fields::runbook(manifest, board, found.library.is_some(), subject), inputs);
         Planned {
             manifest: index,
             deployment: manifest.name.value.clone(),
@@ -371,37 +372,23 @@ fn results(
     runbook: StageId,
 ) -> Vec<(StageId, &'static str)> {
     let Built { audit, memory, emit, compile, header, .. } = *built;
-    let features = [artifact::PARITY, artifact::PARITY_PICTURE];
-    let features = shared.parity.iter().flat_map(|parity| features.map(|path| (*parity, path)));
-    let made = shared.made.iter().flat_map(Made::results);
-    made.chain([
-        (shared.interface, artifact::INTERFACE),
-        (audit, artifact::AUDIT),
-        (memory, artifact::MEMORY),
-        (memory, artifact::PICTURE),
-        (shared.expect, artifact::EXPECTATION),
-        (emit, artifact::PROJECT),
-        (compile, artifact::APP),
-        (compile, artifact::HARNESS),
-        (compile, artifact::FOOTPRINT),
-        (compile, artifact::C),
-        (header, artifact::C),
-        (measured.measure, artifact::SESSION),
-        (measured.measure, artifact::TRANSCRIPT),
-        (measured.measure, artifact::MEASUREMENT),
-        (measured.measure, artifact::OBSERVED),
-    ])
-    .chain(artifact::REPORTS.map(|path| (report, path)))
-    .chain(artifact::RUNBOOKS.map(|path| (runbook, path)))
-    .chain(features)
-    .chain(measured.load.map(|load| (load, artifact::LOAD)))
-    .chain(
-        measured
-            .inject
-            .into_iter()
-            .flat_map(|inject| [artifact::INJECTED, artifact::INJECTED_TRANSCRIPTS].map(|path| (inject, path))),
-    )
-    .collect()
+    let made = shared.made.iter().map(|made| ("convert", made.convert));
+    let stages = [
+        ("interface", shared.interface),
+        ("audit", audit),
+        ("memory", memory),
+        ("expect", shared.expect),
+        ("emit", emit),
+        ("compile", compile),
+        ("header", header),
+        ("measure", measured.measure),
+        ("report", report),
+        ("runbook", runbook),
+    ];
+    let more = [("parity", shared.parity), ("load", measured.load), ("inject", measured.inject)];
+    let more = more.into_iter().filter_map(|(name, id)| Some((name, id?)));
+    let all = made.chain(stages).chain(more);
+    all.flat_map(|(name, id)| artifact::delivered(name).iter().map(move |path| (id, *path))).collect()
 }
 
 /// All that a shared stage is made of.

@@ -9,6 +9,7 @@ use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use camino::Utf8PathBuf;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 use serde::Serialize;
@@ -136,6 +137,8 @@ pub struct Mistake {
     pub help: Option<String>,
     /// Line of the file, from 1; absent where the file itself is the mistake.
     pub line: Option<usize>,
+    /// The file, relative to the project's root; absent where it is not known.
+    pub file: Option<String>,
 }
 
 impl Mistake {
@@ -145,7 +148,8 @@ impl Mistake {
         Self {
             message: problem.to_string(),
             help: problem.help().map(|help| help.to_string()),
-            line: place.map(|place| place.line() + 1),
+            line: place.as_ref().map(|place| place.line() + 1),
+            file: place.and_then(|place| place.name().map(str::to_owned)),
         }
     }
 }
@@ -159,6 +163,10 @@ pub struct Ui {
     width: usize,
     streams: Mutex<Streams>,
     bars: Option<MultiProgress>,
+    /// Where the project is in its repository, if mistakes are shown at their lines, too.
+    annotated: Option<Utf8PathBuf>,
+    /// Every mistake that was shown.
+    mistakes: Mutex<Vec<Mistake>>,
 }
 
 /// The process's two output streams, or a test's.
@@ -208,7 +216,26 @@ impl Ui {
         let columns = terminal_size::terminal_size_of(std::io::stderr()).map(|(width, _)| usize::from(width.0));
         // Lines longer than that are hard to read; a log has no width of its own.
         let width = columns.filter(|_| terminal).unwrap_or(WIDEST).clamp(NARROWEST, WIDEST);
-        Self { json, watched: terminal, width, streams: Mutex::new(streams), bars }
+        Self {
+            json,
+            watched: terminal,
+            width,
+            streams: Mutex::new(streams),
+            bars,
+            annotated: None,
+            mistakes: Mutex::default(),
+        }
+    }
+
+    /// Shows mistakes in files a second time, as annotations; `project` is where the project is in its repository.
+    #[must_use]
+    pub fn annotated(self, project: Option<Utf8PathBuf>) -> Self {
+        Self { annotated: project, ..self }
+    }
+
+    /// Every mistake that was shown so far.
+    pub fn mistakes(&self) -> Vec<Mistake> {
+        self.mistakes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Shows one event.
@@ -257,8 +284,9 @@ impl Ui {
     pub fn tally(&self, ran: usize, reused: usize) {
         if !self.json {
             self.err(&match (ran, reused) {
-                (0, reused) => format!("  reused all {reused} stages"),
-                (ran, 0) => format!("     ran all {ran} stages"),
+                (0, reused) => format!("  reused {}", all(reused)),
+                (ran, 0) => format!("     ran {}", all(ran)),
+                (1, reused) => format!("     ran 1 stage, reused {reused}"),
                 (ran, reused) => format!("     ran {ran} stages, reused {reused}"),
             });
         }
@@ -267,7 +295,11 @@ impl Ui {
     /// Shows a failure with its place and its next step.
     pub fn fail(&self, error: &Error) {
         let help = error.diagnostic.help().map(|help| help.to_string());
-        let problems = error.diagnostic.related().into_iter().flatten().map(Mistake::of).collect();
+        let problems: Vec<Mistake> = error.diagnostic.related().into_iter().flatten().map(Mistake::of).collect();
+        self.mistakes.lock().unwrap_or_else(PoisonError::into_inner).extend(problems.iter().cloned());
+        for problem in &problems {
+            self.annotate(problem);
+        }
         self.show(&Event::Error { code: error.kind.exit_code(), message: error.to_string(), help, problems });
         if !self.json {
             let theme = if self.watched { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
@@ -278,6 +310,18 @@ impl Ui {
             }
             self.err(text.trim_end());
         }
+    }
+
+    fn annotate(&self, mistake: &Mistake) {
+        let (Some(project), Some(file)) = (&self.annotated, &mistake.file) else { return };
+        let help = mistake.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
+        self.show(&Event::Annotation {
+            level: Level::Error,
+            file: project.join(file).into_string(),
+            line: mistake.line.unwrap_or(1),
+            title: format!("mistake in {file}"),
+            message: format!("{}{help}", mistake.message),
+        });
     }
 
     /// How far a build of `stages` stages is, on terminals. It goes away when it is dropped.
@@ -322,6 +366,11 @@ impl Ui {
             None => write(),
         }
     }
+}
+
+/// That many stages, of so many.
+fn all(stages: usize) -> String {
+    if stages == 1 { "the only stage".to_owned() } else { format!("all {stages} stages") }
 }
 
 fn style(template: &str) -> ProgressStyle {
@@ -403,7 +452,7 @@ mod tests {
             ui.tally(1, 1);
         });
         assert_eq!(out, "");
-        assert_eq!(err, "     ran memory     kws on host\n    note a note\n     ran 1 stages, reused 1\n");
+        assert_eq!(err, "     ran memory     kws on host\n    note a note\n     ran 1 stage, reused 1\n");
     }
 
     #[test]

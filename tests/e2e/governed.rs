@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use deployctl::manifest::{Approval, Date};
 use serde_json::{Value, json};
 
 use crate::space::{NAME, Ran, Space};
@@ -40,6 +41,30 @@ fn a_governed_value_without_an_approval_fails_and_points_at_both_lines() {
     assert_eq!(gate(&space, "governed")["line"], 11);
 
     approve(&space, "arena.budget --by platform@example.com").succeeded();
+    space.build("").succeeded();
+    // Another branch approved another value on the same day: neither counts until someone has seen both.
+    let rival = Approval {
+        deployment: "sample".into(),
+        param: "arena.budget".into(),
+        from: Some("800 bytes".into()),
+        to: Some("950 bytes".into()),
+        by: "platform@example.com".into(),
+        reason: "another branch".into(),
+        date: Date::parse("2026-11-23").unwrap(),
+        signature: None,
+        line: 0,
+    };
+    let merged = std::fs::read_to_string(space.path("approvals.kdl")).unwrap() + &rival.text();
+    space.write("approvals.kdl", merged);
+    let failed = space.run(&format!("build {NAME}")).failed(1, &["governed values approved"]);
+    let text = failed.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in
+        ["approves 900 bytes by platform@example.com and line", "on two branches that did not know of each other"]
+    {
+        assert!(text.contains(words), "no `{words}` in {text}");
+    }
+    let settled = approve(&space, "arena.budget --by platform@example.com").succeeded().text;
+    assert!(settled.contains("\"from\":\"950 bytes\""), "{settled}");
     space.build("").succeeded();
     // An entry for another value: the newest counts, and an edited one is refused.
     space.edit("approvals.kdl", "to \"900 bytes\"", "to \"901 bytes\"");

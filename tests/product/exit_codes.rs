@@ -16,7 +16,7 @@ fn code_0_is_a_verdict_that_passes_and_code_1_one_that_does_not() {
 
     space.edit(manifest, &budget, &format!("{} B", peak - 1.0));
     let said = format!("fail arena headroom: planned peak {peak} bytes of a budget of {}", peak - 1.0);
-    space.run(&["build"]).exits(1).says(&["sample on host: fail", &said, "raise `arena` budget"]);
+    space.run(&["build"]).exits(1).says(&["sample on host: fail", &said, "raise `budget` of `arena` to"]);
 
     space.edit(manifest, &format!("{} B", peak - 1.0), &format!("{peak} B"));
     let said = format!("thin arena headroom: planned peak {peak} bytes of a budget of {peak}");

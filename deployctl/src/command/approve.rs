@@ -1,11 +1,12 @@
 //! `approve`: an agreement to governed values, as the manifest has them now, into `approvals.kdl`.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use camino::Utf8Path;
 use serde_json::json;
 
-use super::governance::{Objection, Records, with_removed};
+use super::governance::{Objection, Records, rivals, with_removed};
 use super::{Done, Surroundings, signature};
 use crate::cli;
 use crate::error::{Error, Kind};
@@ -17,13 +18,19 @@ struct Change {
     value: Governed,
     from: Option<String>,
     to: Option<String>,
+    /// What was approved at the same time on another branch, and is to count no longer.
+    beside: Vec<Option<String>>,
 }
 
 impl Change {
     fn words(&self) -> String {
-        let text = |value: &Option<String>, nothing: &str| value.clone().unwrap_or_else(|| nothing.to_owned());
-        format!("`{}`: {} → {}", self.value.param, text(&self.from, "not approved"), text(&self.to, "removed"))
+        words(&self.value.param, &self.from, &self.to)
     }
+}
+
+fn words(param: &str, from: &Option<String>, to: &Option<String>) -> String {
+    let text = |value: &Option<String>, nothing: &str| value.clone().unwrap_or_else(|| nothing.to_owned());
+    format!("`{param}`: {} → {}", text(from, "not approved"), text(to, "removed"))
 }
 
 pub(super) fn run(args: &cli::Approve, around: &Surroundings) -> Result<Done, Error> {
@@ -38,13 +45,14 @@ pub(super) fn run(args: &cli::Approve, around: &Surroundings) -> Result<Done, Er
     let entries = entries(args, &manifest, &records, &wanted, around)?;
     let texts: Vec<String> = entries.iter().map(Approval::text).collect();
     append(&manifest.root, &texts.concat())?;
-    for (change, entry) in wanted.iter().zip(&entries) {
+    for entry in &entries {
         let signed = entry.signature.as_ref().map_or("", |_| ", signed");
+        let words = words(&entry.param, &entry.from, &entry.to);
         let fields = json!({
             "deployment": entry.deployment, "param": entry.param, "from": entry.from, "to": entry.to, "by": entry.by,
             "digest": entry.digest(), "signed": entry.signature.is_some(),
         });
-        around.ui.show(&Event::Line { fields, text: format!("approved by {}{signed}: {}", entry.by, change.words()) });
+        around.ui.show(&Event::Line { fields, text: format!("approved by {}{signed}: {words}", entry.by) });
     }
     Ok(Done::Ok)
 }
@@ -78,7 +86,16 @@ fn changes(manifest: &Manifest, records: &Records) -> Vec<Change> {
             newest.is_some_and(|entry| matches!(records.objection(&entry.by, &value, manifest), Objection::Fault(_)));
         let unsigned =
             newest.is_some_and(|entry| records.approvals.allowed_signers.is_some() && entry.signature.is_none());
-        (!agreed || void || unsigned).then_some(Change { value, from, to })
+        let heads = records.approvals.heads(name, &value.param);
+        let rival = rivals(&heads).is_some();
+        let is_beside = |other: &Option<String>| *other != from && *other != to;
+        let mut beside: Vec<Option<String>> = Vec::new();
+        for other in heads.iter().map(|entry| entry.to.clone()).filter(|other| rival && is_beside(other)) {
+            if !beside.contains(&other) {
+                beside.push(other);
+            }
+        }
+        (!agreed || rival || void || unsigned).then_some(Change { value, from, to, beside })
     };
     with_removed(manifest, &records.approvals).into_iter().filter_map(change).collect()
 }
@@ -138,13 +155,13 @@ fn entries(
         let help = "sign with your SSH key: `--sign ~/.ssh/id_ed25519`";
         return Err(Error::plain(Kind::Usage, "approvals of this project must be signed", help));
     }
-    let mut entries = Vec::new();
+    let (mut entries, mut of_others) = (Vec::new(), BTreeMap::<String, Vec<String>>::new());
     for change in wanted {
         match records.objection(&by, &change.value, manifest) {
             Objection::None => {}
             Objection::InsteadOf(owner) => {
-                let text = format!("{by} approves `{}`, whose owner is {owner}", change.value.param);
-                around.ui.show(&Event::Note { text });
+                let value = format!("`{}`", change.value.param);
+                of_others.entry(owner).or_default().push(value);
             }
             Objection::Fault(reason) => {
                 let message = format!("`{}` cannot be approved so: {reason}", change.value.param);
@@ -155,32 +172,45 @@ fn entries(
                 ));
             }
         }
-        let mut entry = Approval {
-            deployment: manifest.name.value.clone(),
-            param: change.value.param.clone(),
-            from: change.from.clone(),
-            to: change.to.clone(),
-            by: by.clone(),
-            reason: reason.clone(),
-            date: around.today,
-            signature: None,
-            line: 0,
-        };
-        if let Some(key) = &args.sign {
-            let message = entry.message();
-            let signature = signature::sign(&message, key, around)?;
-            if let Some(allowed) = &records.approvals.allowed_signers
-                && let Some(fault) = signature::fault(&message, &signature, &by, allowed, around)?
-            {
-                let help =
-                    format!("add the key's line for {by} to the file of allowed signers, or sign with another key");
-                return Err(Error::plain(Kind::Usage, format!("the signature would not count: {fault}"), help));
-            }
-            entry.signature = Some(signature);
+        for from in [&change.from].into_iter().chain(&change.beside) {
+            let entry = Approval {
+                deployment: manifest.name.value.clone(),
+                param: change.value.param.clone(),
+                from: from.clone(),
+                to: change.to.clone(),
+                by: by.clone(),
+                reason: reason.clone(),
+                date: around.today,
+                signature: None,
+                line: 0,
+            };
+            entries.push(signed(entry, args, records, around)?);
         }
-        entries.push(entry);
+    }
+    for (owner, values) in of_others {
+        let text = format!(
+            "{by} is not the owner of {}: that is {owner}, and no CODEOWNERS file says who else may approve. The entries count, \
+             and the gate report says who approved whose values",
+            values.join(", ")
+        );
+        around.ui.show(&Event::Note { text });
     }
     Ok(entries)
+}
+
+/// The entry with its signature, where one is asked for.
+fn signed(entry: Approval, args: &cli::Approve, records: &Records, around: &Surroundings) -> Result<Approval, Error> {
+    let Some(key) = &args.sign else { return Ok(entry) };
+    let message = entry.message();
+    let signature = signature::sign(&message, key, around)?;
+    if let Some(allowed) = &records.approvals.allowed_signers
+        && let Some(fault) = signature::fault(&message, &signature, &entry.by, allowed, around)?
+    {
+        let by = &entry.by;
+        let help = format!("add the key's line for {by} to the file of allowed signers, or sign with another key");
+        return Err(Error::plain(Kind::Usage, format!("the signature would not count: {fault}"), help));
+    }
+    Ok(Approval { signature: Some(signature), ..entry })
 }
 
 /// One line of text that is not empty.

@@ -10,12 +10,12 @@ use super::observe::Observing;
 use super::phases::Phases;
 use super::watch::Watcher;
 use super::workshop::{Workshop, store_error};
-use super::{Done, injected, lock, trust};
+use super::{Done, injected, lock, stronger, trust};
 use crate::cli::Build;
 use crate::error::Error;
 use crate::gate::Verdict;
 use crate::manifest::Manifest;
-use crate::plan::{self, Materials};
+use crate::plan::Materials;
 use crate::stage::Runtime;
 
 pub(super) fn run(args: &Build, workshop: &Workshop) -> Result<Done, Error> {
@@ -52,7 +52,7 @@ fn build(args: &Build, budget: Option<u64>, workshop: &Workshop) -> Result<Verdi
     let mut materials: Vec<Materials> = materials.into_iter().map(inject).collect();
     let options = options(args, &manifests, workshop);
     let runtime = runtime(args, options.jobs, workshop);
-    let mut plan = plan::plan(&manifests, &materials, &runtime);
+    let mut plan = stronger::plan(&manifests, &mut materials, &runtime, &options, workshop)?;
     phases.end("plan: make the graph");
     let engine = Engine::new(&workshop.store, options.clone());
     trust::ask(&manifests, &plan, &engine, args.allow_commands, workshop)?;
@@ -60,7 +60,7 @@ fn build(args: &Build, budget: Option<u64>, workshop: &Workshop) -> Result<Verdi
         let (asked, options) = (&args.measuring, &options);
         let observing = Observing { asked, manifests: &manifests, runtime: &runtime, options, workshop };
         observing.run(&mut materials)?;
-        plan = plan::plan(&manifests, &materials, &runtime);
+        plan = crate::plan::plan(&manifests, &materials, &runtime);
         phases.end("measure: play sessions on boards");
     }
     let watcher = Watcher::new(workshop.ui, &plan);

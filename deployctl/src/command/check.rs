@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use super::governance::Records;
 use super::{Done, Surroundings};
-use crate::cli::Manifests;
+use crate::cli::Check;
 use crate::error::Error;
 use crate::ui::Event;
 
-pub(super) fn run(args: &Manifests, around: &Surroundings) -> Result<Done, Error> {
-    let manifests = around.manifests(args)?;
+pub(super) fn run(args: &Check, around: &Surroundings) -> Result<Done, Error> {
+    let manifests = around.manifests(&args.manifests)?;
     for root in manifests.iter().map(|manifest| &manifest.root).collect::<BTreeSet<_>>() {
         Records::read(root, around)?;
     }

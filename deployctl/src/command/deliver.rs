@@ -307,7 +307,9 @@ fn figures(judgement: &Judgement, report: &Report) -> Vec<Figure> {
         let limit = check.limit.filter(|limit| limit.unit.name() == found.unit);
         Some(Figure {
             title,
-            value: whole(found.value?),
+            value: whole(
+                check.value.filter(|value| value.unit.name() == found.unit).map(|value| value.value).or(found.value)?,
+            ),
             limit: limit.map(|limit| whole(limit.value)),
             unit,
             margin: check.margin,

@@ -1,6 +1,6 @@
 //! `diff`: what differs between two releases, or what would be between manifests or git revisions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use deployctl_cache::Options;
@@ -12,7 +12,7 @@ use super::{Done, conversion, verify};
 use crate::cli;
 use crate::error::{Error, Kind};
 use crate::fetch::{Limits, unpack};
-use crate::manifest::Manifest;
+use crate::manifest::{self, Manifest};
 use crate::release::about::Release;
 use crate::release::{self, Difference, Files, RELEASE, difference};
 use crate::tool::Invocation;
@@ -24,9 +24,19 @@ enum Named {
     Release(Files),
     /// A manifest, as it is now.
     Manifest(Utf8PathBuf),
-    /// A revision of the project, unpacked.
-    Revision(tempfile::TempDir),
+    /// A revision of the project by its name, unpacked.
+    Revision(String, tempfile::TempDir),
 }
+
+/// One side of a comparison.
+struct Side {
+    files: Files,
+    /// What of a project this is, besides its version; nothing of a release.
+    state: Option<String>,
+}
+
+/// What a project's state is called that nobody has committed.
+const NOW: &str = "as it is here";
 
 pub(super) fn run(args: &cli::Diff, workshop: &Workshop) -> Result<Done, Error> {
     let done = compare(args, workshop);
@@ -38,7 +48,10 @@ fn compare(args: &cli::Diff, workshop: &Workshop) -> Result<(), Error> {
     let old = named(&args.old, workshop)?;
     let new = args.new.as_deref().map(|new| named(new, workshop)).transpose()?;
     for (old, new) in pairs(old, new, workshop)? {
-        let found = difference(&old, &new).map_err(|error| refused(&error))?;
+        let mut found = difference(&old.files, &new.files).map_err(|error| refused(&error))?;
+        for (name, side) in [(&mut found.old, &old), (&mut found.new, &new)] {
+            name.extend(side.state.iter().flat_map(|state| [" (", state, ")"]));
+        }
         show(&found, args.markdown, workshop);
     }
     Ok(())
@@ -48,7 +61,7 @@ fn compare(args: &cli::Diff, workshop: &Workshop) -> Result<(), Error> {
 fn named(argument: &str, workshop: &Workshop) -> Result<Named, Error> {
     let path = workshop.around.path(Utf8Path::new(argument));
     if !path.exists() {
-        return revision(argument, workshop).map(Named::Revision);
+        return revision(argument, workshop).map(|folder| Named::Revision(argument.to_owned(), folder));
     }
     if path.extension() == Some("kdl") {
         return Ok(Named::Manifest(path));
@@ -60,27 +73,35 @@ fn named(argument: &str, workshop: &Workshop) -> Result<Named, Error> {
 }
 
 /// What is held against what. Where one side is not said, it is the project's manifest of the other's deployment.
-fn pairs(old: Named, new: Option<Named>, workshop: &Workshop) -> Result<Vec<(Files, Files)>, Error> {
+fn pairs(old: Named, new: Option<Named>, workshop: &Workshop) -> Result<Vec<(Side, Side)>, Error> {
+    let Some(new) = new else { return with_now(old, workshop) };
+    match (&old, &new) {
+        (Named::Revision(then, before), Named::Revision(now, after)) => {
+            revisions((then.as_str(), before), (now.as_str(), after), workshop)
+        }
+        (Named::Revision(name, folder), other) => {
+            Ok(vec![(revised(name, folder, other, workshop)?, side(other, workshop)?)])
+        }
+        (other, Named::Revision(name, folder)) => {
+            Ok(vec![(side(other, workshop)?, revised(name, folder, other, workshop)?)])
+        }
+        (old, new) => Ok(vec![(side(old, workshop)?, side(new, workshop)?)]),
+    }
+}
+
+/// A release or a revision against the project as it is here.
+fn with_now(old: Named, workshop: &Workshop) -> Result<Vec<(Side, Side)>, Error> {
     let project = || workshop.around.manifests(&cli::Manifests { manifests: Vec::new() });
-    let now = |manifest: Manifest| built(manifest, workshop);
-    match (old, new) {
-        (Named::Revision(folder), new) => {
-            let news = match new {
-                None => project()?,
-                Some(Named::Manifest(path)) => workshop.around.manifests(&cli::Manifests { manifests: vec![path] })?,
-                Some(other) => return Ok(vec![(revised(&folder, &other, workshop)?, files(other, workshop)?)]),
-            };
-            let of_revision = |manifest: &Manifest| at_revision(&folder, &manifest.path, &manifest.root, workshop);
-            news.into_iter().map(|manifest| Ok((of_revision(&manifest)?, now(manifest)?))).collect()
+    let now =
+        |manifest: Manifest| Ok::<_, Error>(Side { files: built(manifest, workshop)?, state: Some(NOW.to_owned()) });
+    match &old {
+        Named::Revision(name, folder) => {
+            let then = |manifest: &Manifest| at_revision(name, folder, &manifest.path, &manifest.root, workshop);
+            project()?.into_iter().map(|manifest| Ok((then(&manifest)?, now(manifest)?))).collect()
         }
-        (old, Some(Named::Revision(folder))) => {
-            let new = revised(&folder, &old, workshop)?;
-            Ok(vec![(files(old, workshop)?, new)])
-        }
-        (old, Some(new)) => Ok(vec![(files(old, workshop)?, files(new, workshop)?)]),
-        (old, None) => {
-            let old = files(old, workshop)?;
-            let about = about(&old)?;
+        other => {
+            let old = side(other, workshop)?;
+            let about = about(&old.files)?;
             let same = project()?.into_iter().find(|manifest| manifest.name.value == about.deployment);
             let same = same.ok_or_else(|| {
                 let message = format!("no manifest of this project is of deployment `{}`", about.deployment);
@@ -91,29 +112,54 @@ fn pairs(old: Named, new: Option<Named>, workshop: &Workshop) -> Result<Vec<(Fil
     }
 }
 
-fn files(named: Named, workshop: &Workshop) -> Result<Files, Error> {
+/// Every manifest that both revisions have; one that only one has is said.
+fn revisions(
+    old: (&str, &tempfile::TempDir),
+    new: (&str, &tempfile::TempDir),
+    workshop: &Workshop,
+) -> Result<Vec<(Side, Side)>, Error> {
+    let found = |folder: &tempfile::TempDir| -> Result<(Utf8PathBuf, BTreeSet<Utf8PathBuf>), Error> {
+        let root = unpacked(folder)?;
+        let paths = manifest::discover(&root);
+        let below = paths.iter().filter_map(|path| path.strip_prefix(&root).ok().map(Utf8Path::to_owned)).collect();
+        Ok((root, below))
+    };
+    let ((before, had), (_, has)) = (found(old.1)?, found(new.1)?);
+    for (path, name) in
+        had.difference(&has).map(|path| (path, old.0)).chain(has.difference(&had).map(|path| (path, new.0)))
+    {
+        workshop.ui.show(&Event::Note { text: format!("`{path}` is in `{name}` alone") });
+    }
+    let both: Vec<&Utf8PathBuf> = had.intersection(&has).collect();
+    if both.is_empty() {
+        let message = format!("`{}` and `{}` have no manifest in common", old.0, new.0);
+        return Err(Error::plain(Kind::Usage, message, "manifests lie in the folder `manifests` of the project"));
+    }
+    let at = |(name, folder): (&str, &tempfile::TempDir), path: &Utf8PathBuf| {
+        at_revision(name, folder, &before.join(path), &before, workshop)
+    };
+    both.into_iter().map(|path| Ok((at(old, path)?, at(new, path)?))).collect()
+}
+
+fn side(named: &Named, workshop: &Workshop) -> Result<Side, Error> {
     match named {
-        Named::Release(files) => Ok(files),
+        Named::Release(files) => Ok(Side { files: files.clone(), state: None }),
         Named::Manifest(path) => {
             let mut found = workshop.around.manifests(&cli::Manifests { manifests: vec![path.clone()] })?;
-            found.pop().map_or_else(|| Err(no_manifest(&path)), |manifest| built(manifest, workshop))
+            let manifest = found.pop().ok_or_else(|| no_manifest(path, NOW))?;
+            Ok(Side { files: built(manifest, workshop)?, state: Some(NOW.to_owned()) })
         }
-        Named::Revision(_) => Err(two_revisions()),
+        Named::Revision(name, _) => Err(no_manifest(Utf8Path::new(name), name)),
     }
 }
 
-fn two_revisions() -> Error {
-    let message = "two git revisions are not held against each other";
-    Error::plain(Kind::Usage, message, "check one of them out, and name its manifest as B")
-}
-
 /// The revision's state of what `other` is.
-fn revised(folder: &tempfile::TempDir, other: &Named, workshop: &Workshop) -> Result<Files, Error> {
+fn revised(name: &str, folder: &tempfile::TempDir, other: &Named, workshop: &Workshop) -> Result<Side, Error> {
     let root = workshop.around.root();
     match other {
-        Named::Manifest(path) => at_revision(folder, path, &root, workshop),
-        Named::Release(files) => at_revision(folder, &root.join(about(files)?.manifest.path), &root, workshop),
-        Named::Revision(_) => Err(two_revisions()),
+        Named::Manifest(path) => at_revision(name, folder, path, &root, workshop),
+        Named::Release(files) => at_revision(name, folder, &root.join(about(files)?.manifest.path), &root, workshop),
+        Named::Revision(other, _) => Err(no_manifest(Utf8Path::new(other), name)),
     }
 }
 
@@ -122,27 +168,38 @@ fn about(files: &Files) -> Result<Release, Error> {
     serde_json::from_slice(bytes).map_err(|error| Error::caused(Kind::Gate, &error, "is this a release?"))
 }
 
+/// Where a revision lies.
+fn unpacked(folder: &tempfile::TempDir) -> Result<Utf8PathBuf, Error> {
+    let folder = Utf8Path::from_path(folder.path()).map(|folder| folder.join("project"));
+    folder.ok_or_else(|| {
+        Error::plain(Kind::Store, "the folder for temporary files has no name in UTF-8", "`TMPDIR` says where it is")
+    })
+}
+
 /// A manifest of the project as it was, built.
 fn at_revision(
+    name: &str,
     folder: &tempfile::TempDir,
     path: &Utf8Path,
     root: &Utf8Path,
     workshop: &Workshop,
-) -> Result<Files, Error> {
-    let then = Utf8Path::from_path(folder.path()).ok_or_else(|| no_manifest(path))?.join("project");
-    let path = then.join(path.strip_prefix(root).unwrap_or(path));
+) -> Result<Side, Error> {
+    let then = unpacked(folder)?;
+    let below = path.strip_prefix(root).unwrap_or(path);
+    let path = then.join(below);
     if !path.is_file() {
-        return Err(no_manifest(path.strip_prefix(&then).unwrap_or(&path)));
+        return Err(no_manifest(below, name));
     }
-    let mut found = workshop.around.manifests(&cli::Manifests { manifests: vec![path.clone()] })?;
+    let mut found = workshop.around.manifests(&cli::Manifests { manifests: vec![path] })?;
     // What an earlier revision declares is not run.
     conversion::forbid(&mut found);
-    found.pop().map_or_else(|| Err(no_manifest(&path)), |manifest| built(manifest, workshop))
+    let manifest = found.pop().ok_or_else(|| no_manifest(below, name))?;
+    Ok(Side { files: built(manifest, workshop)?, state: Some(name.to_owned()) })
 }
 
-fn no_manifest(path: &Utf8Path) -> Error {
-    let help = "name one that both sides have";
-    Error::plain(Kind::Usage, format!("there is no manifest `{path}`"), help)
+fn no_manifest(path: &Utf8Path, state: &str) -> Error {
+    let message = format!("there is no manifest `{path}` in the project's state `{state}`");
+    Error::plain(Kind::Usage, message, "name a manifest that both sides have")
 }
 
 /// The files that a release of this manifest would have now.

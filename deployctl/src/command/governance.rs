@@ -59,8 +59,13 @@ impl Records {
         }
         let mut values = Vec::new();
         for value in with_removed(manifest, &self.approvals) {
-            let newest = self.approvals.newest(name, &value.0.param);
-            let approved = newest.map(|entry| self.approved(entry, &value.0, manifest, around)).transpose()?;
+            let heads = self.approvals.heads(name, &value.0.param);
+            let present = value.1.then_some(&value.0.value);
+            let newest = heads.iter().rev().find(|entry| entry.to.as_ref() == present).or(heads.last());
+            let mut approved = newest.map(|entry| self.approved(entry, &value.0, manifest, around)).transpose()?;
+            if let (Some(approved), Some(text)) = (&mut approved, rivals(&heads)) {
+                approved.fault = Some(text);
+            }
             let (Governed { param, value, .. }, there) = value;
             values.push(GovernedValue { param, value: there.then_some(value), approved });
         }
@@ -89,6 +94,19 @@ impl Records {
         let (by, date, line) = (entry.by.clone(), entry.date.to_string(), entry.line);
         Ok(Approved { value: entry.to.clone(), by, date, line, fault, instead_of })
     }
+}
+
+/// Why newest entries of one day do not count, where they are of different values.
+pub(super) fn rivals(heads: &[&Approval]) -> Option<String> {
+    let first = heads.first()?;
+    heads.iter().any(|entry| entry.to != first.to).then(|| {
+        let said = |entry: &&Approval| {
+            let value = entry.to.as_deref().unwrap_or("its removal");
+            format!("line {} approves {value} by {}", entry.line, entry.by)
+        };
+        let all: Vec<String> = heads.iter().map(said).collect();
+        format!("{} on {}, on two branches that did not know of each other", all.join(" and "), first.date)
+    })
 }
 
 /// What stands against someone's approval.

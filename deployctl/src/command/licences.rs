@@ -1,80 +1,79 @@
-//! Texts of the licences of everything that is linked into firmware.
+//! Where texts of licences are found: source trees, and the folders in which toolchains keep their documents.
 
-use camino::Utf8Path;
+use std::collections::BTreeMap;
 
+use camino::{Utf8Path, Utf8PathBuf};
+use deployctl_cache::TreeInput;
+
+use super::workshop::{Workshop, store_error};
 use crate::error::{Error, Kind};
-use crate::gate::evidence::FirmwareCrate;
-use crate::manifest::Library;
-use crate::plan::TargetMaterials;
+use crate::manifest::Manifest;
+use crate::plan::Materials;
 use crate::release::Files;
+use crate::release::licences::{CRATES, NEWLIB, RUST};
 
-/// The licences of the firmware's own crates.
-const OWN: [(&str, &str); 2] = [
-    ("LICENSE-APACHE", include_str!("../../../LICENSE-APACHE")),
-    ("LICENSE-MIT", include_str!("../../../LICENSE-MIT")),
+/// Documents of the Rust toolchain, below its folder: as rustup has them, then as older versions and distributions do.
+const OF_RUST: [&str; 8] = [
+    "share/doc/rust/COPYRIGHT-library.html",
+    "share/doc/rust/COPYRIGHT",
+    "share/doc/rust/LICENSE-APACHE",
+    "share/doc/rust/LICENSE-MIT",
+    "share/doc/rust/licenses/Apache-2.0.txt",
+    "share/doc/rust/licenses/LLVM-exception.txt",
+    "share/doc/rust/licenses/MIT.txt",
+    "share/doc/rustc/copyright",
 ];
-const APACHE: &str = "Apache-2.0";
-/// What files with texts of licences begin with.
-const NAMES: [&str; 5] = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "UNLICENSE"];
+/// Documents of the C library, below the folder that holds the compiler's `bin`: as Debian and as Arm packs it.
+const OF_NEWLIB: [&str; 4] = [
+    "share/doc/libnewlib-arm-none-eabi/copyright",
+    "share/doc/newlib/COPYING.NEWLIB",
+    "share/doc/gcc-arm-none-eabi/license.txt",
+    "license.txt",
+];
 
-/// Texts for the crates of a target, by `CRATE-VERSION/FILE`.
-pub(super) fn of_crates(crates: &[FirmwareCrate], vendor: &Utf8Path, files: &mut Files) -> Result<(), Error> {
-    for one in crates {
-        let name = format!("{}-{}", one.name, one.version);
-        let folder = vendor.join(&name);
-        if !folder.is_dir() {
-            files.extend(OWN.map(|(file, text)| (format!("{name}/{file}"), text.as_bytes().to_vec())));
-            continue;
-        }
-        let texts = texts(&folder)?;
-        if texts.is_empty() {
-            let stated = one.licence.as_deref().unwrap_or("nothing");
-            let text = format!(
-                "{} {} comes without the text of a licence; its `Cargo.toml` states: {stated}\n",
-                one.name, one.version
-            );
-            files.insert(format!("{name}/NO-TEXT"), text.into_bytes());
-            if stated.contains(APACHE) {
-                files.insert(format!("{name}/{}", OWN[0].0), OWN[0].1.as_bytes().to_vec());
-            }
-        }
-        files.extend(texts.into_iter().map(|(file, bytes)| (format!("{name}/{file}"), bytes)));
-    }
-    Ok(())
-}
-
-/// Texts for the kernel library: those beside its sources, else the notice at the head of its header.
-pub(super) fn of_library(library: &Library, found: &TargetMaterials, files: &mut Files) -> Result<(), Error> {
-    let Some(sources) = found.library.as_ref().map(|library| &library.sources) else { return Ok(()) };
-    let texts = texts(sources.root())?;
-    let name = &library.name;
-    if texts.is_empty() {
-        let header = sources.files().iter().find(|(path, _)| path.file_name() == Some("arm_nnfunctions.h"));
-        let text = header.and_then(|(path, _)| sources.bytes(path).ok()).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text).into_owned();
-        let notice = text.split_inclusive("*/").next().filter(|text| text.trim_start().starts_with("/*"));
-        files.insert(format!("{name}/NOTICE"), format!("{}\n", notice.unwrap_or(&library.licence)).into_bytes());
-        if library.licence == APACHE {
-            files.insert(format!("{name}/{}", OWN[0].0), OWN[0].1.as_bytes().to_vec());
+/// The source trees of a deployment, by the names that `deploy.lock` has for them.
+pub(super) fn trees(
+    manifest: &Manifest,
+    materials: &Materials,
+    workshop: &Workshop,
+) -> Result<BTreeMap<String, TreeInput>, Error> {
+    let mut roots: BTreeMap<String, Utf8PathBuf> = BTreeMap::new();
+    for found in &materials.targets {
+        roots.insert(CRATES.to_owned(), found.crates.vendor.clone());
+        if let Some(library) = &found.library {
+            roots.insert(manifest.kernels.source.name.clone(), library.sources.root().to_owned());
         }
     }
-    files.extend(texts.into_iter().map(|(file, bytes)| (format!("{name}/{file}"), bytes)));
-    Ok(())
+    let tree = |(name, root): (String, Utf8PathBuf)| {
+        let tree = workshop.store.tree(&root, |path| path != ".git").map_err(|error| store_error(&error))?;
+        Ok((name, tree))
+    };
+    roots.into_iter().map(tree).collect()
 }
 
-/// Files at the top of a folder that hold a licence, by name.
-fn texts(folder: &Utf8Path) -> Result<Files, Error> {
-    let unreadable =
-        |error: std::io::Error| Error::caused(Kind::Store, &error, format!("`{folder}` holds texts of licences"));
+/// Texts that the toolchains carry, by `PART/FILE`.
+pub(super) fn of_toolchain(materials: &Materials) -> Result<Files, Error> {
     let mut texts = Files::new();
-    for entry in folder.read_dir_utf8().map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.into_path();
-        let name = path.file_name().unwrap_or_default().to_owned();
-        if path.is_file() && NAMES.iter().any(|begin| name.to_ascii_uppercase().starts_with(begin)) {
-            texts.insert(name, std::fs::read(&path).map_err(unreadable)?);
+    for found in &materials.targets {
+        texts.extend(documents(RUST, &found.rustc.sysroot, &OF_RUST)?);
+        let compiler = found.library.as_ref().map(|library| &library.cross.driver);
+        // `bin/arm-none-eabi-gcc` may be a link into the folder that it was unpacked in.
+        let compiler = compiler.and_then(|driver| driver.canonicalize_utf8().ok());
+        if let Some(folder) = compiler.as_deref().and_then(|driver| driver.parent()?.parent()) {
+            texts.extend(documents(NEWLIB, folder, &OF_NEWLIB)?);
         }
     }
     Ok(texts)
+}
+
+fn documents(part: &str, folder: &Utf8Path, paths: &[&str]) -> Result<Files, Error> {
+    let mut found = Files::new();
+    for path in paths.iter().map(|path| folder.join(path)).filter(|path| path.is_file()) {
+        let bytes = std::fs::read(&path)
+            .map_err(|error| Error::caused(Kind::Store, &error, format!("`{path}` holds the text of a licence")))?;
+        found.insert(format!("{part}/{}", path.file_name().unwrap_or_default()), bytes);
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -82,24 +81,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_crate_has_a_text_or_says_that_it_has_none() {
+    fn documents_that_are_there_are_taken() {
         let folder = tempfile::tempdir().unwrap();
-        let vendor = Utf8Path::from_path(folder.path()).unwrap();
-        for (path, text) in [("a-1.0.0/LICENSE-MIT", "mit"), ("a-1.0.0/src.rs", ""), ("b-2.0.0/Cargo.toml", "")] {
-            std::fs::create_dir_all(vendor.join(path).parent().unwrap()).unwrap();
-            std::fs::write(vendor.join(path), text).unwrap();
+        let root = Utf8Path::from_path(folder.path()).unwrap();
+        for path in ["share/doc/rust/LICENSE-MIT", "share/doc/rust/licenses/MIT.txt", "share/doc/rust/README.md"] {
+            std::fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+            std::fs::write(root.join(path), "mit").unwrap();
         }
-        let one = |name: &str, version: &str| FirmwareCrate {
-            name: name.into(),
-            version: version.into(),
-            licence: Some("MIT".into()),
-        };
-        let mut files = Files::new();
-        of_crates(&[one("a", "1.0.0"), one("b", "2.0.0"), one("app", "0.1.0")], vendor, &mut files).unwrap();
-        let names: Vec<&str> = files.keys().map(String::as_str).collect();
-        assert_eq!(
-            names,
-            ["a-1.0.0/LICENSE-MIT", "app-0.1.0/LICENSE-APACHE", "app-0.1.0/LICENSE-MIT", "b-2.0.0/NO-TEXT"]
-        );
+        let names: Vec<String> = documents(RUST, root, &OF_RUST).unwrap().into_keys().collect();
+        assert_eq!(names, ["rust-library/LICENSE-MIT", "rust-library/MIT.txt"]);
+        assert!(documents(NEWLIB, root, &OF_NEWLIB).unwrap().is_empty());
     }
 }

@@ -41,6 +41,7 @@ mod seal;
 mod signature;
 mod site;
 mod sources;
+mod stronger;
 mod survey;
 mod test;
 mod trust;
@@ -61,6 +62,7 @@ use crate::cli::{Cli, Command, Commands, Manifests};
 use crate::error::{Error, Kind};
 use crate::fetch::Home;
 use crate::manifest::{self, Catalog, Date, Manifest, Syntax};
+use crate::stage;
 use crate::tool::Supervisor;
 use crate::ui::{Event, Streams, Ui};
 
@@ -122,6 +124,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut io: Io) -> u8 {
         return 0;
     }
     let ui = Ui::new(Streams { out: io.out, err: io.err }, cli.json, io.terminal);
+    let ui = ui.annotated(is_annotated(&cli.command).then(|| in_repository(&io.cwd)));
+    let sarif =
+        if let Command::Check(args) = &cli.command { args.sarif.as_ref().map(|path| io.cwd.join(path)) } else { None };
     let surroundings = Surroundings {
         ui: &ui,
         writes: writes_home(&cli.command),
@@ -145,8 +150,50 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut io: Io) -> u8 {
             (error.kind.exit_code(), "error")
         }
     };
+    let code = sarif.map_or(code, |path| written(&path, code, &ui));
     ui.show(&Event::Result { verdict: verdict.to_owned() });
     code
+}
+
+/// Writes the mistakes that were shown; a file that cannot be written is a failure of its own.
+fn written(path: &Utf8Path, code: u8, ui: &Ui) -> u8 {
+    let mistakes: Vec<stage::Mistake> = ui
+        .mistakes()
+        .into_iter()
+        .map(|mistake| stage::Mistake {
+            file: mistake.file.unwrap_or_else(|| "manifests".to_owned()),
+            line: mistake.line.unwrap_or(1),
+            text: mistake.help.map_or(mistake.message.clone(), |help| format!("{}; {help}", mistake.message)),
+        })
+        .collect();
+    let bytes = serde_json::to_vec_pretty(&stage::sarif_of_mistakes(&mistakes)).unwrap_or_default();
+    let Err(error) = std::fs::write(path, bytes) else { return code };
+    let error = Error::caused(Kind::Store, &error, format!("`{path}` should be a file in a folder that is there"));
+    ui.fail(&error);
+    error.kind.exit_code()
+}
+
+/// Whether mistakes are shown at their lines, too.
+fn is_annotated(command: &Command) -> bool {
+    match command {
+        Command::Check(args) => args.annotations.is_some(),
+        Command::Build(args) => args.annotations.is_some(),
+        Command::Test(args) => args.build.annotations.is_some(),
+        _ => false,
+    }
+}
+
+/// Where the project around a folder is in its repository.
+fn in_repository(cwd: &Utf8Path) -> Utf8PathBuf {
+    let root = project_around(cwd);
+    let repository = root.ancestors().find(|folder| folder.join(".git").exists());
+    repository.and_then(|repository| root.strip_prefix(repository).ok()).unwrap_or(Utf8Path::new("")).to_owned()
+}
+
+/// The project around a folder, or a new one in it.
+fn project_around(cwd: &Utf8Path) -> &Utf8Path {
+    let is_project = |folder: &&Utf8Path| folder.join("deploy.lock").is_file() || folder.join("manifests").is_dir();
+    cwd.ancestors().find(is_project).unwrap_or(cwd)
 }
 
 /// What every command may use.
@@ -225,8 +272,7 @@ impl Surroundings<'_> {
 
     /// The project around the working directory, or a new one in it.
     pub(crate) fn root(&self) -> Utf8PathBuf {
-        let is_project = |folder: &&Utf8Path| folder.join("deploy.lock").is_file() || folder.join("manifests").is_dir();
-        self.cwd.ancestors().find(is_project).unwrap_or(&self.cwd).to_owned()
+        project_around(&self.cwd).to_owned()
     }
 
     /// The manifests that are named, or all of the project around the working directory. Every mistake of every file is

@@ -2,19 +2,20 @@
 
 use deployctl_cache::{Engine, Forecast};
 
-use super::Done;
 use super::gather::gather;
 use super::workshop::{Workshop, store_error};
+use super::{Done, stronger};
 use crate::cli;
 use crate::error::Error;
-use crate::plan;
+use crate::stage;
 use crate::ui::Event;
 
 pub(super) fn run(args: &cli::Plan, workshop: &Workshop) -> Result<Done, Error> {
     let manifests = workshop.around.manifests_with(&args.manifests, &args.commands)?;
-    let materials = gather(&manifests, workshop)?;
-    let plan = plan::plan(&manifests, &materials, &workshop.runtime());
-    let engine = Engine::new(&workshop.store, workshop.options(&manifests));
+    let mut materials = gather(&manifests, workshop)?;
+    let options = workshop.options(&manifests);
+    let plan = stronger::plan(&manifests, &mut materials, &workshop.runtime(), &options, workshop)?;
+    let engine = Engine::new(&workshop.store, options);
     let forecasts = engine.plan(&plan.graph).map_err(|error| store_error(&error))?;
     workshop.remember();
     for (id, forecast) in plan.graph.ids().zip(&forecasts) {
@@ -25,7 +26,7 @@ pub(super) fn run(args: &cli::Plan, workshop: &Workshop) -> Result<Done, Error> 
                 ("run", "no record of it".to_owned())
             }
             Forecast::Run { changed } => {
-                let names: Vec<&str> = changed.iter().map(|change| change.name.as_str()).collect();
+                let names = stage::kinds_of_fields(changed.iter().map(|change| change.name.as_str()));
                 ("run", format!("{} changed", names.join(", ")))
             }
             Forecast::Maybe { because } => ("maybe", format!("{} runs first", plan.graph.node_name(*because))),

@@ -4,7 +4,6 @@ use std::fs;
 
 use camino::Utf8Path;
 use deployctl_cache::{Options, Outcome};
-use serde_json::Value;
 
 use super::pack::Work;
 use super::workshop::Workshop;
@@ -13,7 +12,7 @@ use crate::cli;
 use crate::error::{Error, Kind};
 use crate::plan::Planned;
 use crate::release::about::Release;
-use crate::release::{Files, LIMITS, SOURCES, TARGETS};
+use crate::release::{Files, SOURCES, TARGETS};
 use crate::stage::artifact;
 use crate::ui::Event;
 
@@ -41,29 +40,9 @@ pub(super) fn rebuild(release: &Release, files: &Files, workshop: &Workshop) -> 
     let work = Work::plan(manifest, None, &apart)?;
     let differences: Vec<String> =
         recorded.differences(&work.used()).iter().map(|difference| format!("\n  {difference}")).collect();
-    work.plan.targets.iter().try_for_each(|target| same_limits(target, files))?;
     let outcome = work.build(Options { scope: "rebuild".to_owned(), ..apart.options(&work.manifests) }, &apart)?;
     work.plan.targets.iter().try_for_each(|target| same_firmware(target, &outcome, files, &differences))?;
     Ok(2 * work.plan.targets.len())
-}
-
-/// That the verdict was given by the manifest's limits. Who approved what, and which day it was, is not looked at again.
-fn same_limits(target: &Planned, files: &Files) -> Result<(), Error> {
-    let path = format!("{TARGETS}{}/{LIMITS}", target.board);
-    let limits = |gate: Option<Value>| {
-        let mut limits = gate?.get_mut("limits")?.take();
-        let fields = limits.as_object_mut()?;
-        for of_the_day in ["governance", "waivers"] {
-            fields.remove(of_the_day);
-        }
-        Some(limits)
-    };
-    let given = limits(files.get(&path).and_then(|bytes| serde_json::from_slice(bytes).ok()));
-    if given == limits(serde_json::to_value(&target.judge).ok()) {
-        return Ok(());
-    }
-    let message = format!("`{path}` has other limits than the manifest in the bundle");
-    Err(Error::plain(Kind::Gate, message, "the verdict is not the manifest's: do not ship it"))
 }
 
 fn same_firmware(target: &Planned, outcome: &Outcome, files: &Files, differences: &[String]) -> Result<(), Error> {

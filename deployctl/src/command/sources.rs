@@ -10,13 +10,11 @@ use crate::error::{Error, Kind};
 use crate::lockfile::{FILE_NAME, Lockfile};
 use crate::manifest::{Catalog, Manifest, Source, plain};
 use crate::plan::{Materials, VectorMaterials};
-use crate::release::Files;
+use crate::release::{self, Files};
 use crate::stage::Content;
 
 /// Approvals of governed values, in the project's root.
 const APPROVALS: &str = "approvals.kdl";
-/// Stands for a folder above the project's root.
-const ABOVE: &str = "above";
 const KNOWN_BAD: &str = "manifests/kernels/known-bad";
 
 /// Files by where they are.
@@ -161,22 +159,17 @@ impl<'a> Sources<'a> {
     /// Files by their path in the bundle. Where some lie above the project's root, that is as many folders deeper.
     fn placed(self) -> Result<Project, Error> {
         let root = plain(&self.manifest.root);
-        let place = |path: &Utf8Path| {
-            let above = root.ancestors().enumerate().filter(|(_, folder)| folder.parent().is_some());
-            let mut above =
-                above.filter_map(|(levels, folder)| Some((levels, path.strip_prefix(folder).ok()?.to_string())));
-            above.next().ok_or_else(|| {
-                let message = format!(
-                    "`{path}` lies outside of the project `{root}`, and a release must hold all that it is made of"
-                );
-                Error::plain(Kind::Manifest, message, "copy it into the project, and let the manifest name the copy")
-            })
+        let outside = |path: &Utf8Path| {
+            let message = format!(
+                "`{path}` lies outside of the project `{root}`, and a release must hold all that it is made of"
+            );
+            Error::plain(Kind::Manifest, message, "copy it into the project, and let the manifest name the copy")
         };
-        let deepest = self.found.iter().map(|(path, _)| place(path).map(|(levels, _)| levels));
-        let deepest = deepest.collect::<Result<Vec<_>, Error>>()?.into_iter().max().unwrap_or_default();
-        let entry = |path: &Utf8Path| {
-            place(path).map(|(levels, rest)| format!("{}{rest}", format!("{ABOVE}/").repeat(deepest - levels)))
-        };
+        let levels =
+            |path: &Utf8Path| release::above(&root, path).map(|(levels, _)| levels).ok_or_else(|| outside(path));
+        let depth = self.found.iter().map(|(path, _)| levels(path));
+        let depth = depth.collect::<Result<Vec<_>, Error>>()?.into_iter().max().unwrap_or_default();
+        let entry = |path: &Utf8Path| release::place(&root, path, depth).ok_or_else(|| outside(path));
         let manifest_at = entry(&plain(&self.manifest.path))?;
         let mut files = Files::new();
         for (path, bytes) in self.found {

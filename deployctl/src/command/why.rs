@@ -2,19 +2,20 @@
 
 use deployctl_cache::{Engine, FieldChange, Forecast, StageId};
 
-use super::Done;
 use super::gather::gather;
 use super::workshop::{Workshop, store_error};
+use super::{Done, stronger};
 use crate::cli;
 use crate::error::{Error, Kind};
-use crate::plan::{self, Plan};
+use crate::plan::Plan;
 use crate::ui::Event;
 
 pub(super) fn run(args: &cli::Why, workshop: &Workshop) -> Result<Done, Error> {
     let manifests = workshop.around.manifests_with(&args.manifests, &args.commands)?;
-    let materials = gather(&manifests, workshop)?;
-    let plan = plan::plan(&manifests, &materials, &workshop.runtime());
-    let engine = Engine::new(&workshop.store, workshop.options(&manifests));
+    let mut materials = gather(&manifests, workshop)?;
+    let options = workshop.options(&manifests);
+    let plan = stronger::plan(&manifests, &mut materials, &workshop.runtime(), &options, workshop)?;
+    let engine = Engine::new(&workshop.store, options);
     for id in stages(&plan, &args.stage)? {
         if args.log {
             tell(

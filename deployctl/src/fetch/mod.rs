@@ -18,7 +18,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 pub use archive::{Limits, unpack};
 pub use firmware::source_replacement;
 pub use home::Home;
-pub use tree::{digest_tree, remove_tree};
+pub use tree::{digest_listing, digest_tree, remove_tree};
 
 use crate::manifest::Source;
 use crate::tool::{FileDigest, SearchPath, Supervisor, ToolError};

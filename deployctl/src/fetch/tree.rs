@@ -1,5 +1,6 @@
 //! Source trees: their digest, and how they are made read-only and removed.
 
+use std::collections::BTreeMap;
 use std::fs::{File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
@@ -18,16 +19,22 @@ pub fn digest_tree(root: &Utf8Path, digest: &FileDigest<'_>) -> Result<String, F
         }
         Ok(())
     })?;
-    paths.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+    let mut files = BTreeMap::new();
+    for path in paths {
+        let file = root.join(&path);
+        files.insert(path.into_string(), digest(&file).map_err(io("read", &file))?);
+    }
+    Ok(digest_listing(&files))
+}
+
+/// The digest of a tree of which only paths and digests of contents are known.
+pub fn digest_listing(files: &BTreeMap<String, String>) -> String {
     let mut all = blake3::Hasher::new();
     all.update(b"deployctl tree 1\0");
-    for path in &paths {
-        let file = root.join(path);
-        let contents = digest(&file).map_err(io("read", &file))?;
-        all.update(&(path.as_str().len() as u64).to_le_bytes()).update(path.as_str().as_bytes());
-        all.update(&(contents.len() as u64).to_le_bytes()).update(contents.as_bytes());
+    for text in files.iter().flat_map(|(path, contents)| [path, contents]) {
+        all.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
     }
-    Ok(all.finalize().to_hex().to_string())
+    all.finalize().to_hex().to_string()
 }
 
 /// Calls `visit` with every file and folder under `root`, a folder before what is in it.

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::evidence::{Load, LoadedCycles, Spread};
-use super::judge::{Limits, after, check, number, unmeasured};
-use super::maximum::under;
+use super::evidence::{Load, LoadedCycles};
+use super::judge::{Limits, check, number, unmeasured};
+use super::maximum::{judged, loaded_percentile, under};
 use super::{Check, Quantity, Unit, Verdict, time};
 use crate::manifest::{Latency, Limit, grouped};
 
@@ -61,41 +61,44 @@ pub(super) fn load(limits: &Limits, found: Option<&Load>) -> Check {
         return Check { verdict: Verdict::Fail, detail: format!("{slower}; {shown}"), ..base };
     }
     if let Some((cycles, spread)) = found.cycles.and_then(|cycles| Some((cycles, cycles.inference?))) {
-        return in_time(limits, base, &cycles, spread.p99, shown);
+        let taken = spread.at(loaded_percentile(limits.latency.as_ref()));
+        return in_time(limits, base, &cycles, taken, shown);
     }
-    let Some(Spread { p99, .. }) = found.instructions else {
+    let Some(spread) = found.instructions else {
         return Check { verdict: Verdict::Pass, detail: shown, ..base };
     };
-    let base = Check { value: Some(Quantity { value: number(p99), unit: Unit::Instructions }), ..base };
+    let taken = spread.at(loaded_percentile(limits.latency.as_ref()));
+    let base = Check { value: Some(Quantity { value: number(taken), unit: Unit::Instructions }), ..base };
     let Some(Limit { max: Latency::Instructions(max), margin, .. }) = limits.latency else {
         let unlimited = "no `gates.latency` in instructions is declared";
         return Check { verdict: Verdict::Pass, detail: format!("{unlimited}; {shown}"), ..base };
     };
-    let mut result = under(base, Unit::Instructions, max, p99, margin);
+    let mut result = under(base, Unit::Instructions, max, taken, margin);
     result.manifest = Some("gates.latency".to_owned());
     let next = "give the services less of the processor, or raise `gates.latency` with its owner's agreement";
-    result.detail = after(shown, result.verdict, next);
+    result.detail = judged(shown, &result, next);
     result
 }
 
 /// What the inferences of a real board take, against a limit in time.
-fn in_time(limits: &Limits, base: Check, cycles: &LoadedCycles, p99: u64, shown: String) -> Check {
-    let base = Check { value: Some(time::quantity(p99, cycles.clock)), ..base };
-    let Some(Limit { max: Latency::Nanoseconds(max), margin, growth }) = limits.latency else {
+fn in_time(limits: &Limits, base: Check, cycles: &LoadedCycles, taken: u64, shown: String) -> Check {
+    let base = Check { value: Some(time::quantity(taken, cycles.clock)), ..base };
+    let Some(Limit { max: Latency::Nanoseconds(max), margin, .. }) = limits.latency else {
         let unlimited = "no `gates.latency` in time is declared";
         return Check { verdict: Verdict::Pass, detail: format!("{unlimited}; {shown}"), ..base };
     };
     let base = Check { manifest: Some("gates.latency".to_owned()), ..base };
     let next = "give the services less of the processor, or raise `gates.latency` with its owner's agreement";
-    time::judged(base, Limit { max, margin, growth }, p99, cycles.clock, (shown, next))
+    time::judged(base, (max, margin), taken, cycles.clock, (shown, next))
 }
 
 /// What was run, and what came of it.
 fn described(found: &Load) -> String {
     let counts = found.instructions.map_or_else(String::new, |spread| {
         format!(
-            ": instructions {} (median), {} (99 of 100), {} at most",
+            ": instructions {} (median), {} (90 of 100), {} (99 of 100), {} at most",
             grouped(spread.p50),
+            grouped(spread.p90),
             grouped(spread.p99),
             grouped(spread.max)
         )

@@ -1,9 +1,10 @@
-//! The checks of maxima: flash, RAM, stack, latency, hop. A figure, a limit with its unit, a margin.
+//! The checks of maxima: flash, RAM, stack, latency, hop, start-up. A figure, a limit with its unit, a margin.
 
-use super::evidence::{Footprint, Measurement};
+use super::evidence::{Footprint, Load, Measurement};
 use super::judge::{Limits, after, check, number, unmeasured};
+use super::load::Services;
 use super::{Check, Quantity, Unit, Verdict, time};
-use crate::manifest::{Bytes, Latency, Limit, Ratio, grouped};
+use crate::manifest::{Bytes, Latency, Limit, Percentile, Ratio, grouped};
 
 /// A value under a maximum with a margin: pass, thin or fail.
 pub(super) fn under(mut base: Check, unit: Unit, max: u64, value: u64, margin_required: Ratio) -> Check {
@@ -23,6 +24,29 @@ pub(super) fn under(mut base: Check, unit: Unit, max: u64, value: u64, margin_re
     base
 }
 
+/// A figure in words with what stands against it: how far it is over its limit, or how much of it should be left; and the next step.
+pub(super) fn judged(text: String, result: &Check, next: &str) -> String {
+    let amount = |quantity: Option<Quantity>| {
+        let quantity = quantity.unwrap_or(Quantity { value: 0.0, unit: Unit::Count });
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "limits are whole and below 2^52")]
+        let whole = grouped(quantity.value as u64);
+        match quantity.unit {
+            Unit::Bytes => format!("{whole} bytes"),
+            Unit::Instructions => format!("{whole} instructions"),
+            Unit::Cycles => format!("{whole} cycles"),
+            Unit::Milliseconds => format!("{:.3} ms", quantity.value),
+            Unit::Ratio | Unit::Count => whole,
+        }
+    };
+    let percent = |share: Option<f64>| format!("{:.1} %", share.unwrap_or_default() * 100.0);
+    let (limit, left, asked) = (amount(result.limit), percent(result.margin), percent(result.margin_required));
+    match result.verdict {
+        Verdict::Thin => format!("{text}; {left} of {limit} are left, and {asked} must be; {next}"),
+        Verdict::Fail => format!("{text}; the limit is {limit}; {next}"),
+        _ => after(text, result.verdict, next),
+    }
+}
+
 /// A check of a limit that a manifest may set.
 fn declared<T>(name: &str, title: &str, limit: Option<&Limit<T>>) -> Check {
     Check { manifest: limit.map(|_| format!("gates.{name}")), ..check(name, title, Verdict::NotApplicable, "") }
@@ -35,7 +59,7 @@ fn sized(mut base: Check, limit: Option<Limit<Bytes>>, bytes: u64, shown: String
         return Check { detail: format!("no limit declared; {shown}"), ..base };
     };
     let mut result = under(base, Unit::Bytes, limit.max.0, bytes, limit.margin);
-    result.detail = after(shown, result.verdict, next);
+    result.detail = judged(shown, &result, next);
     result
 }
 
@@ -93,10 +117,70 @@ pub(super) fn stack(limits: &Limits, measured: &Measurement) -> Check {
     sized(base, limits.stack, bytes, split, next)
 }
 
-pub(super) fn latency(limits: &Limits, measured: &Measurement) -> Check {
+/// What a time was found to be, and what it is of.
+struct Found {
+    instructions: u64,
+    /// Continues a sentence after the count; may be empty.
+    of: String,
+    /// What to do about too many.
+    next: &'static str,
+}
+
+const LARGEST: &str = "see the operator table for the largest shares of MACs";
+
+/// The most of all undisturbed runs; of a percentile, under load where there is one.
+pub(super) fn latency(limits: &Limits, measured: &Measurement, load: Option<&Load>) -> Check {
     let base = declared("latency", "latency", limits.latency.as_ref());
-    let cycles = measured.cycles.as_ref().and_then(|cycles| cycles.inference);
-    timed(base, limits.latency, measured, measured.instructions, cycles)
+    if measured.cycles.is_some() {
+        return latency_on_hardware(base, limits, measured, load);
+    }
+    let Some(percentile) = limits.latency.and_then(|limit| limit.percentile) else {
+        let most = |instructions: u64| Found { instructions, of: String::new(), next: LARGEST };
+        return timed(base, limits.latency, measured, measured.instructions.map(most));
+    };
+    let share = |instructions: u64, runs: &str, jitter: u64| Found {
+        instructions,
+        of: format!(
+            ", which {} of 100 inferences{runs} keep; the slowest takes {} more than the fastest",
+            percentile.number(),
+            grouped(jitter)
+        ),
+        next: LARGEST,
+    };
+    if limits.services != Services::Interrupt {
+        let found = measured.spread.map(|spread| share(spread.at(percentile), "", spread.jitter));
+        return timed(base, limits.latency, measured, found);
+    }
+    let Some(load) = load else {
+        return Check { verdict: Verdict::Unknown, detail: "the run under load left no result".to_owned(), ..base };
+    };
+    if let Some(reason) = &load.blocked {
+        return unmeasured(base, load.target_failed, reason);
+    }
+    let found = load.instructions.map(|spread| share(spread.at(percentile), " under load", spread.jitter));
+    timed(base, limits.latency, measured, found)
+}
+
+/// Which percentile of a run under load the limit of latency is for.
+pub(super) fn loaded_percentile(limit: Option<&Limit<Latency>>) -> Percentile {
+    limit.and_then(|limit| limit.percentile).unwrap_or(Percentile::P99)
+}
+
+pub(super) fn startup(limits: &Limits, measured: &Measurement) -> Check {
+    let base = declared("startup", "start-up", limits.startup.as_ref());
+    if let Some(cycles) = measured.cycles.as_ref().and_then(|cycles| cycles.startup) {
+        return on_hardware(base, limits.startup, measured, cycles);
+    }
+    let model = measured.startup_model_instructions.unwrap_or(0);
+    let found = measured.startup_instructions.map(|instructions| Found {
+        instructions,
+        of: format!(
+            ", from reset to where the first inference could begin, of which {} are the model's",
+            grouped(model)
+        ),
+        next: "most of it is memory: what is zeroed, copied or painted at reset",
+    });
+    timed(base, limits.startup, measured, found)
 }
 
 pub(super) fn hop(limits: &Limits, measured: &Measurement) -> Check {
@@ -106,26 +190,23 @@ pub(super) fn hop(limits: &Limits, measured: &Measurement) -> Check {
     if measured.hop_instructions.is_none() && cycles.is_none() && limits.hop.is_none() {
         return Check { detail: "no stream, or a target that does not count instructions".into(), ..base };
     }
-    let instructions = measured.hop_instructions.map(|hops| hops.max);
-    timed(base, limits.hop, measured, instructions, cycles.map(|hops| hops.max))
+    if let Some(cycles) = cycles {
+        return on_hardware(base, limits.hop, measured, cycles.max);
+    }
+    let most = |instructions: u64| Found { instructions, of: String::new(), next: LARGEST };
+    timed(base, limits.hop, measured, measured.hop_instructions.map(|hops| most(hops.max)))
 }
 
-/// The most of all runs, in the unit of the limit.
-fn timed(
-    mut base: Check,
-    limit: Option<Limit<Latency>>,
-    measured: &Measurement,
-    instructions: Option<u64>,
-    cycles: Option<u64>,
-) -> Check {
+/// What was found, in the unit of the limit.
+fn timed(mut base: Check, limit: Option<Limit<Latency>>, measured: &Measurement, found: Option<Found>) -> Check {
     if let Some(reason) = &measured.blocked {
         return unmeasured(base, measured.target_failed, reason);
     }
-    if let Some(cycles) = cycles {
-        return on_hardware(base, limit, measured, cycles);
-    }
+    let instructions = found.as_ref().map(|found| found.instructions);
     base.value = instructions.map(|count| Quantity { value: number(count), unit: Unit::Instructions });
-    let counted = instructions.map(|count| format!("{} instructions, counted by the emulator", grouped(count)));
+    let next = found.as_ref().map_or("", |found| found.next);
+    let counted =
+        found.map(|found| format!("{} instructions, counted by the emulator{}", grouped(found.instructions), found.of));
     let on_host = measured.runner == "host";
     let Some(limit) = limit else {
         let counted = counted.map(|counted| format!("no limit declared; {counted}"));
@@ -134,8 +215,7 @@ fn timed(
     match (limit.max, instructions) {
         (Latency::Instructions(max), Some(count)) => {
             let mut result = under(base, Unit::Instructions, max, count, limit.margin);
-            let next = "see the operator table for the largest shares of MACs";
-            result.detail = after(counted.unwrap_or_default(), result.verdict, next);
+            result.detail = judged(counted.unwrap_or_default(), &result, next);
             result
         }
         (Latency::Instructions(_), None) if on_host => {
@@ -156,10 +236,35 @@ fn timed(
         }
         (Latency::Instructions(_), None) => {
             base.verdict = Verdict::Unknown;
-            let next = if measured.emulated { "see whether the model has a stream" } else { "write the limit in ms" };
+            let next = match (measured.emulated, base.name.as_str()) {
+                (true, "hop") => "see whether the model has a stream",
+                (true, _) => "its counter ran over: measure on a board with less memory to initialize",
+                (false, _) => "write the limit in ms",
+            };
             base.detail = format!("the limit is in instructions, of which this target counted none; {next}");
             base
         }
+    }
+}
+
+/// The most of all undisturbed runs of a real board; of a percentile, under load where there is one.
+fn latency_on_hardware(base: Check, limits: &Limits, measured: &Measurement, load: Option<&Load>) -> Check {
+    let percentile = limits.latency.and_then(|limit| limit.percentile);
+    let is_loaded = percentile.is_some() && limits.services == Services::Interrupt;
+    if let Some(reason) = load.filter(|_| is_loaded).and_then(|load| load.blocked.as_ref()) {
+        return unmeasured(base, load.is_some_and(|load| load.target_failed), reason);
+    }
+    let alone = measured.cycles.as_ref();
+    let found = match percentile {
+        None => alone.and_then(|cycles| cycles.inference),
+        Some(percentile) if is_loaded => {
+            load.and_then(|load| load.cycles?.inference).map(|spread| spread.at(percentile))
+        }
+        Some(percentile) => alone.and_then(|cycles| cycles.spread).map(|spread| spread.at(percentile)),
+    };
+    match found {
+        Some(cycles) => on_hardware(base, limits.latency, measured, cycles),
+        None => Check { verdict: Verdict::Unknown, detail: "the board counted no cycles".to_owned(), ..base },
     }
 }
 
@@ -170,9 +275,9 @@ fn on_hardware(mut base: Check, limit: Option<Limit<Latency>>, measured: &Measur
     base.value = Some(time::quantity(cycles, clock));
     match limit {
         None => Check { detail: format!("no limit declared; {shown}"), ..base },
-        Some(Limit { max: Latency::Nanoseconds(max), margin, growth }) => {
+        Some(Limit { max: Latency::Nanoseconds(max), margin, .. }) => {
             let next = "see the operator table for what takes the time";
-            time::judged(base, Limit { max, margin, growth }, cycles, clock, (shown, next))
+            time::judged(base, (max, margin), cycles, clock, (shown, next))
         }
         Some(Limit { max: Latency::Instructions(_), .. }) => {
             let why = "the limit is in instructions, which a board does not count; write the limit in ms";

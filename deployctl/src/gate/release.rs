@@ -6,9 +6,10 @@ use cargo_metadata::semver::Version;
 use serde::{Deserialize, Serialize};
 
 use super::judge::{Limits, check, none_of};
+use super::load::Services;
 use super::metric::Figure;
 use super::{Check, Quantity, Unit, Verdict};
-use crate::manifest::{self, Latency, Limit, Manifest, Port, PortQuantization, Ratio, Spanned};
+use crate::manifest::{self, Latency, Limit, Manifest, Percentile, Port, PortQuantization, Ratio, Spanned};
 
 /// What `release.json` says of a release, as far as later builds are held against it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -19,6 +20,9 @@ pub struct Release {
     pub deployment: String,
     /// Its version.
     pub version: String,
+    /// Where the evidence of all targets comes from, in a word.
+    #[serde(default)]
+    pub evidence: String,
     /// Inputs and outputs.
     pub interface: Interface,
     /// Governed values by their paths.
@@ -58,6 +62,12 @@ pub struct PortRecord {
 pub struct ReleasedTarget {
     /// Its board.
     pub board: String,
+    /// Where its evidence comes from, in a word.
+    #[serde(default)]
+    pub evidence: String,
+    /// Its verdict.
+    #[serde(default)]
+    pub verdict: Option<Verdict>,
     /// Figures by name.
     #[serde(default)]
     pub figures: BTreeMap<String, Quantity>,
@@ -114,16 +124,26 @@ impl Present {
 }
 
 impl Release {
+    /// Reads a `release.json`.
+    ///
+    /// # Errors
+    ///
+    /// In words, where it is no such file.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let release: Self = serde_json::from_slice(bytes).map_err(|error| format!("it is damaged: {error}"))?;
+        if release.schema != RELEASE_SCHEMA {
+            return Err(format!("its schema is `{}`, and this version reads `{RELEASE_SCHEMA}`", release.schema));
+        }
+        Ok(release)
+    }
+
     /// Reads `release.json` of a version of a deployment.
     ///
     /// # Errors
     ///
     /// In words, where it is no such file, or another release's.
     pub fn read(bytes: &[u8], deployment: &str, version: &str) -> Result<Self, String> {
-        let release: Self = serde_json::from_slice(bytes).map_err(|error| format!("it is damaged: {error}"))?;
-        if release.schema != RELEASE_SCHEMA {
-            return Err(format!("its schema is `{}`, and this version reads `{RELEASE_SCHEMA}`", release.schema));
-        }
+        let release = Self::parse(bytes)?;
         if (release.deployment.as_str(), release.version.as_str()) != (deployment, version) {
             return Err(format!("it is of `{}` {}", release.deployment, release.version));
         }
@@ -194,12 +214,9 @@ fn growths(limits: &Limits) -> Vec<(&'static str, &'static str, Ratio)> {
         ("flash", "flash_bytes", limits.flash.and_then(|limit| limit.growth)),
         ("ram", "ram_bytes", limits.ram.and_then(|limit| limit.growth)),
         ("stack", "stack_bytes", limits.stack.and_then(|limit| limit.growth)),
-        (
-            "latency",
-            counted(limits.latency, "instructions", "latency_ms"),
-            limits.latency.and_then(|limit| limit.growth),
-        ),
+        ("latency", latency_figure(limits), limits.latency.and_then(|limit| limit.growth)),
         ("hop", counted(limits.hop, "hop_instructions", "hop_ms"), limits.hop.and_then(|limit| limit.growth)),
+        ("startup", "startup_instructions", limits.startup.and_then(|limit| limit.growth)),
     ];
     all.into_iter().filter_map(|(gate, metric, limit)| Some((gate, metric, limit?))).collect()
 }
@@ -207,6 +224,23 @@ fn growths(limits: &Limits) -> Vec<(&'static str, &'static str, Ratio)> {
 /// The figure that a limit is about: each unit has its own.
 fn counted(limit: Option<Limit<Latency>>, instructions: &'static str, time: &'static str) -> &'static str {
     if matches!(limit, Some(Limit { max: Latency::Nanoseconds(_), .. })) { time } else { instructions }
+}
+
+/// The figure that the limit of latency is about.
+fn latency_figure(limits: &Limits) -> &'static str {
+    let loaded = limits.services == Services::Interrupt;
+    if counted(limits.latency, "", "ms") == "ms" {
+        return "latency_ms";
+    }
+    match (limits.latency.and_then(|limit| limit.percentile), loaded) {
+        (None, _) => "instructions",
+        (Some(Percentile::P50), false) => "instructions_p50",
+        (Some(Percentile::P90), false) => "instructions_p90",
+        (Some(Percentile::P99), false) => "instructions_p99",
+        (Some(Percentile::P50), true) => "loaded_instructions_p50",
+        (Some(Percentile::P90), true) => "loaded_instructions_p90",
+        (Some(Percentile::P99), true) => "loaded_instructions_p99",
+    }
 }
 
 fn growth(now: f64, then: f64) -> f64 {

@@ -6,7 +6,7 @@
 use super::judge::{after, number};
 use super::maximum::under;
 use super::{Check, Quantity, Unit, Verdict};
-use crate::manifest::{Limit, frequency, grouped};
+use crate::manifest::{Ratio, frequency, grouped};
 
 /// A core clock in Hz, as firmware runs it: the least and the most.
 pub(super) type Clock = (u64, u64);
@@ -51,7 +51,7 @@ pub(super) fn quantity(cycles: u64, clock: Option<Clock>) -> Quantity {
 /// Cycles against a limit in nanoseconds; `text` is what was found, `next` what to do where that is too much.
 pub(super) fn judged(
     base: Check,
-    limit: Limit<u64>,
+    (max, margin): (u64, Ratio),
     cycles: u64,
     clock: Option<Clock>,
     (text, next): (String, &str),
@@ -61,12 +61,12 @@ pub(super) fn judged(
         return Check { verdict: Verdict::Unknown, detail: format!("{text}; {why}"), ..base };
     };
     let (slow, fast) = (nanoseconds(cycles, least), nanoseconds(cycles, most));
-    let value = if fast > limit.max { fast } else { slow };
-    let mut result = under(base, Unit::Milliseconds, limit.max, value, limit.margin);
+    let value = if fast > max { fast } else { slow };
+    let mut result = under(base, Unit::Milliseconds, max, value, margin);
     let in_ms = |quantity: Quantity| Quantity { value: quantity.value / 1e6, ..quantity };
     (result.limit, result.value) = (result.limit.map(in_ms), result.value.map(in_ms));
     let mut next = next;
-    if fast <= limit.max && slow > limit.max {
+    if fast <= max && slow > max {
         result.verdict = Verdict::Unknown;
         next = "the clock is not exact, and at its slowest this is too long: set it up in the firmware, and say so in the board's file";
     }
@@ -78,10 +78,9 @@ pub(super) fn judged(
 mod tests {
     use super::super::judge::check;
     use super::*;
-    use crate::manifest::Ratio;
 
     fn verdict(max_ms: u64, cycles: u64, clock: Option<Clock>) -> Check {
-        let limit = Limit { max: max_ms * 1_000_000, margin: Ratio(0.1), growth: None };
+        let limit = (max_ms * 1_000_000, Ratio(0.1));
         let base = check("latency", "latency", Verdict::NotApplicable, "");
         judged(base, limit, cycles, clock, (shown(cycles, clock), "shrink it"))
     }

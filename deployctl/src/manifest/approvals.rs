@@ -45,7 +45,7 @@ const BY_HAND: &str =
 /// All entries of a project.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Approvals {
-    /// In the file's order: later ones count before earlier ones.
+    /// In the file's order. The day counts first, then this order: see [`Approvals::heads`].
     pub entries: Vec<Approval>,
     /// The file of those who may sign, in `ssh-keygen`'s form, where entries must be signed.
     pub allowed_signers: Option<Utf8PathBuf>,
@@ -112,9 +112,20 @@ impl Approvals {
         self.entries.iter().any(|entry| entry.deployment == deployment)
     }
 
-    /// The newest entry about a value.
+    /// The newest entries about a value: those of its last day that no later entry continues, in the file's order. An entry
+    /// continues another if it is `from` what that one approves. Where branches were merged there may be several.
+    pub fn heads(&self, deployment: &str, param: &str) -> Vec<&Approval> {
+        let about = |entry: &&Approval| entry.deployment == deployment && entry.param == param;
+        let all: Vec<&Approval> = self.entries.iter().filter(about).collect();
+        let last = all.iter().map(|entry| entry.date).max();
+        let of_day: Vec<&Approval> = all.into_iter().filter(|entry| Some(entry.date) == last).collect();
+        let is_head = |(at, entry): &(usize, &&Approval)| of_day[at + 1..].iter().all(|later| later.from != entry.to);
+        of_day.iter().enumerate().filter(is_head).map(|(_, entry)| *entry).collect()
+    }
+
+    /// The newest entry about a value; of several the last in the file.
     pub fn newest(&self, deployment: &str, param: &str) -> Option<&Approval> {
-        self.entries.iter().rev().find(|entry| entry.deployment == deployment && entry.param == param)
+        self.heads(deployment, param).pop()
     }
 
     /// Values of a deployment that entries are about, in the order in which they first came.
@@ -263,6 +274,44 @@ mod tests {
         assert_eq!(crate::manifest::format(text.as_bytes(), "a").unwrap(), text, "laid out as `fmt` does");
         let signed = text.replace("version=1\n", "version=1\nrequire-signature \"allowed_signers\"\n");
         assert!(read(&signed).unwrap().allowed_signers.is_some());
+    }
+
+    /// Entries of two branches, merged in any order: `day from to` each.
+    fn newest(entries: &[(&str, &str, &str)]) -> Vec<String> {
+        let entry = |(day, from, to): &(&str, &str, &str)| Approval {
+            from: (*from != "-").then(|| (*from).to_owned()),
+            to: (*to != "-").then(|| (*to).to_owned()),
+            date: Date::parse(day).unwrap(),
+            ..approval()
+        };
+        let approvals = Approvals { entries: entries.iter().map(entry).collect(), allowed_signers: None };
+        let heads = approvals.heads("kws", "arena.budget");
+        heads.iter().map(|entry| entry.to.clone().unwrap_or_default()).collect()
+    }
+
+    #[test]
+    fn the_newest_entry_is_that_of_the_last_day_whatever_the_order() {
+        let (first, second) = (("2026-11-20", "-", "1"), ("2026-11-23", "1", "2"));
+        let other = ("2026-11-22", "1", "3");
+        for order in [[first, second, other], [other, first, second], [second, other, first]] {
+            assert_eq!(newest(&order), ["2"], "{order:?}");
+        }
+        assert!(newest(&[]).is_empty());
+    }
+
+    #[test]
+    fn of_one_day_those_are_newest_that_nothing_continues() {
+        let day = |from: &'static str, to: &'static str| ("2026-11-23", from, to);
+        assert_eq!(newest(&[day("-", "1"), day("1", "2"), day("2", "1"), day("1", "3")]), ["3"]);
+        assert_eq!(newest(&[day("-", "1"), day("1", "2"), day("1", "3")]), ["2", "3"]);
+        // A longer branch, in both orders.
+        assert_eq!(newest(&[day("1", "2"), day("2", "4"), day("1", "3")]), ["4", "3"]);
+        assert_eq!(newest(&[day("1", "3"), day("1", "2"), day("2", "4")]), ["3", "4"]);
+        // Both agreed to the same; and someone has settled it.
+        assert_eq!(newest(&[day("1", "2"), day("1", "2")]), ["2", "2"]);
+        assert_eq!(newest(&[day("1", "2"), day("1", "3"), day("3", "4"), day("2", "4")]), ["4", "4"]);
+        assert_eq!(newest(&[day("1", "2"), day("1", "3"), day("2", "3")]), ["3", "3"]);
+        assert_eq!(newest(&[day("-", "1"), day("1", "-")]), [""]);
     }
 
     /// Pinned: entries of earlier versions must still read.

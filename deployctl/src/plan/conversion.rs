@@ -24,11 +24,6 @@ impl Made {
         let committed = self.committed.map(|stage| input("committed", stage, artifact::COMMITTED));
         [Some(input("conversion", self.convert, artifact::CONVERSION)), committed].into_iter().flatten().collect()
     }
-
-    /// What leaves the store.
-    pub(super) fn results(&self) -> [(StageId, &'static str); 2] {
-        [artifact::MODEL, artifact::CONVERSION].map(|path| (self.convert, path))
-    }
 }
 
 impl Plan {

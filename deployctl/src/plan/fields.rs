@@ -276,13 +276,8 @@ fn loaded(
     runtime: &Runtime,
     taken: stage::Taken,
 ) -> stage::Load {
-    let mut rig = rig(board, found, runtime);
-    // A board is measured as long as it is asked for.
-    if let (Some(observed), Some(_)) = (&mut rig.observed, materials.budget) {
-        observed.command = observed.command.replacen("build", "test", 1);
-    }
     stage::Load {
-        rig,
+        rig: rig(board, found, runtime),
         taken,
         timers: board.timers.clone(),
         clock_hz: board.clock.as_ref().map(|clock| clock.hz),
@@ -304,8 +299,18 @@ pub(super) fn gate(manifest: &Manifest, board: &Board, materials: &Materials) ->
 }
 
 fn limits(manifest: &Manifest, board: &Board, materials: &Materials) -> Limits {
-    let (arena, gates) = (manifest.arena_on(&board.name), manifest.gates_on(&board.name));
     let making = if materials.convert.is_some() { Making::Made } else { Making::Forbidden };
+    Limits {
+        conversion: manifest.convert.is_some().then_some(making),
+        waivers: waivers(manifest, board, &materials.expired),
+        governance: materials.governance.clone(),
+        ..declared_limits(manifest, board)
+    }
+}
+
+/// Limits as the manifest alone has them, without what a day and a machine add to them.
+pub fn declared_limits(manifest: &Manifest, board: &Board) -> Limits {
+    let (arena, gates) = (manifest.arena_on(&board.name), manifest.gates_on(&board.name));
     Limits {
         budget: arena.budget.value,
         headroom: arena.headroom,
@@ -317,13 +322,14 @@ fn limits(manifest: &Manifest, board: &Board, materials: &Materials) -> Limits {
         latency: gates.latency.as_ref().map(|limit| limit.value),
         services: services(manifest, board),
         hop: gates.hop.as_ref().map(|limit| limit.value),
+        startup: gates.startup.as_ref().map(|limit| limit.value),
         accuracy: gates.accuracy.as_ref().and_then(|asked| scores(manifest, &asked.value)),
         max_lsb: manifest.preprocess.as_ref().and_then(|steps| Some(steps.parity.as_ref()?.max_lsb.value)),
-        conversion: manifest.convert.is_some().then_some(making),
+        conversion: None,
         runner: board.runner.name(),
-        waivers: waivers(manifest, board, materials),
+        waivers: waivers(manifest, board, &[]),
         own: manifest.own_paths(&board.name),
-        governance: materials.governance.clone(),
+        governance: None,
     }
 }
 
@@ -337,11 +343,9 @@ fn services(manifest: &Manifest, board: &Board) -> Services {
 }
 
 /// Waivers; that one has expired was found out by whoever knows what day it is.
-fn waivers(manifest: &Manifest, board: &Board, materials: &Materials) -> Vec<Waived> {
+fn waivers(manifest: &Manifest, board: &Board, expired: &[String]) -> Vec<Waived> {
     let waivers = manifest.waivers_on(&board.name).into_iter();
-    waivers
-        .map(|(path, waiver)| Waived { waiver: waiver.clone(), expired: materials.expired.contains(&path) })
-        .collect()
+    waivers.map(|(path, waiver)| Waived { waiver: waiver.clone(), expired: expired.contains(&path) }).collect()
 }
 
 /// The output that accuracy is asked of.
@@ -368,6 +372,13 @@ pub(super) fn subject(manifest: &Manifest, board: &Board, materials: &Materials,
     if let Some(qemu) = &found.qemu {
         tools.push(named("emulator", &qemu.version));
     }
+    // Of a model that is made, its evidence knows the digest.
+    let model = taken.map_or_else(String::new, |file| file.digest().to_string());
+    subject_of(manifest, board, model, tools)
+}
+
+/// The subject of papers, from what a release knows again.
+fn subject_of(manifest: &Manifest, board: &Board, model: String, tools: Vec<Named>) -> Subject {
     Subject {
         deployment: Deployment {
             name: manifest.name.value.clone(),
@@ -386,11 +397,7 @@ pub(super) fn subject(manifest: &Manifest, board: &Board, materials: &Materials,
                 Runner::Probe { chip } => format!("none: compiled for {chip}, not measured"),
             },
         },
-        model: named(
-            &format!("model {}", manifest.model.path.file_name().unwrap_or_default()),
-            // Of a model that is made, its evidence knows the digest.
-            &taken.map_or_else(String::new, |file| file.digest().to_string()),
-        ),
+        model: Named { name: format!("model {}", manifest.model.path.file_name().unwrap_or_default()), value: model },
         tools,
         cautions: board.cautions(),
     }
@@ -430,7 +437,18 @@ fn relative(manifest: &Manifest) -> String {
     manifest.path.strip_prefix(&manifest.root).unwrap_or(&manifest.path).to_string()
 }
 
-pub(super) fn runbook(manifest: &Manifest, board: &Board, found: &TargetMaterials, subject: Subject) -> stage::Runbook {
+/// The papers of a release: `model` is its digest, `tools` are those that its records name.
+pub fn papers(
+    manifest: &Manifest,
+    board: &Board,
+    (model, tools): (String, Vec<Named>),
+    links_library: bool,
+) -> (stage::Report, stage::Runbook) {
+    let subject = subject_of(manifest, board, model, tools);
+    (report(manifest, board, subject.clone()), runbook(manifest, board, links_library, subject))
+}
+
+pub(super) fn runbook(manifest: &Manifest, board: &Board, links_library: bool, subject: Subject) -> stage::Runbook {
     let named = |name: &str, value: &str| Named { name: name.to_owned(), value: value.to_owned() };
     let (arena, gates) = (manifest.arena_on(&board.name), manifest.gates_on(&board.name));
     stage::Runbook {
@@ -448,7 +466,7 @@ pub(super) fn runbook(manifest: &Manifest, board: &Board, found: &TargetMaterial
         regions: board.memory.iter().filter(|region| region.used).cloned().collect(),
         not_bootable: board.not_bootable().map(str::to_owned),
         slow_clock: board.slow_clock(),
-        links_library: found.library.is_some(),
+        links_library,
         outputs: manifest.model.outputs.iter().map(|port| port.value.clone()).collect(),
         run_command: runner::run_command(&board.runner, artifact::HARNESS, artifact::SESSION),
         build_command: "cargo build --release --locked --offline".to_owned(),

@@ -115,6 +115,21 @@ impl Release {
         folder(&self.deployment, &self.version)
     }
 
+    /// In what another build of this version would be another release to those who use it; empty where it is the same.
+    pub fn unlike(&self, other: &Self) -> Vec<&'static str> {
+        let firmware = |release: &Self| {
+            release.targets.iter().map(|target| (target.board.clone(), target.elf.clone())).collect::<Vec<_>>()
+        };
+        let all = [
+            ("is of another deployment or version", self.folder() != other.folder()),
+            ("has other firmware", firmware(self) != firmware(other)),
+            ("has another interface", self.interface != other.interface),
+            ("has other governed values", self.governed != other.governed),
+            ("has other evidence", self.evidence != other.evidence),
+        ];
+        all.into_iter().filter(|(_, differs)| *differs).map(|(what, _)| what).collect()
+    }
+
     /// The file's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         super::json(self)
@@ -197,6 +212,14 @@ mod tests {
         });
         assert_eq!(value, expected);
         assert_eq!(serde_json::from_slice::<Release>(&release.to_bytes()).unwrap(), release);
+        // Figures and the manifest's text are no other release; firmware and promises are.
+        let mut other = release.clone();
+        other.manifest.digest = "dd".into();
+        other.targets[0].figures.clear();
+        assert!(release.unlike(&other).is_empty());
+        other.targets[0].elf.app = "ab".into();
+        other.governed.insert("arena.budget".into(), "800 bytes".into());
+        assert_eq!(release.unlike(&other), ["has other firmware", "has other governed values"]);
     }
 
     #[test]

@@ -12,10 +12,10 @@ use super::about::{Release, Target, shown};
 use super::archive::Files;
 use super::keys::{Keys, Stage};
 use super::make::parse;
-use super::{CheckError, KEYS, LIMITS, PROVENANCE, RELEASE, TARGETS};
+use super::{CheckError, KEYS, PROVENANCE, RELEASE, TARGETS};
 use crate::gate::evidence::{Audit, AuditRow};
 use crate::gate::{Interface, PortRecord};
-use crate::stage::artifact;
+use crate::stage::{self, artifact};
 
 /// What two bundles differ in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,6 @@ pub fn difference(old: &Files, new: &Files) -> Result<Difference, CheckError> {
         ("release", values(&about(&before), &about(&after))),
         ("governed values", values(&before.governed, &after.governed)),
         ("interface", values(&interface(&before.interface), &interface(&after.interface))),
-        ("limits", each(&both, |board| Ok(values(&limits(old, board)?, &limits(new, board)?)))?),
         ("figures", figures(&before, &after)),
         ("operators", each(&both, |board| Ok(operators(&audit(old, board)?, &audit(new, board)?)))?),
         ("sources and tools", values(&materials(old)?, &materials(new)?)),
@@ -128,31 +127,6 @@ fn interface(interface: &Interface) -> Values {
     interface.inputs.iter().enumerate().for_each(|(at, tensor)| add("input", at, tensor));
     interface.outputs.iter().enumerate().for_each(|(at, tensor)| add("output", at, tensor));
     values
-}
-
-/// The leaves of the limits in `limits.json`, by their path; who approved what stands among governed values.
-fn limits(files: &Files, board: &str) -> Result<Values, CheckError> {
-    let mut gate: Value = read(files, &format!("{TARGETS}{board}/{LIMITS}"))?;
-    let mut limits = gate.get_mut("limits").map(Value::take).unwrap_or_default();
-    if let Some(fields) = limits.as_object_mut() {
-        fields.remove("governance");
-    }
-    let mut values = Values::new();
-    leaves("", &limits, &mut values);
-    Ok(values)
-}
-
-fn leaves(path: &str, value: &Value, found: &mut Values) {
-    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-    match value {
-        Value::Object(fields) => fields.iter().for_each(|(name, value)| leaves(&below(name), value, found)),
-        Value::Array(items) => {
-            items.iter().enumerate().for_each(|(at, value)| leaves(&format!("{path}[{at}]"), value, found));
-        }
-        Value::Null => {}
-        Value::String(text) => drop(found.insert(path.to_owned(), text.clone())),
-        other => drop(found.insert(path.to_owned(), other.to_string())),
-    }
 }
 
 fn figures(old: &Release, new: &Release) -> Vec<Change> {
@@ -231,33 +205,27 @@ fn stages(old: &Keys, new: &Keys) -> Vec<Change> {
     let before: BTreeMap<String, &Stage> = old.stages.iter().map(|stage| (place(stage), stage)).collect();
     let mut changes = Vec::new();
     for stage in &new.stages {
-        let whole = |old: Option<&str>, new: Option<&str>| Change {
-            what: format!("{}: the stage", stage.stage),
-            old: old.map(str::to_owned),
-            new: new.map(str::to_owned),
-            by: String::new(),
-        };
         let Some(earlier) = before.get(&place(stage)) else {
-            changes.push(whole(None, Some("is there")));
+            changes.push(said(&stage.stage, "is run now, and was not before".to_owned()));
             continue;
         };
         let fields = fields(earlier, stage);
         let hidden = fields.len().saturating_sub(MOST_FIELDS);
         changes.extend(fields.into_iter().take(MOST_FIELDS));
         if hidden > 0 {
-            let by = format!("and {hidden} more fields");
-            changes.push(Change { what: stage.stage.clone(), old: None, new: None, by });
+            let fields = if hidden == 1 { "field" } else { "fields" };
+            changes.push(said(&stage.stage, format!("and {hidden} more {fields}")));
         }
     }
     let names: BTreeSet<String> = new.stages.iter().map(place).collect();
     let gone = old.stages.iter().filter(|stage| !names.contains(&place(stage)));
-    changes.extend(gone.map(|stage| Change {
-        what: format!("{}: the stage", stage.stage),
-        old: Some("is there".to_owned()),
-        new: None,
-        by: String::new(),
-    }));
+    changes.extend(gone.map(|stage| said(&stage.stage, "was run before, and is not now".to_owned())));
     changes
+}
+
+/// What is no value.
+fn said(what: &str, by: String) -> Change {
+    Change { what: what.to_owned(), old: None, new: None, by }
 }
 
 /// Own fields one by one; what a stage was given, in one line with who made it.
@@ -269,13 +237,27 @@ fn fields(old: &Stage, new: &Stage) -> Vec<Change> {
     let (before, after) = (table(old), table(new));
     let keys: BTreeSet<&(Section, String)> = before.keys().chain(after.keys()).collect();
     let differing: Vec<_> = keys.into_iter().filter(|key| before.get(*key) != after.get(*key)).collect();
-    let own = differing.iter().filter(|key| key.0 != Section::Input).map(|key| Change {
-        what: format!("{}: {}", new.stage, key.1),
-        old: before.get(*key).cloned(),
-        new: after.get(*key).cloned(),
-        by: String::new(),
-    });
-    let mut changes: Vec<Change> = own.collect();
+    let own = differing.iter().filter(|key| key.0 != Section::Input);
+    type Key = (Section, String);
+    let (grouped, single): (Vec<&Key>, Vec<&Key>) = own.copied().partition(|key| is_grouped(&new.stage, &key.1));
+    let mut changes: Vec<Change> = single
+        .into_iter()
+        .map(|key| Change {
+            what: format!("{}: {}", new.stage, key.1),
+            old: before.get(key).cloned(),
+            new: after.get(key).cloned(),
+            by: String::new(),
+        })
+        .collect();
+    let names: Vec<&str> = grouped.iter().map(|key| key.1.as_str()).collect();
+    changes.extend(
+        groups(&names, |name| {
+            let key = (Section::Own, name.to_owned());
+            after.get(&key).or_else(|| before.get(&key)).cloned()
+        })
+        .into_iter()
+        .map(|words| said(&new.stage, words)),
+    );
     let maker = |name: &String| {
         let given = new.inputs.iter().chain(&old.inputs).find(|given| given.name == *name);
         given.map(|given| given.from.rsplit('/').next().unwrap_or(&given.from).to_owned()).unwrap_or_default()
@@ -287,4 +269,63 @@ fn fields(old: &Stage, new: &Stage) -> Vec<Change> {
         changes.push(Change { what: new.stage.clone(), old: None, new: None, by });
     }
     changes
+}
+
+/// Whether a field is told together with others: limits are governed values and stand there as the manifest writes them.
+fn is_grouped(stage: &str, field: &str) -> bool {
+    stage::kind_of_field(field).is_some() || stage == "gate" && field.starts_with("limits.")
+}
+
+/// What such fields say, a line a kind. An approval is that of a value, which a field beside it names.
+fn groups(names: &[&str], value: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let params: BTreeSet<String> = names
+        .iter()
+        .filter_map(|name| {
+            let (entry, _) = name.strip_prefix("limits.governance.values[")?.split_once(']')?;
+            value(&format!("limits.governance.values[{entry}].param")).map(|param| format!("`{param}`"))
+        })
+        .collect();
+    if !params.is_empty() {
+        lines.push(format!("judges by other approvals of {}", params.into_iter().collect::<Vec<_>>().join(", ")));
+    }
+    let is_limit = |name: &&&str| name.starts_with("limits.") && !name.starts_with("limits.governance");
+    if names.iter().any(|name| is_limit(&name)) {
+        lines.push("judges by other limits: see governed values".to_owned());
+    }
+    let rest = names.iter().filter(|name| !name.starts_with("limits.")).copied();
+    let rest = stage::kinds_of_fields(rest);
+    if !rest.is_empty() {
+        lines.push(format!("was told other {}", rest.join(", ")));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_and_approvals_are_told_by_the_manifest_s_words() {
+        let names = [
+            "limits.budget",
+            "limits.governance.values[10].approved.line",
+            "limits.governance.values[10].value",
+            "limits.governance.values[2].value",
+            "present.governed.\"arena.budget\"",
+        ];
+        let value = |name: &str| match name {
+            "limits.governance.values[10].param" => Some("gates.flash.max".to_owned()),
+            "limits.governance.values[2].param" => Some("arena.budget".to_owned()),
+            _ => None,
+        };
+        let expected = [
+            "judges by other approvals of `arena.budget`, `gates.flash.max`",
+            "judges by other limits: see governed values",
+            "was told other governed values",
+        ];
+        assert_eq!(groups(&names, value), expected);
+        assert!(is_grouped("gate", "limits.flash.max") && is_grouped("report", "lines.gates"));
+        assert!(!is_grouped("emit", "project.version"));
+    }
 }

@@ -8,18 +8,21 @@ use super::about::{self, Elves, Named, Release, Target};
 use super::archive::Files;
 use super::checksums::{checksums, sha256};
 use super::keys::Keys;
+use super::licences::{self, Listing, Text};
+use super::project::Project;
+use super::provenance::Maker;
 use super::{
-    BUILT_IN, CHECKSUMS, CheckError, KEYS, LICENCES, LIMITS, PROVENANCE, RELEASE, REPRODUCED, SBOM, SOURCES, TARGETS,
-    image, json, provenance, sbom,
+    BUILT_IN, CHECKSUMS, CheckError, KEYS, LICENCES, LIMITS, LISTINGS, PROVENANCE, RELEASE, REPRODUCED, SBOM, SOURCES,
+    TARGETS, image, json, provenance, sbom,
 };
 use crate::elf;
 use crate::gate::evidence::{Footprint, Measurement};
 use crate::gate::{Interface, Judgement, PortRecord};
-use crate::manifest::{Manifest, Port, Spanned};
+use crate::lockfile::Group;
+use crate::manifest::{self, Manifest, Port, Spanned};
 use crate::stage::{self, artifact};
 
 /// Everything that goes into a bundle.
-#[derive(Debug)]
 pub struct Draft<'a> {
     /// The manifest.
     pub manifest: &'a Manifest,
@@ -29,20 +32,14 @@ pub struct Draft<'a> {
     pub sources: Files,
     /// Built-in files that were used, by their path in the program.
     pub built_in: Files,
-    /// Governed values.
-    pub governed: BTreeMap<String, String>,
     /// The targets, in the manifest's order.
     pub targets: Vec<Made>,
-    /// Texts of licences, by their path below `licences/`.
-    pub licences: Files,
-    /// The firmware's `Cargo.lock`.
-    pub crates: &'a str,
-    /// The kernel library, where a target runs it.
-    pub library: Option<Library>,
-    /// The model that targets run.
-    pub model: (String, Vec<u8>),
-    /// Tools with their versions and what identifies them.
-    pub tools: Vec<Tool>,
+    /// Files of the source trees that `deploy.lock` records, by the tree's name.
+    pub listings: BTreeMap<String, Listing>,
+    /// Reads a file of such a tree: name, path.
+    pub trees: &'a dyn Fn(&str, &str) -> Result<Vec<u8>, String>,
+    /// Texts of licences that toolchains carry, by their path below `licences/`.
+    pub toolchain: Files,
 }
 
 /// What a target's stages made.
@@ -58,66 +55,144 @@ pub struct Made {
     pub gate: stage::Gate,
 }
 
-/// A kernel library.
-#[derive(Clone, Debug)]
-pub struct Library {
-    /// Its name.
-    pub name: String,
-    /// Its version, in words.
-    pub version: String,
-    /// Licence expression.
-    pub licence: String,
-    /// Package URL, where it has one.
-    pub purl: Option<String>,
-    /// Digest of its sources as `deploy.lock` has it.
-    pub digest: String,
+/// A bundle's contents, as far as its papers follow from them.
+pub(super) struct Parts<'a> {
+    pub(super) release: &'a Release,
+    pub(super) manifest: &'a Manifest,
+    pub(super) project: &'a Project<'a>,
+    pub(super) files: &'a Files,
+    pub(super) lock: &'a Group,
+    /// Records, in the order of the targets.
+    pub(super) targets: &'a [Keys],
+    pub(super) maker: &'a Maker,
 }
 
-/// A tool or source that `deploy.lock` records.
-#[derive(Clone, Debug)]
-pub struct Tool {
-    /// `tool rustc/mps2-an386`, as the file has it.
-    pub name: String,
-    /// Its version.
-    pub version: String,
-    /// What identifies it.
-    pub digest: String,
+impl<'a> Parts<'a> {
+    /// A file of each target that has it, with its path.
+    pub(super) fn of_targets(&self, name: &str) -> impl Iterator<Item = (String, &'a Vec<u8>)> {
+        let (files, name) = (self.files, name.to_owned());
+        self.release.targets.iter().filter_map(move |target| {
+            let path = format!("{TARGETS}{}/{name}", target.board);
+            files.get(&path).map(|bytes| (path, bytes))
+        })
+    }
+
+    /// Crates of all targets.
+    fn crates(&self) -> Result<Vec<crate::gate::evidence::FirmwareCrate>, CheckError> {
+        let mut crates = Vec::new();
+        for (path, bytes) in self.of_targets(artifact::FOOTPRINT) {
+            crates.extend(parse::<Footprint>(&path, bytes)?.crates);
+        }
+        Ok(crates)
+    }
+
+    /// The source trees that licences are taken from.
+    pub(super) fn trees(&self) -> Vec<&str> {
+        let library = licences::links_library(self.targets).then_some(self.manifest.kernels.source.name.as_str());
+        [licences::CRATES].into_iter().chain(library).collect()
+    }
+
+    /// Texts of licences that follow from these listings, with the tree that each is of.
+    pub(super) fn licences(
+        &self,
+        listings: &BTreeMap<String, Listing>,
+    ) -> Result<Vec<(&str, BTreeMap<String, Text>)>, CheckError> {
+        let none = Listing::new();
+        let own = self.project.own(self.files);
+        let texts = |tree: &str| -> Result<_, CheckError> {
+            let listing = listings.get(tree).unwrap_or(&none);
+            Ok(match tree {
+                licences::CRATES => licences::of_crates(&self.crates()?, listing, &own),
+                _ => licences::of_library(&self.manifest.kernels.source, listing),
+            })
+        };
+        self.trees().into_iter().map(|tree| Ok((tree, texts(tree)?))).collect()
+    }
+
+    /// Parts of toolchains that are linked into firmware.
+    pub(super) fn toolchain(&self) -> Vec<licences::Part> {
+        licences::parts(self.manifest, self.lock, licences::links_library(self.targets))
+    }
+
+    /// What is made from all the rest: the bill and the provenance.
+    pub(super) fn papers(&self) -> Result<Files, CheckError> {
+        Ok(Files::from([
+            (SBOM.to_owned(), json(&sbom::sbom(self)?)),
+            (PROVENANCE.to_owned(), json(&provenance::statement(self))),
+        ]))
+    }
 }
 
 /// Makes the bundle. An error is a result that cannot be read.
 pub fn make(draft: Draft<'_>) -> Result<(Release, Files), CheckError> {
     let mut files = Files::new();
-    let mut targets = Vec::new();
     for made in &draft.targets {
-        targets.push(target(made, &mut files)?);
+        target(made, &mut files)?;
     }
-    let manifest = draft.sources.get(&draft.manifest_at).map(|bytes| sha256(bytes)).unwrap_or_default();
-    let release = Release {
-        schema: about::SCHEMA.to_owned(),
-        deployment: draft.manifest.name.value.clone(),
-        version: draft.manifest.version.clone(),
-        manifest: Named { path: draft.manifest_at.clone(), digest: manifest },
-        evidence: about::origin(&targets),
-        interface: Interface {
-            inputs: ports(&draft.manifest.model.inputs),
-            outputs: ports(&draft.manifest.model.outputs),
-        },
-        governed: draft.governed.clone(),
-        targets,
-    };
-    let mut footprints = Vec::new();
-    for made in &draft.targets {
-        footprints.push(read::<Footprint>(made, artifact::FOOTPRINT)?);
-    }
-    let parts = sbom::Parts { release: &release, draft: &draft, footprints: &footprints, provenance: &origin(&draft) };
-    files.insert(SBOM.to_owned(), json(&sbom::sbom(&parts)));
-    for (folder, found) in [(SOURCES, draft.sources), (BUILT_IN, draft.built_in), (LICENCES, draft.licences)] {
+    for (folder, found) in [(SOURCES, draft.sources), (BUILT_IN, draft.built_in)] {
         files.extend(found.into_iter().map(|(path, bytes)| (format!("{folder}{path}"), bytes)));
     }
+    let boards = draft.targets.iter().map(|made| made.board.as_str());
+    let release = about(draft.manifest, &draft.manifest_at, boards, &files)?;
+    let project = Project::new(draft.manifest, &draft.manifest_at);
+    let (lock, targets): (Group, Vec<Keys>) =
+        (project.lock(&files)?, draft.targets.into_iter().map(|made| made.keys).collect());
+    let (project, targets, maker) = (&project, targets.as_slice(), &Maker::this());
+    let manifest = draft.manifest;
+    let parts = Parts { release: &release, manifest, project, files: &files, lock: &lock, targets, maker };
+    let mut texts = Files::new();
+    for (tree, wanted) in parts.licences(&draft.listings)? {
+        for (name, text) in wanted {
+            let unreadable = |why| CheckError::Unreadable { path: format!("{LICENCES}{name}"), why };
+            let bytes = match &text {
+                Text::Of(path, _) => (draft.trees)(tree, path).map_err(unreadable)?,
+                Text::Is(text) => text.clone().into_bytes(),
+            };
+            texts.insert(format!("{LICENCES}{name}"), bytes);
+        }
+    }
+    for part in parts.toolchain() {
+        let of_part = |(name, _): &(&String, &Vec<u8>)| name.split('/').next() == Some(part.name);
+        let found: Files =
+            draft.toolchain.iter().filter(of_part).map(|(name, bytes)| (name.clone(), bytes.clone())).collect();
+        if found.is_empty() {
+            let path = format!("{LICENCES}{}/{}", part.name, licences::NO_TEXT);
+            texts.insert(path, licences::without_text(&part).into_bytes());
+        }
+        texts.extend(found.into_iter().map(|(name, bytes)| (format!("{LICENCES}{name}"), bytes)));
+    }
+    let known: Vec<String> = parts.trees().into_iter().map(str::to_owned).collect();
+    for (name, listing) in draft.listings.iter().filter(|(name, _)| known.contains(name)) {
+        texts.insert(format!("{LISTINGS}{name}.txt"), licences::listing_text(listing).into_bytes());
+    }
+    files.extend(texts);
+    let parts = Parts { release: &release, manifest, project, files: &files, lock: &lock, targets, maker };
+    let papers = parts.papers()?;
+    files.extend(papers);
     files.insert(RELEASE.to_owned(), release.to_bytes());
-    files.insert(PROVENANCE.to_owned(), json(&provenance::statement(&release, &files, &draft.tools)));
     seal(&mut files);
     Ok((release, files))
+}
+
+/// What a release says of itself, from the manifest and the evidence.
+pub(super) fn about<'b>(
+    manifest: &Manifest,
+    manifest_at: &str,
+    boards: impl Iterator<Item = &'b str>,
+    files: &Files,
+) -> Result<Release, CheckError> {
+    let targets = boards.map(|board| about_target(board, files)).collect::<Result<Vec<_>, _>>()?;
+    let digest = files.get(&format!("{SOURCES}{manifest_at}")).map(|bytes| sha256(bytes)).unwrap_or_default();
+    Ok(Release {
+        schema: about::SCHEMA.to_owned(),
+        deployment: manifest.name.value.clone(),
+        version: manifest.version.clone(),
+        manifest: Named { path: manifest_at.to_owned(), digest },
+        evidence: about::origin(&targets),
+        interface: Interface { inputs: ports(&manifest.model.inputs), outputs: ports(&manifest.model.outputs) },
+        governed: manifest::governed(manifest).into_iter().map(|one| (one.param, one.value)).collect(),
+        targets,
+    })
 }
 
 /// Writes down that a second build gave the same ELF files.
@@ -152,7 +227,7 @@ pub(super) fn about_target(board: &str, files: &Files) -> Result<Target, CheckEr
     Ok(Target::new(board, &judgement, &measured, elf))
 }
 
-fn target(made: &Made, files: &mut Files) -> Result<Target, CheckError> {
+fn target(made: &Made, files: &mut Files) -> Result<(), CheckError> {
     let path = |name: &str| format!("{TARGETS}{}/{name}", made.board);
     files.extend(made.files.iter().map(|(name, bytes)| (path(name), bytes.clone())));
     for (name, bytes) in flashable(&path(""), &made.files)? {
@@ -160,7 +235,7 @@ fn target(made: &Made, files: &mut Files) -> Result<Target, CheckError> {
     }
     files.insert(path(KEYS), made.keys.to_bytes());
     files.insert(path(LIMITS), json(&made.gate));
-    about_target(&made.board, files)
+    Ok(())
 }
 
 /// `.hex` and `.bin` of both programs, where they are made for a board.
@@ -176,28 +251,6 @@ pub(super) fn flashable(folder: &str, files: &Files) -> Result<Files, CheckError
         made.extend(image::binary(&firmware).map(|bytes| (format!("{stem}.bin"), bytes)));
     }
     Ok(made)
-}
-
-/// Where the model comes from, as the gate report has it.
-fn origin(draft: &Draft<'_>) -> Vec<(String, String)> {
-    #[derive(serde::Deserialize)]
-    struct Row {
-        name: String,
-        value: String,
-    }
-    #[derive(serde::Deserialize)]
-    struct Report {
-        #[serde(default)]
-        provenance: Vec<Row>,
-    }
-    let report = draft.targets.first().and_then(|made| read::<Report>(made, artifact::REPORT_JSON).ok());
-    report.into_iter().flat_map(|report| report.provenance).map(|row| (row.name, row.value)).collect()
-}
-
-fn read<T: DeserializeOwned>(made: &Made, name: &str) -> Result<T, CheckError> {
-    let path = format!("{TARGETS}{}/{name}", made.board);
-    let bytes = made.files.get(name).ok_or_else(|| CheckError::Missing { path: path.clone() })?;
-    parse(&path, bytes)
 }
 
 pub(super) fn parse<T: DeserializeOwned>(path: &str, bytes: &[u8]) -> Result<T, CheckError> {

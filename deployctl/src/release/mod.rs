@@ -10,7 +10,10 @@ mod crates;
 mod difference;
 mod image;
 pub mod keys;
+pub mod licences;
 mod make;
+mod pages;
+mod project;
 mod provenance;
 mod sbom;
 mod table;
@@ -19,10 +22,15 @@ pub use archive::{ArchiveError, Files};
 pub use check::{Checked, check};
 pub use checksums::{ChecksumError, check as whole, sha256};
 pub use difference::{Change, Difference, difference};
-pub use make::{Draft, Library, Made, Tool, make, reproduced, seal};
+pub use make::{Draft, Made, make, reproduced, seal};
+pub use pages::Pages;
+pub use project::{above, place};
+pub use provenance::Maker;
 pub use table::{markdown, text};
 
 use serde::Serialize;
+
+use crate::stage::artifact;
 
 /// The archive in a release's folder.
 pub const ARCHIVE: &str = "bundle.tar";
@@ -46,6 +54,8 @@ pub const BUILT_IN: &str = "built-in/";
 pub const TARGETS: &str = "targets/";
 /// Texts of licences, a folder for each part.
 pub const LICENCES: &str = "licences/";
+/// Files of source trees that are not in the bundle, with their digests.
+pub const LISTINGS: &str = "listings/";
 /// Beside a target's results: the key fields of stage `gate`.
 pub const LIMITS: &str = "limits.json";
 /// Beside a target's results: [`keys::Keys`].
@@ -76,6 +86,12 @@ pub enum CheckError {
         /// Why.
         why: String,
     },
+    /// No place to read the manifest from.
+    #[error("a bundle's manifest is read from a temporary folder, which cannot be made: {why}; `TMPDIR` says where")]
+    NoRoom {
+        /// Why.
+        why: String,
+    },
     /// Evidence that does not speak for the firmware.
     #[error("`{place}`: {what}; this is not a bundle that `deployctl promote` made: do not ship it")]
     Evidence {
@@ -86,10 +102,44 @@ pub enum CheckError {
     },
 }
 
+/// What lies beside the archive so that people can open it without unpacking anything, by path in the release's folder:
+/// `release.json`, and for each board its pages. Copies: the archive alone is the release.
+pub fn copies(files: &Files) -> Files {
+    let copy = |(path, bytes): (&String, &Vec<u8>)| {
+        let place = path.strip_prefix(TARGETS)?;
+        let (_, name) = place.split_once('/')?;
+        COPIED.contains(&name).then(|| (place.to_owned(), bytes.clone()))
+    };
+    let about = files.get(RELEASE).map(|bytes| (RELEASE.to_owned(), bytes.clone()));
+    files.iter().filter_map(copy).chain(about).collect()
+}
+
+/// Pages of a target that people open, and the pictures that they link to.
+const COPIED: [&str; 5] =
+    [artifact::REPORT_PAGE, artifact::RUNBOOK, artifact::RUNBOOK_PAGE, artifact::PICTURE, artifact::PARITY_PICTURE];
+
 /// JSON as every file of a bundle has it.
 fn json(value: &impl Serialize) -> Vec<u8> {
     // Structs with names for keys are always JSON.
     let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
     bytes.push(b'\n');
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_every_board_lie_beside_the_archive() {
+        let paths =
+            ["release.json", "targets/a/gate-report.html", "targets/b/runbook.md", "targets/b/app.elf", "x/runbook.md"];
+        let files: Files = paths.iter().map(|path| ((*path).to_owned(), path.as_bytes().to_vec())).collect();
+        let copies = copies(&files);
+        assert_eq!(
+            copies.keys().map(String::as_str).collect::<Vec<_>>(),
+            ["a/gate-report.html", "b/runbook.md", RELEASE]
+        );
+        assert_eq!(copies["b/runbook.md"], b"targets/b/runbook.md");
+    }
 }

@@ -54,9 +54,13 @@ fn line(Change { what, old, new, by }: &Change) -> String {
     if old.is_none() && new.is_none() {
         return format!("{what}: {by}");
     }
-    let value = |value: &Option<String>| value.as_deref().map_or_else(|| "(absent)".to_owned(), short);
     let by = if by.is_empty() { String::new() } else { format!(" ({by})") };
-    format!("{what}: {} → {}{by}", value(old), value(new))
+    match (old, new) {
+        (Some(old), Some(new)) => format!("{what}: {} → {}{by}", short(old), short(new)),
+        (Some(old), None) => format!("{what}: was {}, and is gone{by}", short(old)),
+        (None, Some(new)) => format!("{what}: new, {}{by}", short(new)),
+        (None, None) => format!("{what}:{by}"),
+    }
 }
 
 /// A value on one line, its middle left out where it is long.
@@ -114,7 +118,7 @@ mod tests {
             "  flash_bytes: 59,060 bytes → 60,060 bytes (+1.69 %)",
             "",
             "operators",
-            "  op:3 A|B: cmsis-nn arm_x → (absent)",
+            "  op:3 A|B: was cmsis-nn arm_x, and is gone",
             "",
             "stage inputs",
             "  audit: policy: long long long long long long … long long long long long long → require",

@@ -97,8 +97,7 @@ mod tests {
     fn the_command_line_is_the_documented_one() {
         let reach = |is_own| Reach { program: "/bin/p".into(), is_own, probe: Some("066EFF".into()) };
         let line = |is_own| {
-            let (command, limit) =
-                reach(is_own).command("STM32F446RETx", "harness.elf".into(), Duration::from_mins(1));
+            let (command, limit) = reach(is_own).command("STM32F446RETx", "harness.elf".into(), Duration::from_mins(1));
             assert_eq!(limit, Duration::from_mins(6));
             command.args.join(" ")
         };

@@ -7,14 +7,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::semver::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::render;
+use crate::{gate, render};
 
 /// The files of a target that a site shows, or links to.
 const FILES: [&str; 5] = ["gate-report.html", "gate-report.json", "memory.svg", "parity.svg", "runbook.html"];
 /// Of these, the pages.
 pub(super) const PAGES: [&str; 2] = ["gate-report.html", "runbook.html"];
 const REPORT_SCHEMA: &str = "deployctl/gate-report/1";
-const RELEASE_SCHEMA: &str = "deployctl/release/1";
 
 /// Why a project cannot be shown.
 #[derive(Debug, thiserror::Error)]
@@ -104,10 +103,8 @@ pub struct Target {
 }
 
 /// A release, of which its `release.json` tells.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 pub struct Release {
-    schema: String,
-    deployment: String,
     /// Its version.
     pub version: String,
     /// How it was run, in words.
@@ -117,7 +114,7 @@ pub struct Release {
 }
 
 /// A target of a release.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 pub struct Released {
     /// The board.
     pub board: String,
@@ -127,6 +124,23 @@ pub struct Released {
     pub evidence: String,
     /// Figures by name.
     pub figures: BTreeMap<String, Amount>,
+    /// Pages and pictures by name, where the release has all pages for people to open.
+    #[serde(skip)]
+    pub pages: BTreeMap<String, Vec<u8>>,
+}
+
+impl Released {
+    fn new(target: &gate::ReleasedTarget, pages: BTreeMap<String, Vec<u8>>) -> Self {
+        let amount =
+            |quantity: &gate::Quantity| Amount { value: quantity.value, unit: quantity.unit.name().to_owned() };
+        Self {
+            board: target.board.clone(),
+            verdict: target.verdict.map_or("–", gate::Verdict::name).to_owned(),
+            evidence: target.evidence.clone(),
+            figures: target.figures.iter().map(|(name, quantity)| (name.clone(), amount(quantity))).collect(),
+            pages,
+        }
+    }
 }
 
 /// What is read of `gate-report.json`.
@@ -191,10 +205,10 @@ impl Project {
             }
         }
         for folder in folders(&root.join("releases"))? {
-            let path = root.join("releases").join(&folder).join("release.json");
-            if path.exists() {
-                let release = release(&path)?;
-                deployments.entry(release.deployment.clone()).or_default().releases.push(release);
+            let folder = root.join("releases").join(&folder);
+            if folder.join("release.json").exists() {
+                let (deployment, release) = release(&folder)?;
+                deployments.entry(deployment).or_default().releases.push(release);
             }
         }
         let finish = |(name, mut deployment): (String, Deployment)| {
@@ -212,15 +226,7 @@ fn order(version: &str) -> (Option<Version>, String) {
 
 /// A target's folder; `None` where not all that a page is made of is there.
 fn target(folder: &Utf8Path, board: &str) -> Result<Option<(Report, Target)>, SiteError> {
-    let mut files = BTreeMap::new();
-    for name in FILES {
-        let path = folder.join(name);
-        match fs::read(&path) {
-            Ok(bytes) => drop(files.insert(name.to_owned(), bytes)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(source) => return Err(SiteError::Unreadable { path, source }),
-        }
-    }
+    let files = read_files(folder, &FILES)?;
     let has_pages = PAGES.iter().all(|name| files.contains_key(*name));
     let Some(bytes) = files.get("gate-report.json").filter(|_| has_pages) else { return Ok(None) };
     let report: Report = parse(&folder.join("gate-report.json"), bytes)?;
@@ -261,18 +267,42 @@ fn words(report: &Report) -> String {
     words.into_iter().map(String::as_str).collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
-fn release(path: &Utf8Path) -> Result<Release, SiteError> {
-    let bytes = fs::read(path).map_err(|source| SiteError::Unreadable { path: path.to_owned(), source })?;
-    let release: Release = parse(path, &bytes)?;
-    let damaged = |why: String| Err(SiteError::Damaged { path: path.to_owned(), why });
-    if release.schema != RELEASE_SCHEMA {
-        return damaged(format!("its schema is `{}`, and this version reads `{RELEASE_SCHEMA}`", release.schema));
+/// The release of a deployment in a folder.
+fn release(folder: &Utf8Path) -> Result<(String, Release), SiteError> {
+    let path = folder.join("release.json");
+    let bytes = fs::read(&path).map_err(|source| SiteError::Unreadable { path: path.clone(), source })?;
+    let damaged = |why: String| SiteError::Damaged { path: path.clone(), why };
+    let release = gate::Release::parse(&bytes).map_err(damaged)?;
+    // They become folders' names.
+    let version = release.version.replace('+', "-");
+    let boards = release.targets.iter().map(|target| &target.board);
+    if let Some(name) = [&release.deployment, &version].into_iter().chain(boards).find(|name| !is_name(name)) {
+        return Err(damaged(format!("`{name}` is no name of a deployment, a version or a board")));
     }
-    // It becomes a folder's name.
-    if !is_name(&release.deployment) {
-        return damaged(format!("`{}` is no deployment's name", release.deployment));
+    let targets = release.targets.iter().map(|target| Ok(Released::new(target, papers(&folder.join(&target.board))?)));
+    let targets = targets.collect::<Result<Vec<_>, SiteError>>()?;
+    Ok((release.deployment, Release { version: release.version, evidence: release.evidence, targets }))
+}
+
+/// The pages in a folder with what they link to, where all pages are there.
+fn papers(folder: &Utf8Path) -> Result<BTreeMap<String, Vec<u8>>, SiteError> {
+    let found = read_files(folder, &FILES)?;
+    let has_pages = PAGES.iter().all(|name| found.contains_key(*name));
+    Ok(if has_pages { found } else { BTreeMap::new() })
+}
+
+/// Those of these files that are in a folder.
+fn read_files(folder: &Utf8Path, names: &[&str]) -> Result<BTreeMap<String, Vec<u8>>, SiteError> {
+    let mut files = BTreeMap::new();
+    for name in names {
+        let path = folder.join(name);
+        match fs::read(&path) {
+            Ok(bytes) => drop(files.insert((*name).to_owned(), bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(source) => return Err(SiteError::Unreadable { path, source }),
+        }
     }
-    Ok(release)
+    Ok(files)
 }
 
 fn is_name(text: &str) -> bool {

@@ -19,6 +19,8 @@ pub(super) struct Point {
     pub(super) verdict: String,
     pub(super) evidence: String,
     pub(super) figures: BTreeMap<String, Amount>,
+    /// Folder of the release's pages, where it has any.
+    pub(super) papers: Option<String>,
 }
 
 /// Panels beside each other.
@@ -50,6 +52,7 @@ pub(super) fn points(deployment: &Deployment, board: &str) -> Vec<Point> {
             verdict: target.verdict.replace('_', " "),
             evidence: target.evidence.clone(),
             figures: target.figures.clone(),
+            papers: (!target.pages.is_empty()).then(|| folder(&release.version, board)),
         })
     });
     let built = deployment.targets.iter().filter(|target| target.board == board).map(|target| Point {
@@ -58,8 +61,14 @@ pub(super) fn points(deployment: &Deployment, board: &str) -> Vec<Point> {
         verdict: target.verdict.clone(),
         evidence: target.evidence.clone(),
         figures: target.figures.clone(),
+        papers: None,
     });
     released.chain(built).collect()
+}
+
+/// Where a release's pages are, in the deployment's folder.
+pub(super) fn folder(version: &str, board: &str) -> String {
+    format!("releases/{version}/{board}")
 }
 
 /// A line for each figure that more than one point has; `None` where there is none.

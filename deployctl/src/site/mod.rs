@@ -64,11 +64,17 @@ pub fn pages(project: &Project, templates: &Templates) -> Result<BTreeMap<String
         for target in &deployment.targets {
             let trail = [Link::to("../../../index.html", "Deployments"), Link::to("../index.html", &deployment.name)];
             for (name, bytes) in &target.files {
-                let bytes = match std::str::from_utf8(bytes) {
-                    Ok(page) if PAGES.contains(&name.as_str()) => within(page, &trail).into_bytes(),
-                    _ => bytes.clone(),
-                };
-                pages.insert(format!("{folder}/{}/{name}", target.board), bytes);
+                pages.insert(format!("{folder}/{}/{name}", target.board), placed(name, bytes, &trail));
+            }
+        }
+        for (release, target) in
+            deployment.releases.iter().flat_map(|one| one.targets.iter().map(move |target| (one, target)))
+        {
+            let here = format!("{} {}", deployment.name, release.version);
+            let trail = [Link::to("../../../../../index.html", "Deployments"), Link::to("../../../index.html", &here)];
+            for (name, bytes) in &target.pages {
+                let place = format!("{folder}/{}/{name}", history::folder(&release.version, &target.board));
+                pages.insert(place, placed(name, bytes, &trail));
             }
         }
     }
@@ -76,6 +82,14 @@ pub fn pages(project: &Project, templates: &Templates) -> Result<BTreeMap<String
     let list = serde_json::to_string_pretty(&json!({ "schema": SCHEMA, "files": files })).unwrap_or_default();
     pages.insert(LIST.to_owned(), format!("{list}\n").into_bytes());
     Ok(pages)
+}
+
+/// A file of a target as the site has it: a page with the way back.
+fn placed(name: &str, bytes: &[u8], trail: &[Link]) -> Vec<u8> {
+    match std::str::from_utf8(bytes) {
+        Ok(page) if PAGES.contains(&name) => within(page, trail).into_bytes(),
+        _ => bytes.to_vec(),
+    }
 }
 
 fn index(project: &Project, templates: &Templates) -> Result<String, RenderError> {

@@ -38,7 +38,7 @@ fn report(flash: u32) -> String {
 
 fn release(version: &str, flash: u32) -> String {
     json!({
-        "schema": "deployctl/release/1", "deployment": "kws", "version": version, "evidence": "emulated",
+        "schema": "deployctl/release/1", "deployment": "kws", "version": version, "evidence": "emulated", "interface": { "inputs": [], "outputs": [] },
         "targets": [{ "board": "mps2-an386", "evidence": "emulated", "verdict": "pass",
                       "figures": { "flash_bytes": { "value": flash, "unit": "bytes" } } }],
     })
@@ -59,6 +59,10 @@ fn project(root: &Utf8PathBuf) {
     }
     write(root, "out/kws/mps2-an386/gate-report.json", &report(59_060));
     write(root, "out/kws/mps2-an386/memory.svg", "<svg/>");
+    for name in ["gate-report.html", "runbook.html"] {
+        write(root, &format!("releases/kws-1.9.0/mps2-an386/{name}"), &page);
+    }
+    write(root, "releases/kws-1.9.0/mps2-an386/memory.svg", "<svg/>");
     write(root, "out/kws/host/app.elf", "");
     write(root, "out/.shared/x/y", "");
     for (version, flash) in [("1.9.0", 58_000), ("1.10.0-rc.1", 59_000), ("1.2.0", 50_000)] {
@@ -154,7 +158,7 @@ fn what_is_damaged_is_named() {
     for (text, why) in [
         ("{", "EOF"),
         (&*release("1.2.0", 1).replace("release/1", "release/9"), "deployctl/release/9"),
-        (&*release("1.2.0", 1).replace("\"kws\"", "\"../kws\""), "is no deployment's name"),
+        (&*release("1.2.0", 1).replace("\"kws\"", "\"../kws\""), "is no name of a deployment"),
     ] {
         write(&root, "releases/kws-1.2.0/release.json", text);
         let error = Project::read(&root).unwrap_err().to_string();

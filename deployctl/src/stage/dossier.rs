@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use deployctl_cache::{BoxError, Job};
+use deployctl_cache::BoxError;
 use serde::{Deserialize, Serialize};
 
 use super::emit::Emission;
 use super::features::Features;
+use super::given::{Given, json, optional};
 use super::memory::Planned;
 use super::parity;
 use crate::advice::Finding as Advice;
@@ -198,20 +199,20 @@ pub(super) struct Papers {
 
 impl Papers {
     /// `parity` says whether there are steps around the model, so that stage `parity` has run.
-    pub(super) fn read(job: &Job, parity: bool) -> Result<Self, BoxError> {
+    pub(super) fn read(given: &dyn Given, parity: bool) -> Result<Self, BoxError> {
         Ok(Self {
-            judgement: job.read_json("verdict")?,
-            audit: job.read_json("audit")?,
-            planned: job.read_json("memory")?,
-            expectation: job.read_json("expectation")?,
-            footprint: job.read_json("footprint")?,
-            measurement: job.read_json("measurement")?,
-            load: super::optional(job, "load")?,
-            injected: super::optional(job, "injected")?,
-            emission: job.read_json("emission")?,
-            origin: job.read_json("origin")?,
-            conversion: super::optional(job, "conversion")?,
-            parity: parity.then(|| job.read_json("parity")).transpose()?,
+            judgement: json(given, "verdict")?,
+            audit: json(given, "audit")?,
+            planned: json(given, "memory")?,
+            expectation: json(given, "expectation")?,
+            footprint: json(given, "footprint")?,
+            measurement: json(given, "measurement")?,
+            load: optional(given, "load")?,
+            injected: optional(given, "injected")?,
+            emission: json(given, "emission")?,
+            origin: json(given, "origin")?,
+            conversion: optional(given, "conversion")?,
+            parity: parity.then(|| json(given, "parity")).transpose()?,
         })
     }
 }

@@ -53,7 +53,7 @@ impl Stage for Gate {
     }
 
     fn version(&self) -> u32 {
-        7
+        8
     }
 
     fn fields(&self) -> Fields {
@@ -170,6 +170,7 @@ mod tests {
             stack: None,
             latency: None,
             hop: None,
+            startup: None,
             accuracy: None,
             runner: "host".into(),
             waivers: vec![],

@@ -19,6 +19,7 @@ mod expected;
 mod facts;
 mod features;
 mod gate;
+mod given;
 mod header;
 mod inject;
 mod interface;
@@ -44,6 +45,7 @@ mod runtime;
 #[cfg(test)]
 mod sample;
 mod sizes;
+mod wording;
 
 pub use audit::Audit;
 pub use bench::Rig;
@@ -57,6 +59,7 @@ pub use dossier::{Deployment, Named, Subject, Target as TargetName};
 pub use emit::{Emit, Project, ProjectLibrary, Template};
 pub use expect::{Expect, VectorSource};
 pub use gate::{Gate, LastRelease};
+pub use given::{Given, Written};
 pub use header::Header;
 pub use inject::Inject;
 pub use interface::Interface;
@@ -73,12 +76,13 @@ pub use parity::{Features, Parity};
 pub use player::OwnProgram;
 pub use preprocess::Preprocess;
 pub use recordings::Recordings;
-pub use report::Report;
+pub use report::{Mistake, Report, of_mistakes as sarif_of_mistakes};
 pub use runbook::Runbook;
 pub use runtime::Runtime;
 pub use sizes::{SizeTool, Sizes};
+pub use wording::{kind as kind_of_field, kinds as kinds_of_fields};
 
-use deployctl_cache::{BoxError, Job};
+use deployctl_cache::BoxError;
 
 use crate::error::{Error, Kind};
 
@@ -174,27 +178,28 @@ pub mod artifact {
     pub const REPORTS: [&str; 5] = [REPORT, REPORT_PAGE, REPORT_JSON, JUNIT, SARIF];
     /// All that stage `runbook` makes.
     pub const RUNBOOKS: [&str; 2] = [RUNBOOK, RUNBOOK_PAGE];
-}
 
-/// An input that only some plans have.
-fn optional<T: serde::de::DeserializeOwned>(job: &Job, input: &str) -> Result<Option<T>, deployctl_cache::Error> {
-    match job.read_json(input) {
-        Ok(value) => Ok(Some(value)),
-        Err(deployctl_cache::Error::NoInput { .. }) => Ok(None),
-        Err(other) => Err(other),
-    }
-}
-
-/// Pictures of earlier stages, by file name, for pages; those of inputs that only some plans have, too.
-fn pictures(job: &Job) -> Result<std::collections::BTreeMap<String, String>, deployctl_cache::Error> {
-    let mut pictures = std::collections::BTreeMap::new();
-    for (input, name) in [("plan", artifact::PICTURE), ("features", artifact::PARITY_PICTURE)] {
-        let made = job.files(input).is_ok_and(|files| files.iter().any(|file| *file == name));
-        if made {
-            pictures.insert(name.to_owned(), String::from_utf8_lossy(&job.read_at(input, name)?).into_owned());
+    /// What of a stage's results leaves the store, by the stage's name; a trailing `/` means a folder.
+    pub fn delivered(stage: &str) -> &'static [&'static str] {
+        match stage {
+            "convert" => &[MODEL, CONVERSION],
+            "interface" => &[INTERFACE],
+            "audit" => &[AUDIT],
+            "memory" => &[MEMORY, PICTURE],
+            "expect" => &[EXPECTATION],
+            "parity" => &[PARITY, PARITY_PICTURE],
+            "emit" => &[PROJECT],
+            "compile" => &[APP, HARNESS, FOOTPRINT, C],
+            "header" => &[C],
+            "measure" => &[SESSION, TRANSCRIPT, MEASUREMENT, OBSERVED],
+            "load" => &[LOAD],
+            "inject" => &[INJECTED, INJECTED_TRANSCRIPTS],
+            "gate" => &[VERDICT],
+            "report" => &REPORTS,
+            "runbook" => &RUNBOOKS,
+            _ => &[],
         }
     }
-    Ok(pictures)
 }
 
 /// A stage's failure, boxed for the engine; [`crate::error::Error`] comes out again at the other end.

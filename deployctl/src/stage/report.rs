@@ -47,13 +47,16 @@ use deployctl_cache::{BoxError, Fields, Job, Stage};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::artifact;
 use super::dossier::{Dossier, Papers, Subject, by_name};
-use super::{artifact, pictures};
+use super::given::{Given, Written, pictures, written};
 use crate::frame::{Frame, Link, Sheet};
 use crate::render;
 
 mod junit;
 mod sarif;
+
+pub use sarif::{Mistake, of_mistakes};
 
 /// The pages of a target, in the order of their links.
 pub(super) const PAGES: [(&str, &str); 2] =
@@ -96,7 +99,7 @@ impl Stage for Report {
     }
 
     fn version(&self) -> u32 {
-        5
+        6
     }
 
     fn fields(&self) -> Fields {
@@ -104,18 +107,26 @@ impl Stage for Report {
     }
 
     fn run(&self, job: &Job) -> Result<(), BoxError> {
-        let dossier = Dossier::of(&self.subject, &Papers::read(job, self.parity)?);
-        let made = self.render(&dossier, pictures(job)?)?;
-        job.write(artifact::REPORT, made.markdown.as_bytes())?;
-        job.write(artifact::REPORT_PAGE, made.page.as_bytes())?;
-        job.write_json(artifact::REPORT_JSON, &made.values)?;
-        job.write(artifact::JUNIT, made.junit.as_bytes())?;
-        job.write_json(artifact::SARIF, &made.sarif)?;
+        self.papers(job)?.iter().try_for_each(|(name, bytes)| job.write(name, bytes))?;
         Ok(())
     }
 }
 
 impl Report {
+    /// All papers of the stage.
+    pub fn papers(&self, given: &dyn Given) -> Result<Written, BoxError> {
+        let dossier = Dossier::of(&self.subject, &Papers::read(given, self.parity)?);
+        let made = self.render(&dossier, pictures(given)?)?;
+        let papers = [
+            (artifact::REPORT, made.markdown.into_bytes()),
+            (artifact::REPORT_PAGE, made.page.into_bytes()),
+            (artifact::REPORT_JSON, written(&made.values)?),
+            (artifact::JUNIT, made.junit.into_bytes()),
+            (artifact::SARIF, written(&made.sarif)?),
+        ];
+        Ok(papers.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect())
+    }
+
     fn render(&self, dossier: &Dossier, pictures: BTreeMap<String, String>) -> Result<Rendered, BoxError> {
         let mut values = serde_json::to_value(dossier)?;
         if let Some(gates) = values.get_mut("gates").and_then(Value::as_array_mut) {

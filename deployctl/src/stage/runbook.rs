@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use camino::Utf8Path;
 use deployctl_cache::{BoxError, Fields, Job, Stage};
 use serde::Serialize;
 use serde_json::json;
@@ -12,8 +11,9 @@ use serde_json::json;
 use super::bringup::{self, File, Lines};
 use super::dossier::{Dossier, Named, Papers, Subject};
 use super::expected::{self, Limits};
+use super::given::{Given, Written, needed, pictures};
 use super::roster::{self, Roster};
-use super::{artifact, pictures, report};
+use super::{artifact, given, report};
 use crate::frame::{Frame, Link, Sheet};
 use crate::manifest::{self, Runner};
 use crate::model::Graph;
@@ -69,7 +69,7 @@ impl Stage for Runbook {
     }
 
     fn version(&self) -> u32 {
-        7
+        8
     }
 
     fn fields(&self) -> Fields {
@@ -77,19 +77,24 @@ impl Stage for Runbook {
     }
 
     fn run(&self, job: &Job) -> Result<(), BoxError> {
-        let papers = Papers::read(job, self.parity)?;
-        let graph: Graph = job.read_json("graph")?;
-        let transcript = String::from_utf8_lossy(&job.read("transcript")?).into_owned();
+        self.papers(job)?.iter().try_for_each(|(name, bytes)| job.write(name, bytes))?;
+        Ok(())
+    }
+}
+
+impl Runbook {
+    /// Both papers of the stage.
+    pub fn papers(&self, given: &dyn Given) -> Result<Written, BoxError> {
+        let papers = Papers::read(given, self.parity)?;
+        let graph: Graph = given::json(given, "graph")?;
+        let transcript = String::from_utf8_lossy(&needed(given, "transcript")?).into_owned();
         let mut files = Vec::new();
         for name in [artifact::APP, artifact::HARNESS] {
-            if job.files("firmware")?.contains(&Utf8Path::new(name)) {
-                files.push(File::of(name, &job.read_at("firmware", name)?));
-            }
+            files.extend(given.file_in("firmware", name)?.map(|bytes| File::of(name, &bytes)));
         }
         // Where nothing could be run there is nothing to play.
-        for (name, content) in
-            [(artifact::SESSION, job.read("session")?), (artifact::TRANSCRIPT, transcript.clone().into())]
-        {
+        let session = needed(given, "session")?;
+        for (name, content) in [(artifact::SESSION, session), (artifact::TRANSCRIPT, transcript.clone().into())] {
             if !content.is_empty() {
                 files.push(File::of(name, &content));
             }
@@ -97,13 +102,11 @@ impl Stage for Runbook {
         let dossier = Dossier::of(&self.subject, &papers);
         let values = self.values(&dossier, &papers, &graph, &transcript, &files)?;
         let text = render::markdown(artifact::RUNBOOK, &self.template, &values)?;
-        job.write(artifact::RUNBOOK, text.as_bytes())?;
-        job.write(artifact::RUNBOOK_PAGE, self.page(&dossier, &values, pictures(job)?)?.as_bytes())?;
-        Ok(())
+        let page = self.page(&dossier, &values, pictures(given)?)?;
+        let papers = [(artifact::RUNBOOK, text), (artifact::RUNBOOK_PAGE, page)];
+        Ok(papers.into_iter().map(|(name, text)| (name.to_owned(), text.into_bytes())).collect())
     }
-}
 
-impl Runbook {
     fn values(
         &self,
         dossier: &Dossier,
@@ -384,7 +387,7 @@ mod tests {
         for words in [
             "**Evidence from the target is missing:** not measured.",
             "$ deployctl probe run --chip STM32F446RETx harness.elf < bringup.session > my.transcript; echo",
-            "boot 3 d1ce *…",
+            "boot 4 d1ce *…",
             "$ probe-rs run --chip STM32F446RETx app.elf\n",
         ] {
             assert!(text.contains(words), "`{words}` is not in\n{text}");

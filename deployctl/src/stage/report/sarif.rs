@@ -35,6 +35,49 @@ pub(super) fn log(report: &Report, dossier: &Dossier) -> Value {
     })
 }
 
+/// A mistake in a manifest, board or kernel library file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// The file, relative to the project's root.
+    pub file: String,
+    /// Its line, from 1.
+    pub line: usize,
+    /// What is wrong, and what to do.
+    pub text: String,
+}
+
+/// A file of these mistakes, for whoever reads gates in the same place: what cannot be read is built for no target.
+pub fn of_mistakes(mistakes: &[Mistake]) -> Value {
+    let result = |mistake: &Mistake| {
+        json!({
+            "ruleId": "manifest",
+            "ruleIndex": 0,
+            "level": "error",
+            "message": { "text": mistake.text },
+            "locations": [{ "physicalLocation": {
+                "artifactLocation": { "uri": uri(&mistake.file), "uriBaseId": "PROJECTROOT" },
+                "region": { "startLine": mistake.line },
+            } }],
+        })
+    };
+    let rule = json!({
+        "id": "manifest",
+        "shortDescription": { "text": "a mistake in a manifest, board or kernel library file" },
+        "defaultConfiguration": { "level": "error" },
+    });
+    json!({
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": { "name": "deployctl", "version": env!("CARGO_PKG_VERSION"), "rules": [rule] } },
+            "automationDetails": { "id": "deployctl/check/" },
+            "columnKind": "unicodeCodePoints",
+            "originalUriBaseIds": { "PROJECTROOT": { "description": { "text": "the project's root" } } },
+            "results": mistakes.iter().map(result).collect::<Vec<_>>(),
+        }],
+    })
+}
+
 fn rule(row: &Row) -> Value {
     json!({
         "id": row.check.name,
