@@ -253,8 +253,8 @@ fn sessions_that_cannot_be_played(space: &Space) {
 
     // The firmware waits for more, for ever.
     let (code, transcript, said) = play(space, harness, "", &[("LIMIT", "1")]);
-    assert!(code == Some(75) && transcript.starts_with("boot 3 ") && transcript.lines().count() == 1, "{transcript}");
-    assert!(said.contains("probe: time-out: ") && said.contains("the last line was `boot 3 "), "{said}");
+    assert!(code == Some(75) && transcript.starts_with("boot 4 ") && transcript.lines().count() == 1, "{transcript}");
+    assert!(said.contains("probe: time-out: ") && said.contains("the last line was `boot 4 "), "{said}");
     // The firmware ends the session.
     let (code, transcript, _) = play(space, harness, "what?\n", &[]);
     assert!(code == Some(1) && transcript.contains("error protocol "), "{transcript}");
