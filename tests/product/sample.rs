@@ -10,7 +10,7 @@ use deployctl::library::{Features, Kernel, reference, scratch_bytes};
 use deployctl::memory::plan;
 use deployctl::model::{Read, Step, lower, read};
 
-use crate::space::{golden, repository};
+use crate::product::space::{golden, repository};
 
 /// The crate that `emit` makes of the sample, on reference kernels.
 fn generated() -> Files {
