@@ -28,6 +28,7 @@ mod law_5_contained;
 mod law_6_foretold;
 mod law_7_honest;
 mod law_8_nothing_hidden;
+mod lent;
 mod locked;
 mod own;
 mod parity;

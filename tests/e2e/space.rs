@@ -16,6 +16,9 @@ use deployctl::tool::{Cancel, Supervisor};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::lent::hand_over;
+use crate::product;
+
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// A small model on one target: it has all the nodes that tests change.
@@ -38,6 +41,9 @@ runbook { escalate "audio@example.com"; review-every "release" }
 
 /// The manifest's path in the project.
 pub(crate) const NAME: &str = "manifests/sample.kdl";
+
+/// What a home knows of tools that it has read.
+const TOOLS: &str = "tools-v1.json";
 
 /// A project.
 pub(crate) struct Space {
@@ -81,14 +87,21 @@ impl Space {
         let cell = ALL.lock().unwrap().entry(target.to_owned()).or_default().clone();
         let built = cell.get_or_init(|| {
             let space = Self::new(target)?;
+            let (own, common) = (space.root.join("home"), Utf8Path::new(product::space::store()));
+            hand_over(common, &own, target);
             // Kernels for MVE want more memory than the budget; what is built is the same.
             space.build("").done();
-            Some(Built { store: files(&space.root.join("home/store-v1")), out: space.out(), root: space.root.clone() })
+            hand_over(&own, common, target);
+            // All but the sources, which all spaces have: the store, and what is known of tools.
+            let mut home = files(&own.join("store-v1"));
+            home = home.into_iter().map(|(path, bytes)| (Utf8Path::new("store-v1").join(path), bytes)).collect();
+            home.extend(std::fs::read(own.join(TOOLS)).ok().map(|bytes| (TOOLS.into(), bytes)));
+            Some(Built { home, out: space.out(), root: space.root.clone() })
         });
         let (built, mut space) = (built.as_ref()?, Self::new(target)?);
         space.built_in.clone_from(&built.root);
-        for (path, bytes) in &built.store {
-            let to = space.root.join("home/store-v1").join(path);
+        for (path, bytes) in &built.home {
+            let to = space.root.join("home").join(path);
             std::fs::create_dir_all(to.parent().unwrap()).unwrap();
             std::fs::write(to, bytes).unwrap();
         }
@@ -348,7 +361,7 @@ impl std::io::Write for Sink {
 type Cell = Arc<OnceLock<Option<Built>>>;
 
 struct Built {
-    store: BTreeMap<Utf8PathBuf, Vec<u8>>,
+    home: BTreeMap<Utf8PathBuf, Vec<u8>>,
     out: BTreeMap<Utf8PathBuf, Vec<u8>>,
     root: Utf8PathBuf,
 }

@@ -98,7 +98,8 @@ fn code_7_is_a_target_that_cannot_be_run() {
         return;
     }
     let space = project("mps2-an386");
-    let board = std::fs::read_to_string(crate::product::space::repository().join("manifests/boards/mps2-an386.kdl")).unwrap();
+    let board =
+        std::fs::read_to_string(crate::product::space::repository().join("manifests/boards/mps2-an386.kdl")).unwrap();
     space.write("manifests/boards/mps9.kdl", board.replace("machine=\"mps2-an386\"", "machine=\"mps9\""));
     space.edit("manifests/sample.kdl", "target \"mps2-an386\"", "target \"mps9\"");
     space.run(&["build"]).exits(7).says(&[

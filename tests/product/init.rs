@@ -136,7 +136,8 @@ fn a_model_outside_the_project_is_found_and_remarked_upon() {
     space.run(&["check"]).exits(0);
     // From a folder of the project the manifest still goes where the others are.
     let inner = project("host").file("models/deep/m.tflite", golden("sample.tflite"));
-    let args = ["-c", "cd models/deep && exec \"$0\" init m.tflite --board host --owner me", crate::product::space::DEPLOYCTL];
+    let args =
+        ["-c", "cd models/deep && exec \"$0\" init m.tflite --board host --owner me", crate::product::space::DEPLOYCTL];
     let output = std::process::Command::new("/bin/sh").args(args).current_dir(inner.path("")).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     assert!(inner.text("manifests/m.kdl").contains("model \"../models/deep/m.tflite\""));

@@ -24,6 +24,8 @@ use crate::tool::{HostLinker, Rustc};
 const TEMPLATE: &str = "firmware-template/";
 /// The firmware's own crates that are the same in every project and take from no other that is not.
 pub(super) const FIXED: [&str; 2] = ["kernels", "preprocess"];
+/// What Cargo notes of the sources of `libm`, which is from elsewhere: none.
+const NO_SOURCES: &str = "dep-lib-libm";
 /// Stands for the folder of the build in what build scripts told Cargo; Cargo puts the real one in its place.
 const FOLDER: &str = "/build";
 
@@ -135,10 +137,16 @@ impl Stage for Crates {
         // Without code the C library would be no library, and it takes nothing from others.
         cargo.build(&["--workspace", "--exclude", "capi", "--features", "model/cmsis-nn"], &[])?;
         let target = cargo.target();
-        for path in files(&target)? {
+        let files = files(&target)?;
+        let no_sources = files.iter().find(|path| path.file_name() == Some(NO_SOURCES));
+        for path in &files {
             let relative = path.strip_prefix(&target)?;
             if self.keeps(relative) {
-                keep(&path, &job.out_dir().join(artifact::TARGET).join(relative), work)?;
+                let listed = path.file_name().and_then(|name| name.strip_prefix("dep-lib-"));
+                // Cargo lists the sources of a workspace's crates in an order that differs from run to run. The key has them.
+                let fixed = listed.is_some_and(|name| FIXED.contains(&name));
+                let from = no_sources.filter(|_| fixed).unwrap_or(path);
+                keep(from, &job.out_dir().join(artifact::TARGET).join(relative), work)?;
             }
         }
         Ok(())
