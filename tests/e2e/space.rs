@@ -42,6 +42,8 @@ runbook { escalate "audio@example.com"; review-every "release" }
 /// The manifest's path in the project.
 pub(crate) const NAME: &str = "manifests/sample.kdl";
 
+/// The store in a home.
+const STORE: &str = "store-v1";
 /// What a home knows of tools that it has read.
 const TOOLS: &str = "tools-v1.json";
 
@@ -93,18 +95,17 @@ impl Space {
             space.build("").done();
             hand_over(&own, common, target);
             // All but the sources, which all spaces have: the store, and what is known of tools.
-            let mut home = files(&own.join("store-v1"));
-            home = home.into_iter().map(|(path, bytes)| (Utf8Path::new("store-v1").join(path), bytes)).collect();
-            home.extend(std::fs::read(own.join(TOOLS)).ok().map(|bytes| (TOOLS.into(), bytes)));
-            Some(Built { home, out: space.out(), root: space.root.clone() })
+            let kept = Utf8Path::new(env!("CARGO_TARGET_TMPDIR")).join("built").join(target);
+            let _ = std::fs::remove_dir_all(&kept);
+            std::fs::create_dir_all(&kept).unwrap();
+            lay_out(&own.join(STORE), &kept.join(STORE), false);
+            std::fs::copy(own.join(TOOLS), kept.join(TOOLS)).unwrap();
+            Some(Built { home: kept, out: space.out(), root: space.root.clone() })
         });
         let (built, mut space) = (built.as_ref()?, Self::new(target)?);
         space.built_in.clone_from(&built.root);
-        for (path, bytes) in &built.home {
-            let to = space.root.join("home").join(path);
-            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-            std::fs::write(to, bytes).unwrap();
-        }
+        lay_out(&built.home.join(STORE), &space.root.join("home").join(STORE), true);
+        std::fs::copy(built.home.join(TOOLS), space.root.join("home").join(TOOLS)).unwrap();
         space.changed.borrow_mut().clear();
         assert!(!built.out.is_empty());
         Some(space)
@@ -361,7 +362,7 @@ impl std::io::Write for Sink {
 type Cell = Arc<OnceLock<Option<Built>>>;
 
 struct Built {
-    home: BTreeMap<Utf8PathBuf, Vec<u8>>,
+    home: Utf8PathBuf,
     out: BTreeMap<Utf8PathBuf, Vec<u8>>,
     root: Utf8PathBuf,
 }
@@ -409,6 +410,21 @@ impl Ran {
     /// The verdict of the last event.
     pub(crate) fn verdict(&self) -> &str {
         self.events.last().and_then(|event| event["verdict"].as_str()).unwrap_or("")
+    }
+}
+
+/// A copy of a store. Its objects are only ever replaced as a whole, so that several stores may have the same file, which spares
+/// the disk.
+fn lay_out(from: &Utf8Path, to: &Utf8Path, linked: bool) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in from.read_dir_utf8().unwrap() {
+        let old = entry.unwrap().into_path();
+        let new = to.join(old.file_name().unwrap());
+        if old.is_dir() {
+            lay_out(&old, &new, linked);
+        } else if !(linked && old.as_str().contains("/objects/") && std::fs::hard_link(&old, &new).is_ok()) {
+            std::fs::copy(&old, &new).unwrap();
+        }
     }
 }
 
