@@ -334,6 +334,9 @@ pub struct Diagnose {
     /// The board that the log is of, where the manifest has several and the log does not say.
     #[arg(long)]
     pub board: Option<String>,
+    /// The release that the log is of, an archive or its folder, for who has no project: `bundle.tar`.
+    #[arg(long, conflicts_with = "manifest")]
+    pub bundle: Option<Utf8PathBuf>,
 }
 
 /// `fetch`.

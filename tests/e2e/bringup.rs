@@ -52,7 +52,7 @@ fn a_target_is_measured_under_load_on_mps3_an547() {
 
 fn under_load(board: &str) {
     let Some(space) = Space::built(board) else { return };
-    space.edit(NAME, "runbook", SERVICES).edit(NAME, "800 B", "4KiB");
+    space.edit(NAME, "runbook", SERVICES).edit(NAME, "800 B", "6KiB");
     space.run("--json build").succeeded();
     let load = |space: &Space| serde_json::from_slice::<serde_json::Value>(&space.result("load.json")).unwrap();
     let found = load(&space);

@@ -1,8 +1,9 @@
 //! `diagnose`: a log from the field, the failure that it shows, and what is known about that.
 //!
-//! Reads the log as a stream and `out/` of the deployments whose build the log names; starts nothing and writes nothing.
+//! Reads the log as a stream, and what `out/` and `releases/` have of the build that the log names; starts nothing and writes nothing.
 
 mod evidence;
+mod known;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,8 +13,9 @@ use camino::Utf8Path;
 use serde_json::json;
 
 use self::evidence::Evidence;
+use self::known::known;
 use super::{Done, Surroundings};
-use crate::cli::{self, Manifests};
+use crate::cli;
 use crate::error::{Error, Kind};
 use crate::runner::decode::Decoder;
 use crate::runner::log::{Expected, Found};
@@ -35,8 +37,11 @@ pub(super) fn run(args: &cli::Diagnose, around: &Surroundings) -> Result<Done, E
         return Ok(Done::Nothing);
     };
     let build = found.build.as_deref().or(seen.builds.first().map(String::as_str));
-    // A log without its beginning is taken to be of the one build that is known.
-    let assumed = || known.first().filter(|_| build.is_none() && known.len() == 1);
+    // A log without its beginning is taken to be of the one build in `out/`, or the one of the release that was named.
+    let assumed = || {
+        let mut likely = known.iter().filter(|one| args.bundle.is_some() || one.release.is_none());
+        likely.next().filter(|_| build.is_none() && likely.next().is_none())
+    };
     let evidence = known.iter().find(|one| build == Some(one.digest.as_str())).or_else(assumed);
     let decoder = evidence.map(Evidence::decoder).unwrap_or_default();
     let alike = evidence.map(|one| alike(found, one.injected())).unwrap_or_default();
@@ -50,32 +55,6 @@ pub(super) fn run(args: &cli::Diagnose, around: &Surroundings) -> Result<Done, E
     };
     around.ui.show(&Event::Line { fields: told.fields(bytes), text: told.text(name) });
     Ok(Done::Ok)
-}
-
-/// Targets whose evidence is in `out/`: those of manifests that are named, else of the project around.
-fn known(args: &cli::Diagnose, around: &Surroundings) -> Result<Vec<Evidence>, Error> {
-    let named = Manifests { manifests: args.manifest.iter().cloned().collect() };
-    let manifests = match around.manifest_paths(&named) {
-        Ok(_) => around.manifests(&named)?,
-        // A log alone says something, too.
-        Err(error) if args.manifest.is_some() => return Err(error),
-        Err(_) => Vec::new(),
-    };
-    let wanted = |board: &str| args.board.as_deref().is_none_or(|wanted| wanted == board);
-    let mut known = Vec::new();
-    let mut boards = Vec::new();
-    for manifest in &manifests {
-        for target in manifest.targets.iter().filter(|target| wanted(&target.board.name)) {
-            boards.push(target.board.name.as_str());
-            let folder = manifest.root.join("out").join(&manifest.name.value).join(&target.board.name);
-            known.extend(Evidence::open(folder, &manifest.name.value, &target.board));
-        }
-    }
-    if let (Some(board), true) = (&args.board, boards.is_empty()) {
-        let message = format!("no manifest here has the target `{board}`");
-        return Err(Error::plain(Kind::Usage, message, "leave `--board` out: the log says which build it is of"));
-    }
-    Ok(known)
 }
 
 /// Reads the log; gives what it shows and how many bytes it has.
@@ -121,7 +100,8 @@ fn nothing(name: &str, seen: &Diagnosis, bytes: u64) -> String {
         0 => "no tensor could be compared with an expectation".to_owned(),
         count => format!("{count} tensors are those of the host reference"),
     };
-    format!("{name} shows no failure: {} sessions came to their end, and {compared}{skipped}", seen.complete)
+    let sessions = if seen.complete == 1 { "one session" } else { &format!("{} sessions", seen.complete) };
+    format!("{name} shows no failure: {sessions} came to the end, and {compared}{skipped}")
 }
 
 /// What was left out of a log.
@@ -144,18 +124,17 @@ fn strange(build: Option<&str>, evidence: Option<&Evidence>, known: &[Evidence])
     let advice = "addresses and tensors have no names, and digests were not compared";
     match (build, evidence) {
         (None, Some(one)) => {
-            let taken = format!("it is taken to be {}'s on {}", one.deployment, one.board);
+            let taken = format!("it is taken to be that of {}", one.name());
             Some(format!("the log does not say which build it is of (`boot` is missing): {taken}"))
         }
         (Some(_), Some(_)) => None,
         (None, None) => Some(format!("the log does not say which build it is of (`boot` is missing): {advice}")),
-        (Some(build), None) if known.is_empty() => {
-            Some(format!("nothing is known here of build {build}: {advice}; name its manifest, and build it"))
-        }
+        (Some(build), None) if known.is_empty() => Some(format!(
+            "nothing is known here of build {build}: {advice}; name its manifest and build it, or name its release with `--bundle`"
+        )),
         (Some(build), None) => {
-            let here: Vec<String> =
-                known.iter().map(|one| format!("{} ({} on {})", one.digest, one.deployment, one.board)).collect();
-            Some(format!("the log is of build {build}, and `out/` has {}: {advice}", here.join(", ")))
+            let here: Vec<String> = known.iter().map(|one| format!("{} ({})", one.digest, one.name())).collect();
+            Some(format!("the log is of build {build}, and known here are {}: {advice}", here.join(", ")))
         }
     }
 }
@@ -215,7 +194,7 @@ impl Told<'_> {
         let place = format!("line {} of {name}", self.found.number);
         line("seen at", &if self.found.line.is_empty() { place } else { format!("{place}: {}", self.found.line) });
         if let Some(one) = self.evidence {
-            line("build", &format!("{} on {}", one.deployment, one.board));
+            line("build", &one.name());
         }
         if let Some(about) = self.operator() {
             line("operator", &about);
@@ -253,7 +232,8 @@ impl Told<'_> {
             "signature": guide.code, "text": self.found.signature.named(self.decoder).to_string(),
             "line": self.found.number, "harness": self.found.line, "operator": self.found.signature.operator(),
             "tensor": self.operator(), "means": guide.meaning, "check": guide.check, "fix": guide.fix,
-            "deployment": self.evidence.map(|one| &one.deployment), "board": self.evidence.map(|one| &one.board),
+            "deployment": self.evidence.map(|one| &one.deployment),
+            "release": self.evidence.and_then(|one| one.release.as_ref()), "board": self.evidence.map(|one| &one.board),
             "seen_with": kinds, "exact": self.alike.first().is_some_and(|(likeness, _)| *likeness == Likeness::Line),
             "note": self.strange, "log": facts(self.seen, bytes)
         })
@@ -319,7 +299,7 @@ mod tests {
         );
         let seen = Diagnosis { lines: 3, harness_lines: 3, complete: 1, compared: 8, ..Diagnosis::default() };
         assert!(
-            nothing("x.log", &seen, 9).contains("shows no failure: 1 sessions came to their end, and 8 tensors are")
+            nothing("x.log", &seen, 9).contains("shows no failure: one session came to the end, and 8 tensors are")
         );
     }
 }

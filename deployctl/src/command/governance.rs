@@ -1,6 +1,6 @@
 //! What a build knows of agreements: approvals of governed values, waivers whose day has passed, the last release.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
 use cargo_metadata::semver::Version;
@@ -121,10 +121,12 @@ pub(super) fn with_removed(manifest: &Manifest, approvals: &Approvals) -> Vec<(G
     present.into_iter().map(|one| (one, true)).chain(removed).collect()
 }
 
-/// Gates whose waiver has expired.
+/// Paths of the waivers that have expired.
 pub(super) fn expired(manifest: &Manifest, around: &Surroundings) -> Vec<String> {
-    let waivers = manifest.gates.waivers.iter().map(|waiver| &waiver.value);
-    waivers.filter(|waiver| around.today > waiver.until).map(|waiver| waiver.gate.clone()).collect()
+    let boards = manifest.targets.iter().map(|target| target.board.name.as_str());
+    let waivers = boards.flat_map(|board| manifest.waivers_on(board));
+    let paths: BTreeSet<_> = waivers.filter(|(_, one)| around.today > one.until).map(|(path, _)| path).collect();
+    paths.into_iter().collect()
 }
 
 /// The release with the highest version that is not the manifest's own.

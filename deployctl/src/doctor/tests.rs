@@ -46,7 +46,7 @@ fn target(name: &str, triple: Option<&str>, runner: Runner) -> Target {
         boot_block: None,
         runner,
     };
-    Target { name: spanned(name.into()), board }
+    Target { name: spanned(name.into()), board, own: OwnLimits::default() }
 }
 
 fn manifest(targets: Vec<Target>, policy: Policy) -> Manifest {

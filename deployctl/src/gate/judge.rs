@@ -1,5 +1,7 @@
 //! The checks, in the order of a bring-up: interface, operators, memory, kernels.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::accuracy::{Scores, accuracy};
@@ -51,6 +53,9 @@ pub struct Limits {
     /// `gates` waive.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waivers: Vec<Waived>,
+    /// Where the target's own limits stand: the deployment's path, and the target's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub own: BTreeMap<String, String>,
     /// Governed values and their approvals; absent where nothing was ever approved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub governance: Option<Governance>,
@@ -59,6 +64,17 @@ pub struct Limits {
     /// Whether the model that a manifest's command makes was made; absent where no command is declared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversion: Option<Making>,
+}
+
+impl Limits {
+    /// Where a value stands that the deployment has at `path`: there, or in the target's braces.
+    fn place(&self, path: &str) -> String {
+        let own = |(whole, own): (&String, &String)| {
+            let rest = path.strip_prefix(whole.as_str())?;
+            (rest.is_empty() || rest.starts_with('.')).then(|| format!("{own}{rest}"))
+        };
+        self.own.iter().find_map(own).unwrap_or_else(|| path.to_owned())
+    }
 }
 
 /// What became of a declared command.
@@ -121,10 +137,14 @@ pub fn judge(limits: &Limits, evidence: Evidence) -> Judgement {
         reproducible(evidence.reproduced),
         trend(limits, past, &figures),
         version(past, reissued),
-        governed(limits.governance.as_ref()),
         declared_target(limits, measurement),
     ];
     waiver::apply(&limits.waivers, &mut checks);
+    for place in checks.iter_mut().filter_map(|check| check.manifest.as_mut()) {
+        *place = limits.place(place);
+    }
+    // Names a path as it is.
+    checks.insert(checks.len() - 1, governed(limits.governance.as_ref()));
     let verdict = checks.iter().map(|check| check.verdict).max().unwrap_or(Verdict::Unknown);
     Judgement { verdict, checks, figures }
 }

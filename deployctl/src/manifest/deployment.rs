@@ -6,12 +6,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::catalog::Catalog;
 use super::decode::{Grammar, Node, Report, Times, check_children};
-use super::error::{Errors, suggest};
+use super::error::Errors;
 use super::gates::{self, Gates};
-use super::hardware::Board;
 use super::types::{Manifest, Runbook, Spanned, Target};
 use super::value::Value;
-use super::{board, convert, header, interface, limits, parse, postprocess, preprocess, regression, resolve, services};
+use super::{
+    board, convert, header, interface, limits, parse, postprocess, preprocess, regression, resolve, services, target,
+};
 
 const FILE: Grammar = Grammar {
     arguments: 0,
@@ -93,7 +94,11 @@ impl<'a> File<'a> {
         };
         let postprocess = Node::find_all(self.nodes, "postprocess", &postprocess::POSTPROCESS, self.report);
         let postprocess = postprocess::postprocess(&postprocess, model.as_ref());
-        let targets = self.targets();
+        let nodes = Node::find_all(self.nodes, "target", &target::TARGET, self.report);
+        if nodes.is_empty() {
+            header::missing(self.nodes, "this manifest", "target", target::EXAMPLE, self.report);
+        }
+        let targets = target::targets(&nodes, self.catalog, self.report);
         let runtime = self.find("runtime", &TEXT).map_or(Some(()), |node| {
             node.need_argument(0, "a name", "runtime \"aot\"")?.choice(&[("aot", ())], &["litert-micro"])
         });
@@ -115,6 +120,11 @@ impl<'a> File<'a> {
         if let (Some(gates), Some(model)) = (&gates, &model) {
             gates::check_output(gates, model, self.report);
         }
+        let own: Vec<_> =
+            nodes.iter().map(|node| target::own_limits(node, arena.as_ref(), gates.as_ref(), model.as_ref())).collect();
+        let targets = targets.zip(own.into_iter().collect::<Option<Vec<_>>>()).map(|(targets, own)| {
+            targets.into_iter().zip(own).map(|(target, own)| Target { own, ..target }).collect::<Vec<_>>()
+        });
         let runbook = self.find("runbook", &RUNBOOK).map_or(Some(Runbook::default()), |node| runbook(&node));
         let Deployment { name, version, owner, summary } = deployment?;
         runtime?;
@@ -150,52 +160,6 @@ impl<'a> File<'a> {
             header::missing(self.nodes, "this manifest", name, example, self.report);
         }
         node
-    }
-
-    fn targets(&self) -> Option<Vec<Target>> {
-        let nodes = Node::find_all(self.nodes, "target", &TEXT, self.report);
-        if nodes.is_empty() {
-            header::missing(self.nodes, "this manifest", "target", "target \"mps2-an386\"", self.report);
-        }
-        let mut seen: Vec<String> = Vec::new();
-        let mut targets = Some(Vec::new());
-        for node in nodes {
-            let value = node.need_argument(0, "a board's name", "target \"mps2-an386\"");
-            let target = value.and_then(|value| {
-                let target = self.target(&value)?;
-                if seen.contains(&target.name.value) {
-                    value.refuse(
-                        format!("`{}` is a target twice", target.name.value),
-                        "second one",
-                        "keep one of them",
-                    );
-                }
-                seen.push(target.name.value.clone());
-                Some(target)
-            });
-            targets = targets.zip(target).map(|(mut targets, target)| {
-                targets.push(target);
-                targets
-            });
-        }
-        targets
-    }
-
-    fn target(&self, value: &Value<'_>) -> Option<Target> {
-        let name = value.text()?;
-        match Board::load(&name, self.catalog) {
-            Some(Ok(board)) => Some(Target { name: Spanned { value: name, span: value.span() }, board }),
-            Some(Err(errors)) => {
-                errors.into_problems().into_iter().for_each(|problem| self.report.add(problem));
-                None
-            }
-            None => {
-                let known = suggest(&name, self.catalog.boards());
-                let help = format!("{known}; a file `manifests/boards/NAME.kdl` adds one");
-                value.refuse(format!("there is no board `{name}`"), "not known", help);
-                None
-            }
-        }
     }
 }
 

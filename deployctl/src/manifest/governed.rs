@@ -4,8 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use super::gates::Limit;
-use super::types::{Bytes, Manifest, Override, Policy, Spanned};
+use super::gates::{Gates, Limit};
+use super::target;
+use super::types::{Arena, Bytes, Manifest, Override, Policy, Spanned};
 use super::units::write_percent;
 
 /// A governed value.
@@ -23,12 +24,17 @@ pub struct Governed {
 
 /// All governed values, in the order of the manifest's grammar.
 pub fn governed(manifest: &Manifest) -> Vec<Governed> {
-    let mut list = List { found: Vec::new() };
-    list.arena(manifest);
+    let mut list = List { found: Vec::new(), prefix: String::new() };
+    list.arena(&manifest.arena);
     list.kernels(manifest);
     list.parity(manifest);
     list.services(manifest);
-    list.gates(manifest);
+    list.gates(&manifest.gates);
+    for target in &manifest.targets {
+        list.prefix = target::prefix(&target.board.name);
+        target.own.arena.iter().for_each(|arena| list.arena(arena));
+        target.own.gates.iter().for_each(|gates| list.gates(gates));
+    }
     list.found
 }
 
@@ -54,15 +60,18 @@ pub fn lines(manifest: &Manifest) -> BTreeMap<String, usize> {
 
 struct List {
     found: Vec<Governed>,
+    /// What stands before a path: the target whose own limits these are.
+    prefix: String,
 }
 
 impl List {
     fn add(&mut self, param: impl Into<String>, value: impl Into<String>, owner: &str, start: usize) {
-        self.found.push(Governed { param: param.into(), value: value.into(), owner: owner.to_owned(), start });
+        let param = format!("{}{}", self.prefix, param.into());
+        self.found.push(Governed { param, value: value.into(), owner: owner.to_owned(), start });
     }
 
-    fn arena(&mut self, manifest: &Manifest) {
-        let (arena, start) = (&manifest.arena, manifest.arena.budget.span.start);
+    fn arena(&mut self, arena: &Arena) {
+        let start = arena.budget.span.start;
         self.add("arena.budget", bytes(arena.budget.value), &arena.owner, start);
         self.add("arena.headroom", write_percent(arena.headroom), &arena.owner, start);
     }
@@ -102,8 +111,7 @@ impl List {
         self.add("services.cpu", write_percent(services.cpu), owner, start);
     }
 
-    fn gates(&mut self, manifest: &Manifest) {
-        let gates = &manifest.gates;
+    fn gates(&mut self, gates: &Gates) {
         let owner = gates.owner.as_str();
         self.limit("flash", gates.flash.as_ref(), owner, |max| bytes(*max));
         self.limit("ram", gates.ram.as_ref(), owner, |max| bytes(*max));

@@ -28,17 +28,28 @@ const REFERENCE: &str = "reference";
 
 /// Reads the `arena` node.
 pub(super) fn arena(node: &Node<'_>) -> Option<Arena> {
-    let budget = node.need_property("budget", "budget=\"24KiB\"").and_then(|value| {
-        let bytes = value.quantity(true, "24KiB", units::bytes)?;
-        if bytes.0 == 0 || bytes.0 > u64::from(u32::MAX) {
-            value.refuse("an arena of this size is not possible", "out of range", "write a size between 1 B and 4 GiB");
-            return None;
-        }
-        Some(Spanned { value: bytes, span: value.span() })
-    });
+    let budget = budget(node);
     let headroom = share(node, "headroom");
     let owner = owner(node);
     Some(Arena { budget: budget?, headroom: headroom?, owner: owner? })
+}
+
+/// Reads the `arena` node of a `target`: what it does not say is as in the deployment's.
+pub(super) fn arena_of_target(node: &Node<'_>, whole: &Arena) -> Option<Arena> {
+    let budget = budget(node);
+    let headroom = if node.property("headroom").is_some() { share(node, "headroom") } else { Some(whole.headroom) };
+    let owner = node.property("owner").map_or_else(|| Some(whole.owner.clone()), |value| value.text());
+    Some(Arena { budget: budget?, headroom: headroom?, owner: owner? })
+}
+
+fn budget(node: &Node<'_>) -> Option<Spanned<Bytes>> {
+    let value = node.need_property("budget", "budget=\"24KiB\"")?;
+    let bytes = value.quantity(true, "24KiB", units::bytes)?;
+    if bytes.0 == 0 || bytes.0 > u64::from(u32::MAX) {
+        value.refuse("an arena of this size is not possible", "out of range", "write a size between 1 B and 4 GiB");
+        return None;
+    }
+    Some(Spanned { value: bytes, span: value.span() })
 }
 
 /// An owner that must be stated.

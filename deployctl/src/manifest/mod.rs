@@ -2,7 +2,7 @@
 //!
 //! Knows KDL and the file system; does not know stages or tools. A file goes through [`guard`] (brackets and nesting),
 //! [`parse`] (KDL), [`decode`] (nodes and values) and the modules that know what stands where: [`deployment`] with
-//! [`interface`], [`convert`], `preprocess` with `parity`, [`limits`], `services`, [`gates`] with [`waiver`], and [`regression`];
+//! [`interface`], [`convert`], `preprocess` with `parity`, [`limits`], `services`, [`gates`] with [`waiver`], `target`, and [`regression`];
 //! [`board`] with [`regions`] and `timer`; [`library`]; [`known_bad`]; [`approvals`] and what they are about, [`mod@governed`].
 //! Graphs are known to [`write`](mod@write) alone,
 //! which makes new manifests.
@@ -41,6 +41,7 @@ mod resolve;
 mod sensor;
 mod services;
 mod syntax;
+mod target;
 mod timer;
 mod types;
 mod units;

@@ -237,6 +237,17 @@ pub struct Target {
     pub name: Spanned<String>,
     /// The board file, checked.
     pub board: Board,
+    /// Limits in its braces.
+    pub own: OwnLimits,
+}
+
+/// Limits that hold on one board in place of the deployment's.
+#[derive(Clone, Debug, Default)]
+pub struct OwnLimits {
+    /// `arena` node.
+    pub arena: Option<Arena>,
+    /// `gates` node.
+    pub gates: Option<Gates>,
 }
 
 /// The `arena` node: a governed value.

@@ -298,11 +298,11 @@ pub(super) fn gate(manifest: &Manifest, board: &Board, materials: &Materials) ->
 }
 
 fn limits(manifest: &Manifest, board: &Board, materials: &Materials) -> Limits {
-    let gates = &manifest.gates;
+    let (arena, gates) = (manifest.arena_on(&board.name), manifest.gates_on(&board.name));
     let making = if materials.convert.is_some() { Making::Made } else { Making::Forbidden };
     Limits {
-        budget: manifest.arena.budget.value,
-        headroom: manifest.arena.headroom,
+        budget: arena.budget.value,
+        headroom: arena.headroom,
         policy: (board.runner != Runner::Host).then_some(manifest.kernels.policy),
         max_mac_share: manifest.kernels.max_mac_share,
         flash: gates.flash.as_ref().map(|limit| limit.value),
@@ -315,7 +315,8 @@ fn limits(manifest: &Manifest, board: &Board, materials: &Materials) -> Limits {
         max_lsb: manifest.preprocess.as_ref().and_then(|steps| Some(steps.parity.as_ref()?.max_lsb.value)),
         conversion: manifest.convert.is_some().then_some(making),
         runner: board.runner.name(),
-        waivers: waivers(manifest, materials),
+        waivers: waivers(manifest, board, materials),
+        own: manifest.own_paths(&board.name),
         governance: materials.governance.clone(),
     }
 }
@@ -330,12 +331,11 @@ fn services(manifest: &Manifest, board: &Board) -> Services {
 }
 
 /// Waivers; that one has expired was found out by whoever knows what day it is.
-fn waivers(manifest: &Manifest, materials: &Materials) -> Vec<Waived> {
-    let waived = |waiver: &manifest::Spanned<manifest::Waiver>| Waived {
-        waiver: waiver.value.clone(),
-        expired: materials.expired.contains(&waiver.value.gate),
-    };
-    manifest.gates.waivers.iter().map(waived).collect()
+fn waivers(manifest: &Manifest, board: &Board, materials: &Materials) -> Vec<Waived> {
+    let waivers = manifest.waivers_on(&board.name).into_iter();
+    waivers
+        .map(|(path, waiver)| Waived { waiver: waiver.clone(), expired: materials.expired.contains(&path) })
+        .collect()
 }
 
 /// The output that accuracy is asked of.
@@ -426,14 +426,15 @@ fn relative(manifest: &Manifest) -> String {
 
 pub(super) fn runbook(manifest: &Manifest, board: &Board, found: &TargetMaterials, subject: Subject) -> stage::Runbook {
     let named = |name: &str, value: &str| Named { name: name.to_owned(), value: value.to_owned() };
+    let (arena, gates) = (manifest.arena_on(&board.name), manifest.gates_on(&board.name));
     stage::Runbook {
         subject,
         manifest: relative(manifest),
         owners: vec![
             named("deployment", &manifest.owner),
-            named("arena", &manifest.arena.owner),
+            named("arena", &arena.owner),
             named("kernels", &manifest.kernels.owner),
-            named("gates", &manifest.gates.owner),
+            named("gates", &gates.owner),
         ],
         contacts: manifest.runbook.clone(),
         runner: board.runner.clone(),
@@ -445,9 +446,9 @@ pub(super) fn runbook(manifest: &Manifest, board: &Board, found: &TargetMaterial
         outputs: manifest.model.outputs.iter().map(|port| port.value.clone()).collect(),
         run_command: runner::run_command(&board.runner, artifact::HARNESS, artifact::SESSION),
         build_command: "cargo build --release --locked --offline".to_owned(),
-        budget: manifest.arena.budget.value,
-        stack_limit: manifest.gates.stack.as_ref().map(|limit| limit.value.max),
-        flash_limit: manifest.gates.flash.as_ref().map(|limit| limit.value.max),
+        budget: arena.budget.value,
+        stack_limit: gates.stack.as_ref().map(|limit| limit.value.max),
+        flash_limit: gates.flash.as_ref().map(|limit| limit.value.max),
         parity: manifest.preprocess.is_some(),
         template: packed("templates/runbook.md"),
         frame: frame(),

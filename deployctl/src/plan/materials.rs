@@ -25,7 +25,7 @@ pub struct Materials {
     pub budget: Option<u64>,
     /// Whether firmware with known mistakes is made and run, too.
     pub inject: bool,
-    /// Gates whose waiver has expired. The day is asked for once, and is in no key.
+    /// Paths of the waivers that have expired. The day is asked for once, and is in no key.
     pub expired: Vec<String>,
     /// Governed values and their approvals, where anything was ever approved for the deployment.
     pub governance: Option<Governance>,

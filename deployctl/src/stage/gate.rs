@@ -173,6 +173,7 @@ mod tests {
             accuracy: None,
             runner: "host".into(),
             waivers: vec![],
+            own: [("gates.flash".to_owned(), "target.host.gates.flash".to_owned())].into(),
             governance: None,
             max_lsb: Some(1),
             conversion: Some(Making::Made),

@@ -1,11 +1,13 @@
 //! Every check: within its limit, on it, too near, outside, unknown, and not applicable.
 
+mod waivers;
+
 use super::*;
 use crate::advice::{Finding as Advice, Standing};
 use crate::gate::evidence::{AuditRow, ExpectedVector, Finding, HopInstructions, Recorded, Spread};
 use crate::gate::{Approved, Governance, GovernedValue};
 use crate::library::{InstructionPath, Kernel};
-use crate::manifest::{Accuracy, Date, GATE_NAMES, Waiver};
+use crate::manifest::{Accuracy, GATE_NAMES};
 use crate::model::{OperatorId, TensorType};
 
 /// Evidence of a target on which all is well; tests spoil what they are about.
@@ -66,6 +68,7 @@ fn difference() -> Difference {
 pub(in crate::gate) fn limits() -> Limits {
     let limit = |max| Some(Limit { max: Bytes(max), margin: Ratio(0.1), growth: None });
     Limits {
+        own: BTreeMap::new(),
         services: Services::Interrupt,
         budget: Bytes(1_000),
         headroom: Ratio(0.1),
@@ -321,48 +324,6 @@ fn evidence_is_from_the_declared_target() {
     assert_eq!((check.verdict, all), (Verdict::Fail, Verdict::Fail));
     let (check, _) = Case::spoilt("evidence", |case| case.measurement.blocked = Some("not measured: no probe".into()));
     assert_eq!((check.verdict, &check.detail[..]), (Verdict::Unknown, "not measured: no probe"));
-}
-
-fn waived(gate: &str, expired: bool) -> Waived {
-    let (owner, reason) = ("ml@example.com".to_owned(), "the new board comes in May".to_owned());
-    let until = Date::parse("2027-05-31").unwrap();
-    Waived { waiver: Waiver { gate: gate.to_owned(), owner, reason, until }, expired }
-}
-
-#[test]
-fn a_waiver_holds_until_it_expires() {
-    type Spoil = fn(&mut Case);
-    let spoils: [(Verdict, Spoil); 3] = [
-        (Verdict::Fail, |case| case.footprint.flash_bytes = Some(10_001)),
-        (Verdict::Thin, |case| case.footprint.flash_bytes = Some(9_999)),
-        (Verdict::Unknown, |case| case.footprint.blocked = Some("no firmware".into())),
-    ];
-    for (was, spoil) in spoils {
-        let (check, _) = Case::spoilt("flash", |case| {
-            spoil(case);
-            case.limits.waivers = vec![waived("flash", false)];
-        });
-        assert_eq!(check.verdict, Verdict::Waived);
-        let words = "waived by ml@example.com until 2027-05-31 (the new board comes in May). Without a waiver this is ";
-        assert!(check.detail.starts_with(&format!("{words}{}: ", was.name())), "{}", check.detail);
-        let (check, all) = Case::spoilt("flash", |case| {
-            spoil(case);
-            case.limits.waivers = vec![waived("flash", true)];
-        });
-        assert_eq!((check.verdict, all), (Verdict::Fail, Verdict::Fail));
-        assert!(check.detail.starts_with("the waiver expired: ml@example.com waived this until"), "{}", check.detail);
-        assert_eq!(check.manifest.as_deref(), Some("gates.waive.flash"));
-    }
-    let (check, all) = Case::spoilt("flash", |case| {
-        case.footprint.flash_bytes = Some(10_001);
-        case.limits.waivers = vec![waived("flash", false)];
-    });
-    assert_eq!((check.manifest.as_deref(), all, all.is_good()), (Some("gates.flash"), Verdict::Waived, true));
-    for (expired, words) in [(false, "until 2027-05-31 is not needed"), (true, "expired after 2027-05-31: remove it")] {
-        let (check, all) = Case::spoilt("flash", |case| case.limits.waivers = vec![waived("flash", expired)]);
-        assert_eq!((check.verdict, all), (Verdict::Pass, Verdict::Pass));
-        assert!(check.detail.ends_with(words), "{}", check.detail);
-    }
 }
 
 #[test]

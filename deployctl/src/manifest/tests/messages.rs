@@ -118,6 +118,20 @@ fn gates() {
 }
 
 #[test]
+fn limits_of_a_target() {
+    let target = |text: &str| format!("target \"host\" {{ {text} }}");
+    let cases = [
+        ("an arena without a size", target("arena headroom=\"5%\"")),
+        ("a node that is the deployment's", target("kernels \"cmsis-nn\" policy=\"prefer\"")),
+        ("a limit without a maximum", target("gates { flash margin=\"5%\" }")),
+        ("an output that is not there", target("gates { accuracy metric=\"top1\" min=\"90%\" output=\"x\" }")),
+    ];
+    let edits: Vec<_> = cases.iter().map(|(title, text)| (*title, [("target \"host\"", text.as_str())])).collect();
+    let cases: Vec<(&str, &[(&str, &str)])> = edits.iter().map(|(title, edit)| (*title, &edit[..])).collect();
+    snapshot!(catalogue(&cases));
+}
+
+#[test]
 fn structure() {
     snapshot!(catalogue(&[
         ("unknown node", &[("regression", "regresion")]),

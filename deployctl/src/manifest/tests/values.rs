@@ -133,6 +133,54 @@ fn governed_values_are_named_as_the_manifest_nests_them() {
 }
 
 #[test]
+fn a_target_has_limits_of_its_own() {
+    let project = Project::new();
+    let own = "target \"host\" {
+    arena budget=\"32KiB\"
+    gates owner=\"edge@example.com\" {
+        flash max=\"300KiB\"
+        waive \"stack\" owner=\"a\" reason=\"b\" until=\"2027-03-01\"
+    }
+}";
+    let waivers = "gates {
+    waive \"stack\" owner=\"c\" reason=\"d\" until=\"2027-04-01\"
+    waive \"load\" owner=\"c\" reason=\"d\" until=\"2027-04-01\"";
+    let manifest = project.load(edited(&[("target \"host\"", own), ("gates {", waivers)])).unwrap();
+    let budget = |board: &str| manifest.arena_on(board).budget.value;
+    assert_eq!((budget("mps2-an386"), budget("host")), (Bytes(24_576), Bytes(32_768)));
+    let arena = manifest.arena_on("host");
+    assert_eq!((arena.headroom, arena.owner.as_str()), (Ratio(0.1), "ml-platform@example.com"));
+    let flash = |board: &str| manifest.gates_on(board).flash.unwrap().value.max;
+    assert_eq!((flash("mps2-an386"), flash("host")), (Bytes(262_144), Bytes(307_200)));
+    assert_eq!(manifest.gates_on("host").stack, manifest.gates.stack);
+    let paths = |board: &str| manifest.waivers_on(board).into_iter().map(|(path, _)| path).collect::<Vec<_>>();
+    assert_eq!(paths("mps2-an386"), ["gates.waive.stack", "gates.waive.load"]);
+    assert_eq!(paths("host"), ["target.host.gates.waive.stack", "gates.waive.load"]);
+    assert!(manifest.own_paths("mps2-an386").is_empty());
+    let own: Vec<_> = manifest.own_paths("host").into_values().collect();
+    assert_eq!(own, ["target.host.arena.budget", "target.host.gates.flash", "target.host.gates.waive.stack"]);
+    let rows: Vec<String> = governed(&manifest)
+        .into_iter()
+        .filter(|one| one.param.starts_with("target."))
+        .map(|one| format!("{} = {} ({})", one.param, one.value, one.owner))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            "target.host.arena.budget = 32768 bytes (ml-platform@example.com)",
+            "target.host.arena.headroom = 10% (ml-platform@example.com)",
+            "target.host.gates.flash.max = 307200 bytes (edge@example.com)",
+            "target.host.gates.flash.margin = 0% (edge@example.com)",
+            "target.host.gates.waive.stack = until 2027-03-01: b (a)",
+        ]
+    );
+    let lines = lines(&manifest);
+    let line = |word: &str| manifest.text.lines().position(|line| line.trim_start().starts_with(word)).unwrap() + 1;
+    assert_eq!(lines["target.host.gates.flash"], line("flash max=\"300KiB\""));
+    assert_eq!(lines["gates.flash"], line("flash max=\"256KiB\""));
+}
+
+#[test]
 fn the_built_in_boards_and_libraries_load() {
     let catalog = Catalog::builtin();
     let boards = Board::all(&catalog).unwrap();
