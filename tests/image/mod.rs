@@ -39,6 +39,7 @@ impl Space {
             .env("CARGO_HOME", home)
             .env_remove("CARGO_TARGET_DIR")
             .env_remove("RUSTFLAGS")
+            .env_remove("RUSTC_BOOTSTRAP")
             .output()
             .expect("cargo starts");
         assert!(output.status.success(), "{}: {}", project.display(), String::from_utf8_lossy(&output.stderr));
