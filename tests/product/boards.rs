@@ -98,7 +98,7 @@ fn told_honestly(space: &Space, name: &str, board: &str) {
     assert_eq!(report["verdict"], "unknown", "{name} on {board}");
     assert!(report["metrics"]["flash_bytes"]["value"].as_f64().unwrap() > 5_000.0);
     for gate in report["gates"].as_array().unwrap() {
-        let unmeasured = ["stack", "bit_exactness", "determinism", "latency", "evidence"];
+        let unmeasured = ["stack", "bit_exactness", "determinism", "latency", "startup", "evidence"];
         let measured = unmeasured.contains(&gate["name"].as_str().unwrap());
         let unknown = gate["verdict"] == "unknown";
         assert_eq!(unknown, measured, "{gate}");

@@ -291,7 +291,7 @@ fn figures(judgement: &Judgement, report: &Report) -> Vec<Figure> {
         let check = judgement.checks.iter().find(|found| found.name == check)?;
         Some(Figure {
             title,
-            value: whole(report.metrics.get(metric)?.value?),
+            value: whole(check.value.map(|value| value.value).or(report.metrics.get(metric)?.value)?),
             limit: check.limit.map(|limit| whole(limit.value)),
             unit,
             margin: check.margin,

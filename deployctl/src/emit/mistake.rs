@@ -20,8 +20,8 @@ pub enum Mistake {
     StackSmall {
         /// What it needs.
         needs: u64,
-        /// Whether the harness guards its end with memory.
-        guarded: bool,
+        /// How its end is guarded, where memory does that.
+        guard: Option<StackGuard>,
     },
     /// A bit of a filter is another. Which filter weight it is depends on the attempt, from 0, since not every one matters for every input.
     WeightBit {
@@ -36,6 +36,15 @@ pub enum Mistake {
     KernelReplaced,
     /// An interrupt of other firmware writes beyond its memory.
     ServicesOverrun,
+}
+
+/// The memory at a stack's end that nothing may reach, as the harness has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StackGuard {
+    /// So many bytes; a power of two, to which they are aligned.
+    pub bytes: u64,
+    /// They are not the first of a page of this many.
+    pub page: u64,
 }
 
 /// A mistake that was made.
@@ -54,7 +63,7 @@ const SHORT: usize = 64;
 pub fn mistaken(mistake: Mistake, model: &Model<'_>, files: &Files) -> Result<Made, String> {
     match mistake {
         Mistake::ArenaShort => arena_short(model, files),
-        Mistake::StackSmall { needs, guarded } => stack_small(needs, guarded, files),
+        Mistake::StackSmall { needs, guard } => stack_small(needs, guard, files),
         Mistake::WeightBit { attempt } => weight_bit(attempt, model, files),
         Mistake::InputScale => input_scale(model, files),
         Mistake::ShapeTransposed => shape_transposed(model, files),
@@ -79,18 +88,14 @@ fn arena(bytes: usize) -> String {
     format!("pub const ARENA_BYTES: usize = {bytes};\n")
 }
 
-/// Bytes of the guard at the stack's end and their alignment, as the harness has them; they are not the first of a page.
-const GUARD: u64 = 256;
-const PAGE: u64 = 1024;
-
-fn stack_small(needs: u64, guarded: bool, files: &Files) -> Result<Made, String> {
+fn stack_small(needs: u64, guard: Option<StackGuard>, files: &Files) -> Result<Made, String> {
     let path = Utf8Path::new("memory.x");
     let map = files.get(path).ok_or("the stack of a process is its system's")?;
     // Little less than what is needed, so that most of a run goes well; a guard lies within the stack's memory, aligned.
-    let (left, taken, mask) = if guarded {
-        let left = needs.saturating_sub(1) / GUARD * GUARD;
-        let first_of_page = (left + GUARD).is_multiple_of(PAGE);
-        (left.saturating_sub(if first_of_page { GUARD } else { 0 }), GUARD, GUARD - 1)
+    let (left, taken, mask) = if let Some(StackGuard { bytes, page }) = guard {
+        let left = needs.saturating_sub(1) / bytes * bytes;
+        let first_of_page = (left + bytes).is_multiple_of(page);
+        (left.saturating_sub(if first_of_page { bytes } else { 0 }), bytes, bytes - 1)
     } else {
         (needs.saturating_sub(64) / 8 * 8, 0, 7)
     };
@@ -206,7 +211,7 @@ fn overrun() {
 ";
 
 fn services_overrun(files: &Files) -> Result<Made, String> {
-    let call = "    look_after_services();\n";
+    let call = "    services::look_after_a_piece();\n";
     let start = "    let mut port = port::Semihosting::open();\n";
     let aim =
         format!("{start}    load::AIM.store((&raw const *ARENA).addr(), core::sync::atomic::Ordering::Relaxed);\n");
@@ -278,17 +283,18 @@ mod tests {
         let made = services_overrun(&template()).unwrap();
         assert_eq!(made.files.len(), 2);
         let text = |path: &str| String::from_utf8(made.files[Utf8Path::new(path)].clone()).unwrap();
-        assert!(text("harness/src/bare/load.rs").contains("    look_after_services();\n    overrun();\n"));
+        assert!(text("harness/src/bare/load.rs").contains("    services::look_after_a_piece();\n    overrun();\n"));
         assert!(text("harness/src/bare/mod.rs").contains("load::AIM.store("));
     }
 
     #[test]
     fn a_small_stack_is_in_the_memory_map() {
-        let made = stack_small(1000, true, &template()).unwrap();
+        let guard = Some(StackGuard { bytes: 256, page: 1024 });
+        let made = stack_small(1000, guard, &template()).unwrap();
         assert_eq!(made.what, "the stack has 512 of the 1000 bytes that it needs");
         let map = String::from_utf8(made.files[Utf8Path::new("memory.x")].clone()).unwrap();
         assert!(map.ends_with("_stack_end = (ORIGIN(RAM) + LENGTH(RAM) - 768) & ~255;\n"), "{map}");
-        assert!(stack_small(1000, true, &Files::new()).is_err());
+        assert!(stack_small(1000, guard, &Files::new()).is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::advice::{Finding as Advice, Standing};
 use crate::library::Kernel;
+use crate::manifest::Percentile;
 use crate::model::OperatorId;
 
 /// Result of stage `interface`: the declared interface held against the model's, field by field.
@@ -290,8 +291,20 @@ pub struct Measurement {
     pub first_difference: Option<Difference>,
     /// Runs of one vector whose tensors differed among themselves, in words.
     pub nondeterminism: Option<String>,
+    /// Under what each vector was run, so that its runs could have differed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
     /// Instructions of one undisturbed inference, the largest of all runs; absent where the target cannot count them.
     pub instructions: Option<u64>,
+    /// How these lie over all runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<Spread>,
+    /// Instructions from reset to where the first inference could begin; absent where the target cannot count them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub startup_instructions: Option<u64>,
+    /// Of these, what put the model's state to its beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub startup_model_instructions: Option<u64>,
     /// For each operator, then each operator of a hop, the most instructions that it took when it ran alone; empty where the
     /// target cannot count them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -313,6 +326,35 @@ pub struct Measurement {
     pub stack_app_bytes: Option<u64>,
 }
 
+/// Under what runs of a vector are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// On an arena of 0x00.
+    Zeros,
+    /// On an arena of 0xff.
+    Ones,
+    /// On an arena of noise.
+    Noise,
+    /// With other vectors' runs between two of its own.
+    OtherInputs,
+    /// One vector: in the first inference after a reset, and later.
+    ColdAndWarm,
+}
+
+impl Condition {
+    /// As a list in a sentence has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Zeros => "0x00",
+            Self::Ones => "0xFF",
+            Self::Noise => "noise",
+            Self::OtherInputs => "other inputs in between",
+            Self::ColdAndWarm => "cold and warm",
+        }
+    }
+}
+
 /// Result of stage `load`: inferences in a row while timers interrupt them as the rest of the firmware would.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Load {
@@ -326,6 +368,12 @@ pub struct Load {
     pub taken: f64,
     /// What interrupted.
     pub timers: Vec<TimerUse>,
+    /// Bytes of the services' memory, all of which a task looked after before each inference.
+    #[serde(default)]
+    pub task_ram_bytes: u64,
+    /// Bytes of stack that the task held below each inference and hop.
+    #[serde(default)]
+    pub task_stack_bytes: u64,
     /// Inferences in a row, each with the hops that lead to it.
     pub inferences: usize,
     /// Interrupts in all of them.
@@ -366,6 +414,7 @@ pub struct TimerUse {
 #[expect(missing_docs, reason = "percentiles")]
 pub struct Spread {
     pub p50: u64,
+    pub p90: u64,
     pub p99: u64,
     pub max: u64,
     /// Most minus least.
@@ -379,7 +428,16 @@ impl Spread {
         values.sort_unstable();
         let rank = |percent: usize| values.get((values.len() * percent).div_ceil(100).max(1) - 1).copied();
         let (least, most) = (*values.first()?, *values.last()?);
-        Some(Self { p50: rank(50)?, p99: rank(99)?, max: most, jitter: most - least })
+        Some(Self { p50: rank(50)?, p90: rank(90)?, p99: rank(99)?, max: most, jitter: most - least })
+    }
+
+    /// One of them.
+    pub fn at(&self, percentile: Percentile) -> u64 {
+        match percentile {
+            Percentile::P50 => self.p50,
+            Percentile::P90 => self.p90,
+            Percentile::P99 => self.p99,
+        }
     }
 }
 

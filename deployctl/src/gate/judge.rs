@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 use super::accuracy::{Scores, accuracy};
 use super::conversion::conversion;
 use super::evidence::{
-    Audit, AuditRow, Committed, Conversion, Difference, Expectation, Footprint, Interface, Load, Measurement, Parity,
+    Audit, AuditRow, Committed, Condition, Conversion, Difference, Expectation, Footprint, Interface, Load,
+    Measurement, Parity,
 };
 use super::governed::{Governance, governed};
 use super::linked::broken_promise;
 use super::load::{Services, load};
-use super::maximum::{flash, hop, judged, latency, ram, stack, under};
+use super::maximum::{flash, hop, judged, latency, ram, stack, startup, under};
 use super::metric::{Sources, figures};
 use super::release::{Present, Release, trend, version};
 use super::waiver::{self, Waived};
@@ -45,6 +46,9 @@ pub struct Limits {
     /// `gates` hop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hop: Option<Limit<Latency>>,
+    /// `gates` startup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub startup: Option<Limit<Latency>>,
     /// `gates` accuracy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<Scores>,
@@ -130,9 +134,10 @@ pub fn judge(limits: &Limits, evidence: Evidence) -> Judgement {
         reference(evidence.expectation),
         exactness,
         determinism(measurement),
-        latency(limits, measurement),
+        latency(limits, measurement, evidence.load),
         hop(limits, measurement),
         load(limits, evidence.load),
+        startup(limits, measurement),
         accuracy(limits.accuracy.as_ref(), evidence.expectation, exact),
         reproducible(evidence.reproduced),
         trend(limits, past, &figures),
@@ -357,11 +362,17 @@ fn determinism(measured: &Measurement) -> Check {
     (result.verdict, result.detail) = match &measured.nondeterminism {
         None => (
             Verdict::Pass,
-            format!("{} runs of each vector agree, the arena poisoned differently each time", measured.runs),
+            format!("{} runs of each vector give the same outputs{}", measured.runs, over(&measured.conditions)),
         ),
         Some(text) => (Verdict::Fail, format!("{text}; see the runbook, signature `nondeterminism`")),
     };
     result
+}
+
+/// `over 0x00, 0xFF, noise, other inputs in between, cold and warm`.
+fn over(conditions: &[Condition]) -> String {
+    let names: Vec<&str> = conditions.iter().map(|condition| condition.name()).collect();
+    if names.is_empty() { String::new() } else { format!(" over {}", names.join(", ")) }
 }
 
 /// That two builds give the same firmware.

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::evidence::{Load, Spread};
+use super::evidence::Load;
 use super::judge::{Limits, check, number, unmeasured};
-use super::maximum::{judged, under};
+use super::maximum::{judged, loaded_percentile, under};
 use super::{Check, Quantity, Unit, Verdict};
 use crate::manifest::{Latency, Limit, grouped};
 
@@ -60,15 +60,16 @@ pub(super) fn load(limits: &Limits, found: Option<&Load>) -> Check {
         let slower = format!("the last quarter of the run took {:.1} % longer than the first", found.drift * 100.0);
         return Check { verdict: Verdict::Fail, detail: format!("{slower}; {shown}"), ..base };
     }
-    let Some(Spread { p99, .. }) = found.instructions else {
+    let Some(spread) = found.instructions else {
         return Check { verdict: Verdict::Pass, detail: shown, ..base };
     };
-    let base = Check { value: Some(Quantity { value: number(p99), unit: Unit::Instructions }), ..base };
+    let taken = spread.at(loaded_percentile(limits.latency.as_ref()));
+    let base = Check { value: Some(Quantity { value: number(taken), unit: Unit::Instructions }), ..base };
     let Some(Limit { max: Latency::Instructions(max), margin, .. }) = limits.latency else {
         let unlimited = "no `gates.latency` in instructions is declared";
         return Check { verdict: Verdict::Pass, detail: format!("{unlimited}; {shown}"), ..base };
     };
-    let mut result = under(base, Unit::Instructions, max, p99, margin);
+    let mut result = under(base, Unit::Instructions, max, taken, margin);
     result.manifest = Some("gates.latency".to_owned());
     let next = "give the services less of the processor, or raise `gates.latency` with its owner's agreement";
     result.detail = judged(shown, &result, next);
@@ -79,8 +80,9 @@ pub(super) fn load(limits: &Limits, found: Option<&Load>) -> Check {
 fn described(found: &Load) -> String {
     let counts = found.instructions.map_or_else(String::new, |spread| {
         format!(
-            ": instructions {} (median), {} (99 of 100), {} at most",
+            ": instructions {} (median), {} (90 of 100), {} (99 of 100), {} at most",
             grouped(spread.p50),
+            grouped(spread.p90),
             grouped(spread.p99),
             grouped(spread.max)
         )

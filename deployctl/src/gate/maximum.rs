@@ -1,9 +1,10 @@
-//! The checks of maxima: flash, RAM, stack, latency, hop. A figure, a limit with its unit, a margin.
+//! The checks of maxima: flash, RAM, stack, latency, hop, start-up. A figure, a limit with its unit, a margin.
 
-use super::evidence::{Footprint, Measurement};
+use super::evidence::{Footprint, Load, Measurement};
 use super::judge::{Limits, after, check, number, unmeasured};
+use super::load::Services;
 use super::{Check, Quantity, Unit, Verdict};
-use crate::manifest::{Bytes, Latency, Limit, Ratio, grouped};
+use crate::manifest::{Bytes, Latency, Limit, Percentile, Ratio, grouped};
 
 /// A value under a maximum with a margin: pass, thin or fail.
 pub(super) fn under(mut base: Check, unit: Unit, max: u64, value: u64, margin_required: Ratio) -> Check {
@@ -114,9 +115,64 @@ pub(super) fn stack(limits: &Limits, measured: &Measurement) -> Check {
     sized(base, limits.stack, bytes, split, next)
 }
 
-pub(super) fn latency(limits: &Limits, measured: &Measurement) -> Check {
+/// What a time was found to be, and what it is of.
+struct Found {
+    instructions: u64,
+    /// Continues a sentence after the count; may be empty.
+    of: String,
+    /// What to do about too many.
+    next: &'static str,
+}
+
+const LARGEST: &str = "see the operator table for the largest shares of MACs";
+
+/// The most of all undisturbed runs; of a percentile, under load where there is one.
+pub(super) fn latency(limits: &Limits, measured: &Measurement, load: Option<&Load>) -> Check {
     let base = declared("latency", "latency", limits.latency.as_ref());
-    timed(base, limits.latency, measured, measured.instructions)
+    let Some(percentile) = limits.latency.and_then(|limit| limit.percentile) else {
+        let most = |instructions: u64| Found { instructions, of: String::new(), next: LARGEST };
+        return timed(base, limits.latency, measured, measured.instructions.map(most));
+    };
+    let share = |instructions: u64, runs: &str, jitter: u64| Found {
+        instructions,
+        of: format!(
+            ", which {} of 100 inferences{runs} keep; the slowest takes {} more than the fastest",
+            percentile.number(),
+            grouped(jitter)
+        ),
+        next: LARGEST,
+    };
+    if limits.services != Services::Interrupt {
+        let found = measured.spread.map(|spread| share(spread.at(percentile), "", spread.jitter));
+        return timed(base, limits.latency, measured, found);
+    }
+    let Some(load) = load else {
+        return Check { verdict: Verdict::Unknown, detail: "the run under load left no result".to_owned(), ..base };
+    };
+    if let Some(reason) = &load.blocked {
+        return unmeasured(base, load.target_failed, reason);
+    }
+    let found = load.instructions.map(|spread| share(spread.at(percentile), " under load", spread.jitter));
+    timed(base, limits.latency, measured, found)
+}
+
+/// Which percentile of a run under load the limit of latency is for.
+pub(super) fn loaded_percentile(limit: Option<&Limit<Latency>>) -> Percentile {
+    limit.and_then(|limit| limit.percentile).unwrap_or(Percentile::P99)
+}
+
+pub(super) fn startup(limits: &Limits, measured: &Measurement) -> Check {
+    let base = declared("startup", "start-up", limits.startup.as_ref());
+    let model = measured.startup_model_instructions.unwrap_or(0);
+    let found = measured.startup_instructions.map(|instructions| Found {
+        instructions,
+        of: format!(
+            ", from reset to where the first inference could begin, of which {} are the model's",
+            grouped(model)
+        ),
+        next: "most of it is memory: what is zeroed, copied or painted at reset",
+    });
+    timed(base, limits.startup, measured, found)
 }
 
 pub(super) fn hop(limits: &Limits, measured: &Measurement) -> Check {
@@ -125,16 +181,20 @@ pub(super) fn hop(limits: &Limits, measured: &Measurement) -> Check {
     if measured.hop_instructions.is_none() && limits.hop.is_none() {
         return Check { detail: "no stream, or a target that does not count instructions".into(), ..base };
     }
-    timed(base, limits.hop, measured, measured.hop_instructions.map(|hops| hops.max))
+    let most = |instructions: u64| Found { instructions, of: String::new(), next: LARGEST };
+    timed(base, limits.hop, measured, measured.hop_instructions.map(|hops| most(hops.max)))
 }
 
-/// The most of all runs, in the unit of the limit.
-fn timed(mut base: Check, limit: Option<Limit<Latency>>, measured: &Measurement, instructions: Option<u64>) -> Check {
+/// What was found, in the unit of the limit.
+fn timed(mut base: Check, limit: Option<Limit<Latency>>, measured: &Measurement, found: Option<Found>) -> Check {
     if let Some(reason) = &measured.blocked {
         return unmeasured(base, measured.target_failed, reason);
     }
+    let instructions = found.as_ref().map(|found| found.instructions);
     base.value = instructions.map(|count| Quantity { value: number(count), unit: Unit::Instructions });
-    let counted = instructions.map(|count| format!("{} instructions, counted by the emulator", grouped(count)));
+    let next = found.as_ref().map_or("", |found| found.next);
+    let counted =
+        found.map(|found| format!("{} instructions, counted by the emulator{}", grouped(found.instructions), found.of));
     let on_host = measured.runner == "host";
     let Some(limit) = limit else {
         let counted = counted.map(|counted| format!("no limit declared; {counted}"));
@@ -143,7 +203,6 @@ fn timed(mut base: Check, limit: Option<Limit<Latency>>, measured: &Measurement,
     match (limit.max, instructions) {
         (Latency::Instructions(max), Some(count)) => {
             let mut result = under(base, Unit::Instructions, max, count, limit.margin);
-            let next = "see the operator table for the largest shares of MACs";
             result.detail = judged(counted.unwrap_or_default(), &result, next);
             result
         }
@@ -165,7 +224,11 @@ fn timed(mut base: Check, limit: Option<Limit<Latency>>, measured: &Measurement,
         }
         (Latency::Instructions(_), None) => {
             base.verdict = Verdict::Unknown;
-            let next = if measured.emulated { "see whether the model has a stream" } else { "write the limit in ms" };
+            let next = match (measured.emulated, base.name.as_str()) {
+                (true, "hop") => "see whether the model has a stream",
+                (true, _) => "its counter ran over: measure on a board with less memory to initialize",
+                (false, _) => "write the limit in ms",
+            };
             base.detail = format!("the limit is in instructions, of which this target counted none; {next}");
             base
         }

@@ -54,7 +54,7 @@ pub struct Figure {
 }
 
 /// All figures, in the order in which reports print them.
-pub const METRICS: [Metric; 19] = [
+pub const METRICS: [Metric; 26] = [
     Metric {
         name: "arena_bytes",
         title: "arena, planned peak",
@@ -128,6 +128,54 @@ pub const METRICS: [Metric; 19] = [
         read: |sources| sources.measurement.instructions,
     },
     Metric {
+        name: "instructions_p50",
+        title: "instructions an inference, median",
+        unit: Unit::Instructions,
+        stage: "measure",
+        about: "instructions of one undisturbed `invoke`, over all runs; half of all take no more",
+        read: |sources| Some(sources.measurement.spread?.p50),
+    },
+    Metric {
+        name: "instructions_p90",
+        title: "instructions an inference, 90th percentile",
+        unit: Unit::Instructions,
+        stage: "measure",
+        about: "the same; 90 of 100 take no more",
+        read: |sources| Some(sources.measurement.spread?.p90),
+    },
+    Metric {
+        name: "instructions_p99",
+        title: "instructions an inference, 99th percentile",
+        unit: Unit::Instructions,
+        stage: "measure",
+        about: "the same; 99 of 100 take no more",
+        read: |sources| Some(sources.measurement.spread?.p99),
+    },
+    Metric {
+        name: "jitter",
+        title: "instructions between the fastest and the slowest inference",
+        unit: Unit::Instructions,
+        stage: "measure",
+        about: "the most minus the least of all undisturbed `invoke`s",
+        read: |sources| Some(sources.measurement.spread?.jitter),
+    },
+    Metric {
+        name: "startup_instructions",
+        title: "instructions from reset to ready",
+        unit: Unit::Instructions,
+        stage: "measure",
+        about: "memory is initialized and the stack painted, then the model's state put to its beginning: the first inference could begin",
+        read: |sources| sources.measurement.startup_instructions,
+    },
+    Metric {
+        name: "startup_model_instructions",
+        title: "of that, the model's own",
+        unit: Unit::Instructions,
+        stage: "measure",
+        about: "the model's state is put to its beginning",
+        read: |sources| sources.measurement.startup_model_instructions,
+    },
+    Metric {
         name: "hop_instructions",
         title: "instructions a hop, at most",
         unit: Unit::Instructions,
@@ -148,8 +196,16 @@ pub const METRICS: [Metric; 19] = [
         title: "instructions an inference under load, median",
         unit: Unit::Instructions,
         stage: "load",
-        about: "instructions of one `invoke` while the services' timers interrupt it, theirs included; half of all take less",
+        about: "instructions of one `invoke` while the services' timers interrupt it, theirs included; half of all take no more",
         read: |sources| Some(sources.loaded()?.p50),
+    },
+    Metric {
+        name: "loaded_instructions_p90",
+        title: "instructions an inference under load, 90th percentile",
+        unit: Unit::Instructions,
+        stage: "load",
+        about: "the same; 90 of 100 take no more",
+        read: |sources| Some(sources.loaded()?.p90),
     },
     Metric {
         name: "loaded_instructions_p99",

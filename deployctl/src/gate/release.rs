@@ -6,9 +6,10 @@ use cargo_metadata::semver::Version;
 use serde::{Deserialize, Serialize};
 
 use super::judge::{Limits, check, none_of};
+use super::load::Services;
 use super::metric::Figure;
 use super::{Check, Quantity, Unit, Verdict};
-use crate::manifest::{self, Manifest, Port, PortQuantization, Ratio, Spanned};
+use crate::manifest::{self, Manifest, Percentile, Port, PortQuantization, Ratio, Spanned};
 
 /// What `release.json` says of a release, as far as later builds are held against it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -213,10 +214,25 @@ fn growths(limits: &Limits) -> Vec<(&'static str, &'static str, Ratio)> {
         ("flash", "flash_bytes", limits.flash.and_then(|limit| limit.growth)),
         ("ram", "ram_bytes", limits.ram.and_then(|limit| limit.growth)),
         ("stack", "stack_bytes", limits.stack.and_then(|limit| limit.growth)),
-        ("latency", "instructions", limits.latency.and_then(|limit| limit.growth)),
+        ("latency", latency_figure(limits), limits.latency.and_then(|limit| limit.growth)),
         ("hop", "hop_instructions", limits.hop.and_then(|limit| limit.growth)),
+        ("startup", "startup_instructions", limits.startup.and_then(|limit| limit.growth)),
     ];
     all.into_iter().filter_map(|(gate, metric, limit)| Some((gate, metric, limit?))).collect()
+}
+
+/// The figure that the limit of latency is about.
+fn latency_figure(limits: &Limits) -> &'static str {
+    let loaded = limits.services == Services::Interrupt;
+    match (limits.latency.and_then(|limit| limit.percentile), loaded) {
+        (None, _) => "instructions",
+        (Some(Percentile::P50), false) => "instructions_p50",
+        (Some(Percentile::P90), false) => "instructions_p90",
+        (Some(Percentile::P99), false) => "instructions_p99",
+        (Some(Percentile::P50), true) => "loaded_instructions_p50",
+        (Some(Percentile::P90), true) => "loaded_instructions_p90",
+        (Some(Percentile::P99), true) => "loaded_instructions_p99",
+    }
 }
 
 fn growth(now: f64, then: f64) -> f64 {

@@ -46,9 +46,17 @@ impl Step {
             Self::Interface => &["conversion", "interface", "parity"],
             Self::Operators => &["operators"],
             Self::Memory => &["arena_headroom", "flash", "ram", "stack"],
-            Self::Kernels => {
-                &["kernels", "bit_exactness", "determinism", "reference", "accuracy", "latency", "hop", "load"]
-            }
+            Self::Kernels => &[
+                "kernels",
+                "bit_exactness",
+                "determinism",
+                "reference",
+                "accuracy",
+                "latency",
+                "hop",
+                "load",
+                "startup",
+            ],
         }
     }
 

@@ -33,7 +33,7 @@ const FILE: Grammar = Grammar {
         ("gates", Times::Once),
         ("runbook", Times::Once),
     ],
-    later: &[],
+    later: &["emit"],
 };
 const DEPLOYMENT: Grammar =
     Grammar { arguments: 1, properties: &["version", "owner"], children: &[("summary", Times::Once)], later: &[] };

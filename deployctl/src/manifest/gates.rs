@@ -9,6 +9,7 @@ use super::error::{Problem, suggest};
 use super::limits::share;
 use super::types::{Bytes, Model, Ratio, Spanned};
 use super::units::{self, UnitError};
+use super::value::Value;
 use super::waiver::{self, WAIVE, Waiver};
 
 pub(super) const GATES: Grammar = Grammar {
@@ -20,12 +21,14 @@ pub(super) const GATES: Grammar = Grammar {
         ("stack", Times::Once),
         ("latency", Times::Once),
         ("hop", Times::Once),
+        ("startup", Times::Once),
         ("accuracy", Times::Once),
         ("waive", Times::Often),
     ],
     later: &["power", "energy"],
 };
-const LIMIT: Grammar = Grammar { properties: &["max", "margin", "growth"], later: &["percentile"], ..Grammar::NOTHING };
+const LIMIT: Grammar = Grammar { properties: &["max", "margin", "growth"], ..Grammar::NOTHING };
+const LATENCY: Grammar = Grammar { properties: &["percentile", "max", "margin", "growth"], ..Grammar::NOTHING };
 const ACCURACY: Grammar =
     Grammar { properties: &["metric", "min", "margin", "output"], later: &["dataset"], ..Grammar::NOTHING };
 
@@ -42,6 +45,8 @@ pub struct Gates {
     pub latency: Option<Spanned<Limit<Latency>>>,
     /// One hop of a stream.
     pub hop: Option<Spanned<Limit<Latency>>>,
+    /// From reset to where the first inference could begin.
+    pub startup: Option<Spanned<Limit<Latency>>>,
     /// How often labelled vectors must come out right.
     pub accuracy: Option<Spanned<Accuracy>>,
     /// What need not pass for a while.
@@ -60,6 +65,33 @@ pub struct Limit<T> {
     /// (value − before) / before may be at most this, where the value before is the last release's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub growth: Option<Ratio>,
+    /// Which of many values the limit is for; what each kind of limit takes by itself where none is stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percentile: Option<Percentile>,
+}
+
+/// Shares of values that are no larger than a figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "percentiles")]
+pub enum Percentile {
+    P50,
+    P90,
+    P99,
+}
+
+impl Percentile {
+    /// In their order.
+    pub const ALL: [Self; 3] = [Self::P50, Self::P90, Self::P99];
+
+    /// As manifests write it.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::P50 => 50,
+            Self::P90 => 90,
+            Self::P99 => 99,
+        }
+    }
 }
 
 /// How long something may take: the unit is part of the limit, since each is measured elsewhere.
@@ -113,6 +145,7 @@ pub(super) fn gates(node: &Node<'_>, deployment_owner: Option<&str>) -> Option<G
     let no_time = Latency::Instructions(0);
     let latency = limit(node, "latency", "9.5M instructions", false, &no_time, units::latency);
     let hop = limit(node, "hop", "120k instructions", false, &no_time, units::latency);
+    let startup = limit(node, "startup", "2M instructions", false, &no_time, units::latency);
     let accuracy = node.child("accuracy", &ACCURACY).map_or(Some(None), |node| accuracy(&node).map(Some));
     let waivers: Vec<_> = node.children("waive", &WAIVE).iter().map(waiver::waiver).collect();
     waiver::refuse_doubles(node, &waivers);
@@ -122,6 +155,7 @@ pub(super) fn gates(node: &Node<'_>, deployment_owner: Option<&str>) -> Option<G
         stack: stack?,
         latency: latency?,
         hop: hop?,
+        startup: startup?,
         accuracy: accuracy?,
         waivers: waivers.into_iter().collect::<Option<_>>()?,
         owner: owner?,
@@ -138,7 +172,8 @@ fn limit<T: PartialEq>(
     nothing: &T,
     read: impl Fn(&str) -> Result<T, UnitError>,
 ) -> Option<MaybeLimit<T>> {
-    let Some(node) = gates.child(name, &LIMIT) else { return Some(None) };
+    let grammar = if name == "latency" { &LATENCY } else { &LIMIT };
+    let Some(node) = gates.child(name, grammar) else { return Some(None) };
     let max = node.need_property("max", &format!("{name} max=\"{example}\" margin=\"10%\"")).and_then(|value| {
         let max = value.quantity(bare, example, read)?;
         if max == *nothing {
@@ -150,7 +185,19 @@ fn limit<T: PartialEq>(
     let margin = share(&node, "margin");
     let growth =
         node.property("growth").map_or(Some(None), |value| value.quantity(false, "5%", units::percent).map(Some));
-    Some(Some(Spanned { value: Limit { max: max?, margin: margin?, growth: growth? }, span: node.span() }))
+    let percentile = node.property("percentile").map_or(Some(None), |value| percentile(&value).map(Some));
+    let value = Limit { max: max?, margin: margin?, growth: growth?, percentile: percentile? };
+    Some(Some(Spanned { value, span: node.span() }))
+}
+
+fn percentile(value: &Value<'_>) -> Option<Percentile> {
+    let number = value.integer(0..=100)?;
+    let found = Percentile::ALL.into_iter().find(|known| i128::from(known.number()) == number);
+    if found.is_none() {
+        let help = "write `percentile=50`, `percentile=90` or `percentile=99`; without `percentile` the limit is for the most of all";
+        value.refuse(format!("percentile {number} is not measured"), "not measured", help);
+    }
+    found
 }
 
 fn accuracy(node: &Node<'_>) -> Option<Spanned<Accuracy>> {

@@ -118,6 +118,7 @@ impl List {
         self.limit("stack", gates.stack.as_ref(), owner, |max| bytes(*max));
         self.limit("latency", gates.latency.as_ref(), owner, ToString::to_string);
         self.limit("hop", gates.hop.as_ref(), owner, ToString::to_string);
+        self.limit("startup", gates.startup.as_ref(), owner, ToString::to_string);
         if let Some(Spanned { value, span }) = &gates.accuracy {
             let output = value.output.as_ref().map_or_else(String::new, |output| format!(" of {output}"));
             self.add("gates.accuracy.metric", value.metric() + &output, owner, span.start);
@@ -136,6 +137,9 @@ impl List {
         self.add(format!("gates.{gate}.margin"), write_percent(value.margin), owner, span.start);
         if let Some(growth) = value.growth {
             self.add(format!("gates.{gate}.growth"), write_percent(growth), owner, span.start);
+        }
+        if let Some(percentile) = value.percentile {
+            self.add(format!("gates.{gate}.percentile"), percentile.number().to_string(), owner, span.start);
         }
     }
 }

@@ -112,6 +112,7 @@ impl Manifest {
             stack: own.stack.or(whole.stack),
             latency: own.latency.or(whole.latency),
             hop: own.hop.or(whole.hop),
+            startup: own.startup.or(whole.startup),
             accuracy: own.accuracy.or(whole.accuracy),
             waivers: Vec::new(),
             owner: own.owner,
@@ -140,6 +141,7 @@ impl Manifest {
                 ("stack", gates.stack.is_some()),
                 ("latency", gates.latency.is_some()),
                 ("hop", gates.hop.is_some()),
+                ("startup", gates.startup.is_some()),
                 ("accuracy", gates.accuracy.is_some()),
             ];
             paths.extend(limits.into_iter().filter(|(_, is_own)| *is_own).map(|(name, _)| format!("gates.{name}")));

@@ -16,7 +16,7 @@ pub(super) const WAIVE: Grammar =
 const EXAMPLE: &str = "waive \"stack\" owner=\"ml-platform@example.com\" reason=\"…\" until=\"2027-03-01\"";
 
 /// The gates, in the order in which they are judged and listed.
-pub const GATE_NAMES: [&str; 21] = [
+pub const GATE_NAMES: [&str; 22] = [
     "conversion",
     "interface",
     "parity",
@@ -32,6 +32,7 @@ pub const GATE_NAMES: [&str; 21] = [
     "latency",
     "hop",
     "load",
+    "startup",
     "accuracy",
     "reproducible",
     "trend",

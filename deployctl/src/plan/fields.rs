@@ -321,6 +321,7 @@ pub fn declared_limits(manifest: &Manifest, board: &Board) -> Limits {
         latency: gates.latency.as_ref().map(|limit| limit.value),
         services: services(manifest, board),
         hop: gates.hop.as_ref().map(|limit| limit.value),
+        startup: gates.startup.as_ref().map(|limit| limit.value),
         accuracy: gates.accuracy.as_ref().and_then(|asked| scores(manifest, &asked.value)),
         max_lsb: manifest.preprocess.as_ref().and_then(|steps| Some(steps.parity.as_ref()?.max_lsb.value)),
         conversion: None,

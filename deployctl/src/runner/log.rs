@@ -16,9 +16,10 @@ const MOST: usize = 1 << 16;
 /// Most builds that are remembered.
 const BUILDS: usize = 4;
 /// First words of what a harness says.
-const VERBS: [&str; 17] = [
+const VERBS: [&str; 18] = [
     "boot",
     "ready",
+    "startup",
     "op",
     "output",
     "arena",
@@ -114,10 +115,10 @@ struct Session {
 enum Run {
     #[default]
     None,
-    /// Operators with digest and line.
-    Step(Vec<(usize, String, u64, String)>),
-    /// Outputs.
-    Invoke(BTreeMap<usize, Vec<u8>>),
+    /// The vector where it was named; operators with digest and line.
+    Step(Option<usize>, Vec<(usize, String, u64, String)>),
+    /// The vector where it was named; outputs.
+    Invoke(Option<usize>, BTreeMap<usize, Vec<u8>>),
 }
 
 impl<'a> Log<'a> {
@@ -203,24 +204,24 @@ impl<'a> Log<'a> {
                 self.seen.complete += 1;
                 self.session.open = false;
             }
-            ["step", ..] => {
+            ["step", _, ref rest @ ..] => {
                 self.close_run();
-                self.session.run = Run::Step(Vec::new());
+                self.session.run = Run::Step(vector(rest), Vec::new());
             }
-            ["invoke", ..] => {
+            ["invoke", _, ref rest @ ..] => {
                 self.close_run();
-                self.session.run = Run::Invoke(BTreeMap::new());
+                self.session.run = Run::Invoke(vector(rest), BTreeMap::new());
             }
             ["op", index, digest, ..] => {
                 let number = self.seen.lines;
-                if let (Run::Step(seen), Ok(index)) = (&mut self.session.run, index.parse())
+                if let (Run::Step(_, seen), Ok(index)) = (&mut self.session.run, index.parse())
                     && seen.len() < MOST
                 {
                     seen.push((index, digest.to_owned(), number, with_check_word(text)));
                 }
             }
             ["output", index, _, hex] => {
-                if let (Run::Invoke(seen), Ok(index)) = (&mut self.session.run, index.parse::<usize>())
+                if let (Run::Invoke(_, seen), Ok(index)) = (&mut self.session.run, index.parse::<usize>())
                     && seen.values().map(Vec::len).sum::<usize>() < MOST
                 {
                     seen.entry(index).or_default().extend(bytes(hex));
@@ -262,23 +263,22 @@ impl<'a> Log<'a> {
         let Some(expected) = self.session.build.as_ref().and_then(|build| self.expected.get(build)) else { return };
         match run {
             Run::None => {}
-            Run::Step(seen) => {
+            Run::Step(vector, seen) => {
                 self.seen.compared += seen.len() as u64;
-                if let Some((at, wanted)) = differs(&seen, &expected.operators) {
+                if let Some((at, wanted)) = differs(&seen, meant(&expected.operators, vector)) {
                     let (index, found, number, line) = seen[at].clone();
                     self.fail_at(number, line, Signature::Mismatch { operator: Some(index), found, wanted });
                 }
             }
-            Run::Invoke(seen) => {
+            Run::Invoke(vector, seen) => {
                 let seen: Vec<Vec<u8>> = seen.into_values().collect();
-                let whole = expected
-                    .outputs
-                    .first()
-                    .is_some_and(|outputs| outputs.iter().map(Vec::len).eq(seen.iter().map(Vec::len)));
-                if whole && !expected.outputs.contains(&seen) {
+                let outputs = meant(&expected.outputs, vector);
+                let Some(first) = outputs.first() else { return };
+                let whole = first.iter().map(Vec::len).eq(seen.iter().map(Vec::len));
+                if whole && !outputs.contains(&seen) {
                     let hex = |bytes: &[u8]| hex(&bytes[..bytes.len().min(16)]);
-                    let index = seen.iter().zip(&expected.outputs[0]).position(|(a, b)| a != b).unwrap_or(0);
-                    let (found, wanted) = (hex(&seen[index]), hex(&expected.outputs[0][index]));
+                    let index = seen.iter().zip(first).position(|(a, b)| a != b).unwrap_or(0);
+                    let (found, wanted) = (hex(&seen[index]), hex(&first[index]));
                     self.fail(String::new(), Signature::Mismatch { operator: None, found, wanted });
                 }
             }
@@ -294,6 +294,16 @@ impl<'a> Log<'a> {
         let build = self.session.build.clone();
         self.seen.found.get_or_insert(Found { number, line, build, signature });
     }
+}
+
+/// The vector that a run was of, by its last word.
+fn vector(rest: &[&str]) -> Option<usize> {
+    rest.first()?.parse().ok()
+}
+
+/// What is expected of the vector that was named; of all, where none was.
+fn meant<T>(all: &[T], vector: Option<usize>) -> &[T] {
+    vector.and_then(|vector| all.get(vector..=vector)).unwrap_or(all)
 }
 
 /// The first operator that no vector explains, and what it should have given for the vector that explains most. Operators of a hop come

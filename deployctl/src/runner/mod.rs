@@ -9,6 +9,7 @@ mod guide;
 pub mod host;
 pub mod injection;
 pub mod log;
+mod pass;
 pub mod probe;
 pub mod qemu;
 pub mod session;
@@ -27,6 +28,7 @@ pub use decode::Decoder;
 pub use guide::{GUIDES, Guide, Shows};
 pub use injection::{Injected, Injection};
 pub use log::{Diagnosis, Log};
+pub use pass::Fill;
 pub use session::{Session, Stream, TimerLoad};
 pub use signature::Signature;
 pub use transcript::Transcript;
@@ -110,6 +112,8 @@ pub struct Measurement {
     pub operators: usize,
     /// Bytes of the image's arena.
     pub arena_bytes: usize,
+    /// What the start took, where the target can tell.
+    pub startup: Option<Startup>,
     /// Every vector as often as the session ran it, in the session's order.
     pub observations: Vec<Observation>,
     /// Most bytes of stack that the harness had in use, where the target can tell.
@@ -138,15 +142,26 @@ impl Measurement {
     }
 }
 
+/// What a start took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Startup {
+    /// Instructions from reset to where the first inference could begin.
+    pub instructions: u64,
+    /// Of these, what put the model's state to its beginning.
+    pub model: u64,
+}
+
 /// One run of one vector: once operator by operator, once uninterrupted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observation {
     /// Position of the vector in the session.
     pub vector: usize,
     /// Which repetition, from zero.
     pub run: u32,
-    /// Seed of the noise that the arena held before the run, operator by operator.
-    pub poison: u32,
+    /// What the arena held before the run, operator by operator.
+    pub fill: Option<Fill>,
+    /// What it held before the uninterrupted run.
+    pub invoke_fill: Option<Fill>,
     /// Instructions of each operator, then of each operator of a hop the most that it took, where the target can tell.
     pub operator_instructions: Vec<Option<u64>>,
     /// 64-bit FNV-1a of each operator's output tensor, taken on the target right after it.
@@ -185,6 +200,8 @@ pub struct Hop {
 pub struct Sustained {
     /// In their order.
     pub inferences: Vec<Inference>,
+    /// Bytes of other firmware's memory, which was looked after before each of them.
+    pub services_bytes: usize,
     /// Most bytes of stack that the harness had in use, interrupts included, where the target can tell.
     pub stack_total: Option<usize>,
 }

@@ -1,12 +1,14 @@
 //! The script of a session: which lines make the harness run every vector as often as asked. Pure.
 //!
-//! Vectors follow each other within a repetition, so that between two runs of one vector others have used the arena; every
-//! run starts from other noise. A session of a single vector has its complement run in between. Where vectors are inferences
-//! of a sequence, all this is said of sequences.
+//! Vectors follow each other within a repetition, so that between two repetitions of one vector others have used the arena. A
+//! session of a single vector has its complement run in between. What is in the arena before changes from run to run: noise,
+//! 0x00, 0xff. The session's first run is that after reset, on an arena that nothing has used. Where vectors are inferences of a
+//! sequence, all this is said of sequences.
 
 use std::fmt::Write as _;
 use std::ops::Range;
 
+use super::pass::{Fill, Pass, Verb};
 use crate::model::Graph;
 
 /// Bytes of a tensor in one line, as the harness reads it (`protocol::CHUNK_BYTES`).
@@ -90,8 +92,8 @@ pub(super) struct Turn {
     pub(super) run: u32,
     /// Whether its complement is run, only to disturb.
     pub(super) complement: bool,
-    /// Seed for the run operator by operator; the next number is the seed for the uninterrupted run.
-    pub(super) poison: u32,
+    /// Both ways of running it.
+    pub(super) passes: [Pass; 2],
 }
 
 impl Session {
@@ -101,16 +103,20 @@ impl Session {
         for run in 0..self.runs {
             let sequences: Vec<Range<usize>> = self.sequences().collect();
             for vectors in sequences.iter().cloned() {
-                plan.push(Turn { vectors, run, complement: false, poison: 0 });
+                plan.push((vectors, run, false));
             }
             if let [vectors] = sequences.as_slice() {
-                plan.push(Turn { vectors: vectors.clone(), run, complement: true, poison: 0 });
+                plan.push((vectors.clone(), run, true));
             }
         }
-        for (item, seed) in plan.iter_mut().zip((1..).step_by(2)) {
-            item.poison = seed;
-        }
-        plan
+        let turn = |((vectors, run, complement), seed): ((Range<usize>, u32, bool), u32)| {
+            let fill = |pass: usize| Fill::WARM[(2 * run as usize + pass) % Fill::WARM.len()];
+            let warm = Pass { verb: Verb::Step, seed, fill: fill(0) };
+            let step = if seed == 1 { Pass { seed: 0, fill: Fill::Cold, ..warm } } else { warm };
+            let invoke = Pass { verb: Verb::Invoke, seed: seed + 1, fill: fill(1) };
+            Turn { vectors, run, complement, passes: [step, invoke] }
+        };
+        plan.into_iter().zip((1..).step_by(2)).map(turn).collect()
     }
 
     /// Which vectors each sequence has; the last may be shorter.
@@ -128,10 +134,10 @@ impl Session {
     pub fn script(&self) -> String {
         let mut script = Script::new(self);
         for turn in self.plan() {
-            for (seed, verb) in [(turn.poison, "step"), (turn.poison + 1, "invoke")] {
+            for pass in turn.passes {
                 for vector in turn.vectors.clone() {
-                    script.begin((vector == turn.vectors.start).then_some(seed));
-                    script.run(vector, turn.complement, verb);
+                    script.begin((vector == turn.vectors.start).then_some(pass));
+                    script.run(vector, turn.complement, pass.verb);
                 }
             }
         }
@@ -145,8 +151,8 @@ impl Session {
             script.line(&load.line());
         }
         for (vector, seed) in self.sustained(inferences) {
-            script.begin(seed);
-            script.run(vector, false, "invoke");
+            script.begin(seed.map(|seed| Pass { verb: Verb::Invoke, seed, fill: Fill::Noise }));
+            script.run(vector, false, Verb::Invoke);
         }
         script.end()
     }
@@ -164,8 +170,8 @@ impl Session {
     /// The lines of a first bring-up: one vector operator by operator, then uninterrupted.
     pub fn bringup_script(&self, vector: usize) -> String {
         let mut script = Script::new(self);
-        for (seed, verb) in [(1, "step"), (2, "invoke")] {
-            script.begin(Some(seed));
+        for (seed, verb) in [(1, Verb::Step), (2, Verb::Invoke)] {
+            script.begin(Some(Pass { verb, seed, fill: Fill::Noise }));
             script.run(vector, false, verb);
         }
         script.end()
@@ -177,7 +183,7 @@ impl Session {
         let mut script = self.up_to(vector);
         let verb = format!("dump {operator}");
         match hop {
-            None => script.run(vector, false, &verb),
+            None => script.run_to(vector, false, &verb, "hop"),
             Some(hop) => {
                 script.hops(vector, 0..hop, false, &["hop"]);
                 script.hops(vector, hop..hop + 1, false, &[&verb]);
@@ -199,10 +205,10 @@ impl Session {
         let mut script = Script::new(self);
         let before = self.before(vector);
         for earlier in before.clone() {
-            script.begin((earlier == before.start).then_some(1));
-            script.run(earlier, false, "invoke");
+            script.begin((earlier == before.start).then_some(Pass::FIRST));
+            script.run(earlier, false, Verb::Invoke);
         }
-        script.begin(before.is_empty().then_some(1));
+        script.begin(before.is_empty().then_some(Pass::FIRST));
         script
     }
 }
@@ -225,25 +231,35 @@ impl<'a> Script<'a> {
         let _ = writeln!(self.text, "{text} *{:08x}", check_word(text.as_bytes()));
     }
 
-    /// Begins a run: from noise of `seed`, else where the last one ended.
-    fn begin(&mut self, seed: Option<u32>) {
-        match seed {
-            Some(seed) => self.line(&format!("poison {seed}")),
+    /// Begins a run: as the pass does, else where the last one ended.
+    fn begin(&mut self, pass: Option<Pass>) {
+        match pass {
+            Some(pass) => self.line(&pass.line()),
             None => self.line("continue"),
         }
     }
 
-    /// All that a vector brings, then `verb`; hops run as the verb asks for.
-    fn run(&mut self, vector: usize, complement: bool, verb: &str) {
+    /// All that a vector brings, then it is run. A complement is no vector, and has no name.
+    fn run(&mut self, vector: usize, complement: bool, verb: Verb) {
+        let (verb, hop) = match verb {
+            Verb::Step => ("step", "step-hop"),
+            Verb::Invoke => ("invoke", "hop"),
+        };
+        let line = if complement { verb.to_owned() } else { format!("{verb} {vector}") };
+        self.run_to(vector, complement, &line, hop);
+    }
+
+    /// All that a vector brings, hops by the verb for them, then the line.
+    fn run_to(&mut self, vector: usize, complement: bool, line: &str, hop: &str) {
         let hops = self.session.stream.map_or(0, |stream| stream.hops);
-        self.hops(vector, 0..hops, complement, &[if verb == "step" { "step-hop" } else { "hop" }]);
+        self.hops(vector, 0..hops, complement, &[hop]);
         let session = self.session;
         let tensors = &session.vectors[vector];
         let inputs = tensors.len() - usize::from(session.stream.is_some());
         for (index, tensor) in tensors[..inputs].iter().enumerate() {
             self.bytes(&format!("input {index}"), tensor, complement);
         }
-        self.line(verb);
+        self.line(line);
     }
 
     /// Some hops of a vector, each with its samples before `verbs`.
@@ -313,10 +329,10 @@ mod tests {
             script,
             format!(
                 "hello 00ff\n\
-                 poison 1\ninput 0 0 00*256\ninput 0 256 {zeros}\nstep\n\
-                 poison 2\ninput 0 0 00*256\ninput 0 256 {zeros}\ninvoke\n\
-                 poison 3\ninput 0 0 ff*256\ninput 0 256 {ones}\nstep\n\
-                 poison 4\ninput 0 0 ff*256\ninput 0 256 {ones}\ninvoke\n\
+                 cold\ninput 0 0 00*256\ninput 0 256 {zeros}\nstep 0\n\
+                 poison 2 00\ninput 0 0 00*256\ninput 0 256 {zeros}\ninvoke 0\n\
+                 poison 3 noise\ninput 0 0 ff*256\ninput 0 256 {ones}\nstep\n\
+                 poison 4 00\ninput 0 0 ff*256\ninput 0 256 {ones}\ninvoke\n\
                  bye\n"
             )
         );
@@ -328,12 +344,16 @@ mod tests {
         let verbs = |script: &str| -> Vec<String> {
             texts(script).into_iter().filter(|line| !line.starts_with("input ")).map(str::to_owned).collect()
         };
-        let (first, second) = (["poison 1", "step", "continue", "step"], ["poison 2", "invoke", "continue", "invoke"]);
-        let expected =
-            [&["hello 00ff"], &first[..], &second, &["poison 3", "step", "poison 4", "invoke", "bye"]].concat();
+        let first = ["cold", "step 0", "continue", "step 1"];
+        let second = ["poison 2 00", "invoke 0", "continue", "invoke 1"];
+        let third = ["poison 3 noise", "step 2", "poison 4 00", "invoke 2", "bye"];
+        let expected = [&["hello 00ff"], &first[..], &second, &third].concat();
         assert_eq!(verbs(&session.script()), expected);
-        assert_eq!(verbs(&session.dump_script(1, 5, None))[1..], ["poison 1", "invoke", "continue", "dump 5", "bye"]);
-        assert_eq!(verbs(&session.dump_script(2, 5, None))[1..], ["poison 1", "dump 5", "bye"]);
+        assert_eq!(
+            verbs(&session.dump_script(1, 5, None))[1..],
+            ["poison 1 noise", "invoke 0", "continue", "dump 5", "bye"]
+        );
+        assert_eq!(verbs(&session.dump_script(2, 5, None))[1..], ["poison 1 noise", "dump 5", "bye"]);
     }
 
     #[test]
@@ -342,18 +362,19 @@ mod tests {
         let vectors = vec![vec![vec![7], vec![1, 2, 3, 4]]];
         let session = Session { vectors, stream: Some(stream), ..session(1, 1) };
         let hops = |verb: &str| format!("samples 0 0102\n{verb}\nsamples 0 0304\n{verb}\n");
-        let run = |seed: u32, verb: &str, hop: &str| format!("poison {seed}\n{}input 0 0 07\n{verb}\n", hops(hop));
+        let run =
+            |seed: u32, verb: &str, hop: &str| format!("poison {seed} noise\n{}input 0 0 07\n{verb}\n", hops(hop));
         let joined = |script: &str| texts(script)[1..].join("\n") + "\n";
-        let expected = run(1, "step", "step-hop") + &run(2, "invoke", "hop") + "bye\n";
+        let expected = run(1, "step 0", "step-hop") + &run(2, "invoke 0", "hop") + "bye\n";
         assert_eq!(joined(&session.bringup_script(0)), expected);
         assert!(
             joined(&session.script())
-                .contains("poison 3\nsamples 0 fefd\nstep-hop\nsamples 0 fcfb\nstep-hop\ninput 0 0 f8\nstep")
+                .contains("poison 3 noise\nsamples 0 fefd\nstep-hop\nsamples 0 fcfb\nstep-hop\ninput 0 0 f8\nstep")
         );
-        let dump = "poison 1\nsamples 0 0102\nhop\nsamples 0 0304\ndump 4\nbye\n";
+        let dump = "poison 1 noise\nsamples 0 0102\nhop\nsamples 0 0304\ndump 4\nbye\n";
         assert_eq!(joined(&session.dump_script(0, 4, Some(1))), dump);
         assert_eq!(joined(&session.dump_script(0, 1, None)), run(1, "dump 1", "hop") + "bye\n");
-        assert_eq!(joined(&session.trace_script(0)), format!("poison 1\n{}bye\n", hops("step-hop\ndigests")));
+        assert_eq!(joined(&session.trace_script(0)), format!("poison 1 noise\n{}bye\n", hops("step-hop\ndigests")));
     }
 
     #[test]
@@ -363,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn other_inputs_and_other_noise_lie_between_two_runs_of_a_vector() {
+    fn other_inputs_lie_between_two_runs_of_a_vector() {
         for vectors in [1, 2, 3] {
             let plan = session(vectors, 3).plan();
             assert!(
@@ -371,8 +392,26 @@ mod tests {
                     .all(|pair| (&pair[0].vectors, pair[0].complement) != (&pair[1].vectors, pair[1].complement))
             );
             let seeds: std::collections::BTreeSet<u32> =
-                plan.iter().flat_map(|run| [run.poison, run.poison + 1]).collect();
+                plan.iter().flat_map(|turn| turn.passes).map(|pass| pass.seed).collect();
             assert_eq!(seeds.len(), 2 * plan.len());
         }
+    }
+
+    #[test]
+    fn three_runs_have_every_fill_in_both_ways_and_the_first_is_cold() {
+        let plan = session(2, 3).plan();
+        let fills = |vector: usize, verb: Verb| -> Vec<&str> {
+            let turns = plan.iter().filter(|turn| turn.vectors.start == vector);
+            turns.flat_map(|turn| turn.passes).filter(|pass| pass.verb == verb).map(|pass| pass.fill.name()).collect()
+        };
+        assert_eq!(
+            (fills(0, Verb::Step), fills(0, Verb::Invoke)),
+            (vec!["cold", "0xFF", "0x00"], vec!["0x00", "noise", "0xFF"])
+        );
+        assert_eq!(
+            (fills(1, Verb::Step), fills(1, Verb::Invoke)),
+            (vec!["noise", "0xFF", "0x00"], vec!["0x00", "noise", "0xFF"])
+        );
+        assert_eq!(plan[0].passes[0].fill, Fill::Cold);
     }
 }

@@ -132,8 +132,8 @@ fn fnv(bytes: &[u8]) -> u64 {
 /// Runs a session in which the harness is told to fail just before the first run.
 fn provoked(command: &Command, kind: &str, limit: Duration) -> Signature {
     let line = |text: &str| format!("{text} *{:08x}\n", check_word(text.as_bytes()));
-    let fault = line(&format!("fault {kind}")) + &line("step");
-    let script = session().script().replacen(&line("step"), &fault, 1);
+    let fault = line(&format!("fault {kind}")) + &line("step 0");
+    let script = session().script().replacen(&line("step 0"), &fault, 1);
     let ended = Plain.start(command, script.as_bytes(), limit).unwrap();
     Transcript::new(&ended).measurement(&session(), Some(PerTick(40_000))).unwrap_err()
 }
@@ -220,7 +220,7 @@ fn a_hang_is_a_time_out_of_the_machine() {
 fn a_session_damaged_on_its_way_is_refused_by_the_harness() {
     let script = session().script();
     let cases = [
-        (script.replacen("poison 1", "poison 7", 1), "check word"),
+        (script.replacen("poison 2 ", "poison 7 ", 1), "check word"),
         (script.replacen("input 0 0 ", "inqut 0 0 ", 1), "check word"),
         (script[..script.len() / 2].to_owned(), "ended without `bye`"),
         (script.lines().skip(1).fold(String::new(), |text, line| text + line + "\n"), "begins with `hello`"),

@@ -4,8 +4,9 @@
 
 use std::str::FromStr;
 
+use super::pass::{Fill, Verb};
 use super::session::{Session, Turn, check_word};
-use super::{Ended, Hop, Inference, Measurement, Observation, Signature, Sustained};
+use super::{Ended, Hop, Inference, Measurement, Observation, Signature, Startup, Sustained};
 use crate::manifest::PerTick;
 
 /// The answers of a target to one session.
@@ -45,6 +46,15 @@ impl HopSaid {
     }
 }
 
+/// What the harness says of itself.
+struct Greeting {
+    operators: usize,
+    arena_bytes: usize,
+    services_bytes: usize,
+    /// Ticks from reset, and those of the model's part.
+    startup: Option<(u64, u64)>,
+}
+
 /// What the harness says of an operator.
 struct OperatorSaid {
     digest: u64,
@@ -75,7 +85,11 @@ impl<'a> Transcript<'a> {
         session: &Session,
         instructions_per_tick: Option<PerTick>,
     ) -> Result<Measurement, Signature> {
-        let (operators, arena_bytes) = self.greeting(session)?;
+        let Greeting { operators, arena_bytes, startup, .. } = self.greeting(session)?;
+        let startup = instructions_per_tick.zip(startup).map(|(per_tick, (ticks, model))| Startup {
+            instructions: per_tick.instructions(ticks),
+            model: per_tick.instructions(model),
+        });
         let mut observations = Vec::new();
         for turn in session.plan() {
             let found = self.observations(&turn, operators, session, instructions_per_tick)?;
@@ -85,7 +99,7 @@ impl<'a> Transcript<'a> {
         }
         let stack_total = self.optional("stack-total")?;
         self.expect("bye")?;
-        Ok(Measurement { operators, arena_bytes, observations, stack_total })
+        Ok(Measurement { operators, arena_bytes, startup, observations, stack_total })
     }
 
     /// Reads the answers to [`Session::sustained_script`].
@@ -95,11 +109,11 @@ impl<'a> Transcript<'a> {
         inferences: usize,
         instructions_per_tick: Option<PerTick>,
     ) -> Result<Sustained, Signature> {
-        self.greeting(session)?;
+        let services_bytes = self.greeting(session)?.services_bytes;
         let (mut seed, mut found) = (1, Vec::new());
         for (vector, begun) in session.sustained(inferences) {
             seed = begun.unwrap_or(seed);
-            let invoked = self.invoked(seed, session)?;
+            let invoked = self.invoked(seed, Some(vector), session)?;
             found.push(Inference {
                 vector,
                 hops: invoked.hops.iter().map(|said| said.counted(instructions_per_tick)).collect(),
@@ -112,7 +126,7 @@ impl<'a> Transcript<'a> {
         }
         let stack_total = self.optional("stack-total")?;
         self.expect("bye")?;
-        Ok(Sustained { inferences: found, stack_total })
+        Ok(Sustained { inferences: found, services_bytes, stack_total })
     }
 
     /// Reads the answers to [`Session::dump_script`].
@@ -159,14 +173,14 @@ impl<'a> Transcript<'a> {
     /// The greeting, and the runs of all before `vector` in its sequence.
     fn up_to(&mut self, session: &Session, vector: usize) -> Result<(), Signature> {
         self.greeting(session)?;
-        session.before(vector).try_for_each(|_| self.invoked(1, session).map(drop))
+        session.before(vector).try_for_each(|earlier| self.invoked(1, Some(earlier), session).map(drop))
     }
 
-    /// `boot` and `ready`: the number of operators and the arena's size. The clock must be the one that was built for.
-    fn greeting(&mut self, session: &Session) -> Result<(usize, usize), Signature> {
+    /// `boot`, `ready` and `startup`. The clock must be the one that was built for.
+    fn greeting(&mut self, session: &Session) -> Result<Greeting, Signature> {
         let boot = self.next()?;
-        if !boot.text.starts_with("boot 3 ") {
-            return Err(boot.out_of_order("`boot 3 DIGEST`, which a harness says after reset"));
+        if !boot.text.starts_with("boot 4 ") {
+            return Err(boot.out_of_order("`boot 4 DIGEST`, which a harness says after reset"));
         }
         let ready = self.next()?;
         let field = |name: &str| {
@@ -174,14 +188,24 @@ impl<'a> Transcript<'a> {
             word?.strip_prefix('=')
         };
         let number = |name: &str| field(name)?.parse().ok();
-        let sizes = number("operators").zip(number("arena"));
+        let sizes = number("operators").zip(number("arena")).zip(number("services"));
         let hops = session.stream.map_or(0, |stream| stream.hops);
-        sizes.filter(|_| field("clock") == Some(&session.clock) && number("hops") == Some(hops)).ok_or_else(|| {
-            ready.out_of_order(&format!("`ready operators=N hops={hops} arena=BYTES clock={}`", session.clock))
-        })
+        let right = field("clock") == Some(&session.clock) && number("hops") == Some(hops);
+        let Some(((operators, arena_bytes), services_bytes)) = sizes.filter(|_| right) else {
+            let clock = &session.clock;
+            let expected = format!("`ready operators=N hops={hops} arena=BYTES services=BYTES clock={clock}`");
+            return Err(ready.out_of_order(&expected));
+        };
+        let line = self.next()?;
+        let said = || {
+            let (ticks, model) = line.text.strip_prefix("startup ")?.split_once(' ')?;
+            Some(value(ticks).ok()?.zip(value(model).ok()?))
+        };
+        let startup = said().ok_or_else(|| line.out_of_order("`startup TICKS TICKS`"))?;
+        Ok(Greeting { operators, arena_bytes, services_bytes, startup })
     }
 
-    /// The answers to all `step` and then all `invoke` of one sequence.
+    /// The answers to both ways of running one sequence.
     fn observations(
         &mut self,
         turn: &Turn,
@@ -189,45 +213,50 @@ impl<'a> Transcript<'a> {
         session: &Session,
         instructions_per_tick: Option<PerTick>,
     ) -> Result<Vec<Observation>, Signature> {
-        let counted = |ticks: Option<u64>| Some(instructions_per_tick?.instructions(ticks?));
-        let mut found = Vec::new();
-        for vector in turn.vectors.clone() {
-            self.expect(&format!("step {}", turn.poison))?;
-            let hop = self.hop_operators(session)?;
-            let main: Vec<OperatorSaid> = (0..operators).map(|index| self.operator(index)).collect::<Result<_, _>>()?;
-            let outputs = self.outputs(&session.output_bytes)?;
-            let arena_high = self.required("arena")?;
-            self.expect("done")?;
-            found.push(Observation {
-                vector,
-                run: turn.run,
-                poison: turn.poison,
-                operator_instructions: main.iter().chain(&hop).map(|said| counted(said.ticks)).collect(),
-                operator_digests: main.iter().map(|said| said.digest).collect(),
-                hop_digests: hop.iter().map(|said| said.digest).collect(),
-                hops: Vec::new(),
-                outputs,
-                invoke_outputs: Vec::new(),
-                instructions: None,
-                arena_high,
-                stack_invoke: None,
-            });
-        }
-        for observation in &mut found {
-            let invoked = self.invoked(turn.poison + 1, session)?;
-            observation.hops = invoked.hops.iter().map(|said| said.counted(instructions_per_tick)).collect();
-            observation.invoke_outputs = invoked.outputs;
-            observation.instructions = counted(invoked.ticks);
-            observation.arena_high = observation.arena_high.max(invoked.arena_high);
-            observation.stack_invoke = invoked.stack;
+        let empty = |vector: usize| Observation { vector, run: turn.run, ..Observation::default() };
+        let mut found: Vec<Observation> = turn.vectors.clone().map(empty).collect();
+        for pass in turn.passes {
+            for observation in &mut found {
+                let vector = Some(observation.vector).filter(|_| !turn.complement);
+                match pass.verb {
+                    Verb::Step => {
+                        self.stepped(pass.seed, vector, (operators, session, instructions_per_tick), observation)?;
+                        observation.fill = Some(pass.fill);
+                    }
+                    Verb::Invoke => {
+                        let invoked = self.invoked(pass.seed, vector, session)?;
+                        observation.invoked(invoked, pass.fill, instructions_per_tick);
+                    }
+                }
+            }
         }
         Ok(found)
     }
 
+    /// The answers to a `step`.
+    fn stepped(
+        &mut self,
+        seed: u32,
+        vector: Option<usize>,
+        (operators, session, instructions_per_tick): (usize, &Session, Option<PerTick>),
+        observation: &mut Observation,
+    ) -> Result<(), Signature> {
+        self.expect(&begun("step", seed, vector))?;
+        let hop = self.hop_operators(session)?;
+        let main: Vec<OperatorSaid> = (0..operators).map(|index| self.operator(index)).collect::<Result<_, _>>()?;
+        let counted = |said: &OperatorSaid| Some(instructions_per_tick?.instructions(said.ticks?));
+        observation.operator_instructions = main.iter().chain(&hop).map(counted).collect();
+        observation.operator_digests = main.iter().map(|said| said.digest).collect();
+        observation.hop_digests = hop.iter().map(|said| said.digest).collect();
+        observation.outputs = self.outputs(&session.output_bytes)?;
+        observation.arena_high = observation.arena_high.max(self.required("arena")?);
+        self.expect("done")
+    }
+
     /// The answers to the hops of a run, and to `invoke`.
-    fn invoked(&mut self, seed: u32, session: &Session) -> Result<Invoked, Signature> {
+    fn invoked(&mut self, seed: u32, vector: Option<usize>, session: &Session) -> Result<Invoked, Signature> {
         let hops = self.hops(session.stream.map_or(0, |stream| stream.hops))?;
-        self.expect(&format!("invoke {seed}"))?;
+        self.expect(&begun("invoke", seed, vector))?;
         let outputs = self.outputs(&session.output_bytes)?;
         let (ticks, stack) = (self.optional("ticks")?, self.optional("stack")?);
         let interrupts = self.optional("interrupts")?;
@@ -345,6 +374,26 @@ impl<'a> Transcript<'a> {
             (false, 0) => Signature::Silent { code: *code, diagnostics },
             (false, _) => Signature::Died { code: *code, after, diagnostics },
         }
+    }
+}
+
+impl Observation {
+    /// Adds what came of the uninterrupted run.
+    fn invoked(&mut self, invoked: Invoked, fill: Fill, per_tick: Option<PerTick>) {
+        self.invoke_fill = Some(fill);
+        self.hops = invoked.hops.iter().map(|said| said.counted(per_tick)).collect();
+        self.invoke_outputs = invoked.outputs;
+        self.instructions = per_tick.zip(invoked.ticks).map(|(per_tick, ticks)| per_tick.instructions(ticks));
+        self.arena_high = self.arena_high.max(invoked.arena_high);
+        self.stack_invoke = invoked.stack;
+    }
+}
+
+/// The line that a run begins with.
+fn begun(verb: &str, seed: u32, vector: Option<usize>) -> String {
+    match vector {
+        Some(vector) => format!("{verb} {seed} {vector}"),
+        None => format!("{verb} {seed} none"),
     }
 }
 

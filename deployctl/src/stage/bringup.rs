@@ -45,7 +45,7 @@ impl Lines {
             transcript.lines().filter(wanted).map(str::to_owned).collect()
         };
         Self {
-            interface: starting(&["boot", "ready"]),
+            interface: starting(&["boot", "ready", "startup"]),
             operators: starting(&["op"]),
             hops: starting(&["hop"]),
             memory: starting(&["arena", "stack", "stack-total"]),
@@ -299,9 +299,9 @@ mod tests {
     #[test]
     fn lines_come_by_step() {
         let lines = Lines::of(
-            "boot 3 x *0\nready a *0\nhop 0 due=1 *0\nop 0 y *0\noutput 0 0 ff *0\narena 3 *0\nstack 1 *0\nticks 4 *0\n",
+            "boot 4 x *0\nready a *0\nstartup 3 1 *0\nhop 0 due=1 *0\nop 0 y *0\noutput 0 0 ff *0\narena 3 *0\nstack 1 *0\nticks 4 *0\n",
         );
-        assert_eq!((lines.interface.len(), lines.operators.len(), lines.hops.len()), (2, 1, 1));
+        assert_eq!((lines.interface.len(), lines.operators.len(), lines.hops.len()), (3, 1, 1));
         assert_eq!((lines.memory.len(), lines.outputs.len()), (2, 2));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::elf;
+use crate::elf::{self, Place};
 use crate::gate::evidence::Expectation;
 use crate::manifest::Region;
 use crate::memory::MemoryPlan;
@@ -10,12 +10,6 @@ use crate::model::{Graph, OperatorId};
 use crate::runner::Decoder;
 use crate::runner::decode::{Buffer, OperatorName, Symbol};
 use crate::runner::log::Expected;
-
-/// Bytes of the arena's guard, before its first byte.
-const GUARD_BYTES: u64 = 16;
-/// Bytes of memory that the stack must not reach, and their alignment, as the harness has them; they are not the first of a page.
-const STACK_GUARD_BYTES: u64 = 256;
-const PAGE_BYTES: u64 = 1024;
 
 /// What people call an operator, and its operator code.
 pub struct Called {
@@ -39,11 +33,11 @@ pub fn decoder(harness: &[u8], plan: Option<&MemoryPlan>, operators: Vec<Called>
     let places = elf::places(harness).unwrap_or_default();
     let start =
         |wanted: &dyn Fn(&str) -> bool| places.iter().find(|place| wanted(&place.name)).map(|place| place.start);
-    let arena = start(&|name| name.ends_with("::ARENA")).map(|start| start + GUARD_BYTES);
-    let guard = start(&|name| name == "_stack_end").map(|end| {
-        let first = end.next_multiple_of(STACK_GUARD_BYTES);
-        let first = if first.is_multiple_of(PAGE_BYTES) { first + STACK_GUARD_BYTES } else { first };
-        first..first + STACK_GUARD_BYTES
+    let arena = start(&|name| name.ends_with("::ARENA")).zip(number(&places, "_arena_guard_bytes"));
+    let guard = start(&|name| name == "_stack_end").zip(guard_and_page(&places)).map(|(end, (bytes, page))| {
+        let first = end.next_multiple_of(bytes);
+        let first = if first.is_multiple_of(page) { first + bytes } else { first };
+        first..first + bytes
     });
     let wide = |range: Range<usize>| range.start as u64..range.end as u64;
     let time = |called: &str| {
@@ -67,10 +61,26 @@ pub fn decoder(harness: &[u8], plan: Option<&MemoryPlan>, operators: Vec<Called>
             .iter()
             .map(|region| (region.name.clone(), region.address..region.address + region.size.0))
             .collect(),
-        arena,
+        arena: arena.map(|(start, guard)| start + guard),
         buffers: buffers.collect(),
         stack_guard: guard,
     }
+}
+
+/// Bytes of the memory at the stack's end that nothing may reach, to which they are aligned, and of the page whose first they are not;
+/// none where the core guards the end in another way.
+pub(super) fn stack_guard(harness: &[u8]) -> Option<(u64, u64)> {
+    guard_and_page(&elf::places(harness).unwrap_or_default())
+}
+
+fn guard_and_page(places: &[Place]) -> Option<(u64, u64)> {
+    let guard = number(places, "_stack_guard_bytes").filter(|bytes| *bytes > 0);
+    guard.zip(number(places, "_stack_page_bytes").filter(|bytes| *bytes > 0))
+}
+
+/// A number that the harness says by the name of a symbol.
+fn number(places: &[Place], name: &str) -> Option<u64> {
+    places.iter().find(|place| place.name == name).map(|place| place.start)
 }
 
 /// What a harness should say: every vector's digests and outputs. `first_hop` is the index of the first operator of a hop.

@@ -64,16 +64,17 @@ pub(super) fn peaks(dossier: &Dossier, limits: &Limits) -> Vec<Peak> {
     rows.into_iter().filter_map(peak).collect()
 }
 
-/// Figures that say how long something takes, with the limit of the one that has one.
+/// Figures that say how long something takes, with the limits of those that have one.
 pub(super) fn times(dossier: &Dossier) -> serde_json::Value {
-    let latency = |check: &Check| check.name == "latency" && check.limit.is_some();
-    let judged = dossier.gates.iter().map(|row| &row.check).find(|check| latency(check));
+    let of_time =
+        |check: &&Check| ["latency", "hop", "load", "startup"].contains(&&*check.name) && check.limit.is_some();
+    let checks: Vec<&Check> = dossier.gates.iter().map(|row| &row.check).filter(of_time).collect();
     let mut times = Vec::new();
     for figure in &dossier.metrics {
         if matches!(figure.quantity.unit, Unit::Bytes | Unit::Count | Unit::Ratio) {
             continue;
         }
-        let judged = judged.filter(|check| check.value == Some(figure.quantity));
+        let judged = checks.iter().find(|check| check.value == Some(figure.quantity));
         times.push(json!({
             "what": figure.title,
             "expected": figure.quantity,

@@ -170,6 +170,7 @@ mod tests {
             stack: None,
             latency: None,
             hop: None,
+            startup: None,
             accuracy: None,
             runner: "host".into(),
             waivers: vec![],

@@ -12,11 +12,11 @@ use serde::Serialize;
 use super::bench::{Bench, Rig, failed};
 use super::cargo::Cargo;
 use super::compile::{Compile, LIBRARY};
-use super::decoder::expected;
+use super::decoder::{expected, stack_guard};
 use super::emit::{Emission, Project};
 use super::load::Load;
 use super::{artifact, crates, fail};
-use crate::emit::mistake::{Mistake, mistaken};
+use crate::emit::mistake::{Mistake, StackGuard, mistaken};
 use crate::emit::{Entry, Files, Model};
 use crate::error::Kind;
 use crate::gate::evidence::{Audit, Footprint, Measurement};
@@ -60,7 +60,7 @@ impl Stage for Inject {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn fields(&self) -> Fields {
@@ -79,7 +79,8 @@ impl Stage for Inject {
             let few = bench.session.steps.max(2);
             bench.session.vectors.truncate(few);
             let trials = Trials::set_up(self, &bench, job)?;
-            for (kind, way) in self.kinds(measurement.stack_harness_bytes) {
+            let guard = stack_guard(&std::fs::read(&bench.image)?).map(|(bytes, page)| StackGuard { bytes, page });
+            for (kind, way) in self.kinds(measurement.stack_harness_bytes, guard) {
                 let (injected, transcript) = trials.run(kind, way)?;
                 job.log(format!(
                     "{}: {kind}: {}",
@@ -99,10 +100,9 @@ impl Stage for Inject {
 
 impl Inject {
     /// Every kind with how it is made, or why it is not.
-    fn kinds(&self, stack: Option<u64>) -> [(&'static str, Result<Way, String>); 9] {
+    fn kinds(&self, stack: Option<u64>, guard: Option<StackGuard>) -> [(&'static str, Result<Way, String>); 9] {
         let one = |mistake| Ok(Way::Firmware(vec![mistake]));
-        let guarded = self.compile.rust_target.as_ref().is_some_and(|target| target.starts_with("thumbv7"));
-        let small = |needs: u64| Mistake::StackSmall { needs, guarded };
+        let small = |needs: u64| Mistake::StackSmall { needs, guard };
         let bits = (0..ATTEMPTS).map(|attempt| Mistake::WeightBit { attempt }).collect();
         let no_timer = "the board's file names no timer that could interrupt";
         let timers = !self.load.timers.is_empty();

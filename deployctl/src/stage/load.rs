@@ -1,4 +1,4 @@
-//! Stage `load`: inferences in a row, while timers interrupt them as the rest of the firmware would.
+//! Stage `load`: inferences in a row, while timers interrupt them as the rest of the firmware would, and a task uses its memory and stack.
 //!
 //! Knows how much the services take and makes interrupts of it; what the harness does in one, it does not know. What an
 //! interrupt costs by itself is measured first, so that the share of the processor is the declared one.
@@ -23,6 +23,8 @@ const SHORTEST: f64 = 2.0;
 const FEWEST: usize = 20;
 /// Fewest periods of the slowest timer that a run spans, so that its parts can be compared.
 const FEWEST_PERIODS: u64 = 200;
+/// Instructions that the task takes for a word of memory, with some to spare.
+const WORD: u64 = 24;
 /// Most inferences of a run.
 const MOST: usize = 10_000;
 
@@ -47,7 +49,7 @@ pub struct Load {
 pub struct Taken {
     /// Share of the processor.
     pub cpu: Ratio,
-    /// Stack of an interrupt.
+    /// Stack of an interrupt, and of the task.
     pub stack: Bytes,
 }
 
@@ -57,7 +59,7 @@ impl Stage for Load {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn fields(&self) -> Fields {
@@ -102,8 +104,10 @@ impl Load {
         let pilot = self.sustain(bench, &idle, vectors.min(FEWEST))?;
         let loads = self.loads(overhead(&alone, &pilot));
         let inferences = self.inferences(&alone, &loads);
+        result.task_stack_bytes = self.taken.stack.0;
         let run = self.sustain(bench, &loads, inferences)?;
         result.timers = self.uses(&loads);
+        result.task_ram_bytes = run.services_bytes as u64;
         result.inferences = run.inferences.len();
         result.interrupts = run.inferences.iter().map(interrupts).sum();
         result.instructions = Spread::of(run.inferences.iter().filter_map(|one| one.instructions));
@@ -161,7 +165,8 @@ impl Load {
         let one = alone.inferences.iter().filter_map(total).max().unwrap_or(u64::MAX).max(1);
         let slowest = loads.iter().map(|load| u64::from(load.cycles)).max().unwrap_or(0);
         let enough = (slowest * FEWEST_PERIODS).div_ceil(one);
-        let within = self.budget.map_or(0, |budget| budget / one);
+        let between = alone.services_bytes as u64 / 4 * WORD;
+        let within = self.budget.map_or(0, |budget| budget / (one + between));
         usize::try_from(within.max(enough)).unwrap_or(usize::MAX).clamp(FEWEST, MOST)
     }
 

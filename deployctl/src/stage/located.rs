@@ -2,9 +2,9 @@
 
 use super::bench::Bench;
 use super::difference::{difference_at, first_difference};
-use crate::gate::evidence::{Difference, ExpectedVector};
+use crate::gate::evidence::{Condition, Difference, ExpectedVector};
 use crate::model::{self, NoOwnKernels, OperatorId, Played, TensorId};
-use crate::runner::{self, Observation, RunnerError};
+use crate::runner::{self, Fill, Observation, RunnerError};
 
 impl Bench<'_> {
     /// The first operator of the first run whose tensor is not the host reference's, with the coordinate.
@@ -114,27 +114,59 @@ impl Bench<'_> {
 
     /// The first vector whose runs differ among themselves.
     pub(super) fn nondeterminism(&self, observations: &[Observation]) -> Option<String> {
+        let differs = |first: &[u64], other: &[u64]| first.iter().zip(other).position(|(a, b)| a != b);
         for vector in 0..self.session.vectors.len() {
-            let mut runs = observations.iter().filter(|seen| seen.vector == vector);
-            let first = runs.next()?;
-            for other in runs {
-                let differs = |first: &[u64], other: &[u64]| first.iter().zip(other).position(|(a, b)| a != b);
+            let of_vector = || observations.iter().filter(|seen| seen.vector == vector);
+            let first = of_vector().next()?;
+            for other in of_vector() {
                 let hop = differs(&first.hop_digests, &other.hop_digests)
                     .map(|operator| self.session.stream.map_or(0, |stream| stream.first) + operator);
                 if let Some(operator) = hop.or_else(|| differs(&first.operator_digests, &other.operator_digests)) {
                     let called = self.graph.called(OperatorId(operator));
                     let name = &self.graph.operators[operator].name;
+                    let (one, first) = (named(other.run, other.fill), named(first.run, first.fill));
                     return Some(format!(
-                        "vector {vector}: {called} {name} gives another tensor in run {} than in run {}",
-                        other.run, first.run
+                        "vector {vector}: {called} {name} gives another tensor in {one} than in {first}"
                     ));
                 }
-                if first.invoke_outputs != other.invoke_outputs {
-                    return Some(format!("vector {vector}: outputs of run {} and run {} differ", first.run, other.run));
+                for (outputs, fill) in [(&other.outputs, other.fill), (&other.invoke_outputs, other.invoke_fill)] {
+                    if *outputs != first.outputs {
+                        let (one, first) = (named(other.run, fill), named(first.run, first.fill));
+                        return Some(format!("vector {vector}: outputs of {one} and of {first} differ"));
+                    }
                 }
             }
         }
         None
+    }
+
+    /// Under what every vector was run.
+    pub(super) fn conditions(&self, observations: &[Observation]) -> Vec<Condition> {
+        let has = |vector: usize, fill: Fill| {
+            observations.iter().any(|seen| seen.vector == vector && [seen.fill, seen.invoke_fill].contains(&Some(fill)))
+        };
+        let all = |fill: Fill| (0..self.session.vectors.len()).all(|vector| has(vector, fill));
+        let repeated = |seen: &Observation| observations.iter().filter(|other| other.vector == seen.vector).count() > 1;
+        let cold = |seen: &Observation| seen.fill == Some(Fill::Cold) && repeated(seen);
+        [
+            (Condition::Zeros, all(Fill::Zeros)),
+            (Condition::Ones, all(Fill::Ones)),
+            (Condition::Noise, all(Fill::Noise)),
+            (Condition::OtherInputs, !observations.is_empty() && observations.iter().all(repeated)),
+            (Condition::ColdAndWarm, observations.iter().any(cold)),
+        ]
+        .into_iter()
+        .filter_map(|(condition, met)| met.then_some(condition))
+        .collect()
+    }
+}
+
+/// A run, by what it began on.
+fn named(run: u32, fill: Option<Fill>) -> String {
+    match fill {
+        Some(Fill::Cold) => format!("run {run}, the first after reset,"),
+        Some(fill) => format!("run {run}, on an arena of {},", fill.name()),
+        None => format!("run {run}"),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Stage `measure`: every vector on the target, several times, operator by operator; what differs, and the high-water marks.
+//! Stage `measure`: every vector on the target, several times, operator by operator; what differs, the high-water marks, and what the
+//! start took.
 //!
 //! Knows what to run and what to compare; starting targets and reading their lines is the runner's business. A target that
 //! breaks down is a result, for the gate; a target that could not be run is a failure, and not recorded.
@@ -9,7 +10,7 @@ use serde::Serialize;
 use super::artifact;
 use super::bench::{Bench, Rig, failed};
 use super::emit::Emission;
-use crate::gate::evidence::{Footprint, HopInstructions, Measurement};
+use crate::gate::evidence::{Footprint, HopInstructions, Measurement, Spread};
 use crate::manifest;
 use crate::runner::{self, Observation, RunnerError, app};
 
@@ -29,7 +30,7 @@ impl Stage for Measure {
     }
 
     fn version(&self) -> u32 {
-        7
+        8
     }
 
     fn fields(&self) -> Fields {
@@ -83,7 +84,11 @@ impl Bench<'_> {
         result.tensors_compared = tensors.sum::<usize>() as u64;
         result.first_difference = self.first_difference(&measured.observations)?;
         result.nondeterminism = self.nondeterminism(&measured.observations);
+        result.conditions = self.conditions(&measured.observations);
         result.instructions = measured.instructions();
+        result.spread = Spread::of(measured.observations.iter().filter_map(|run| run.instructions));
+        result.startup_instructions = measured.startup.map(|startup| startup.instructions);
+        result.startup_model_instructions = measured.startup.map(|startup| startup.model);
         result.operator_instructions = operator_instructions(&measured.observations);
         result.hop_instructions = hop_instructions(measured.hops().map(|hop| hop.instructions));
         result.stack_hop_bytes = measured.hops().filter_map(|hop| hop.stack).max().map(|bytes| bytes as u64);

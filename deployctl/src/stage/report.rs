@@ -99,7 +99,7 @@ impl Stage for Report {
     }
 
     fn version(&self) -> u32 {
-        5
+        6
     }
 
     fn fields(&self) -> Fields {

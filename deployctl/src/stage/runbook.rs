@@ -69,7 +69,7 @@ impl Stage for Runbook {
     }
 
     fn version(&self) -> u32 {
-        7
+        8
     }
 
     fn fields(&self) -> Fields {
@@ -387,7 +387,7 @@ mod tests {
         for words in [
             "**Evidence from the target is missing.**",
             "$ probe-rs run --chip STM32F446RETx harness.elf | tee my.transcript\n",
-            "boot 3 d1ce *…",
+            "boot 4 d1ce *…",
             "$ probe-rs run --chip STM32F446RETx app.elf\n",
         ] {
             assert!(text.contains(words), "`{words}` is not in\n{text}");

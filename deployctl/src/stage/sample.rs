@@ -4,7 +4,9 @@ use super::dossier::{Deployment, Named, Papers, Subject, Target};
 use super::emit::Emission;
 use super::memory::Planned;
 use crate::advice::{Finding, Level, Standing, Way, WayKind};
-use crate::gate::evidence::{Audit, AuditRow, Expectation, ExpectedVector, FirmwareCrate, Footprint, Measurement};
+use crate::gate::evidence::{
+    Audit, AuditRow, Condition, Expectation, ExpectedVector, FirmwareCrate, Footprint, Measurement, Spread,
+};
 use crate::gate::metric::{Sources, figures};
 use crate::gate::{Check, Judgement, Quantity, Unit, Verdict};
 use crate::library::{InstructionPath, Kernel};
@@ -16,15 +18,16 @@ pub(super) const HOSTILE: &str = "a|b`c\n# title\n<script>alert(1)</script> [x](
 
 /// What the harness answered.
 pub(super) const TRANSCRIPT: &str = "\
-boot 3 d1ce *00000001
-ready inputs=1 outputs=1 operators=2 hops=0 arena=64 clock=instructions *00000002
-step 1 *00000003
+boot 4 d1ce *00000001
+ready inputs=1 outputs=1 operators=2 hops=0 arena=64 services=0 clock=instructions *00000002
+startup 30 1 *0000000e
+step 1 0 *00000003
 op 0 00000000000000aa 7 *00000004
 op 1 00000000000000bb 9 *00000005
 output 0 0 66fd *00000006
 arena 64 *00000007
 done *00000008
-invoke 2 *00000009
+invoke 2 0 *00000009
 output 0 0 66fd *00000006
 ticks 100 *0000000a
 stack 40 *0000000b
@@ -159,7 +162,11 @@ pub(super) fn papers(output: &str) -> Papers {
             vectors: 2,
             runs: 3,
             tensors_compared: 12,
+            conditions: vec![Condition::Zeros, Condition::Ones, Condition::Noise, Condition::ColdAndWarm],
             instructions: Some(4_000),
+            spread: Spread::of([3_900, 3_950, 4_000]),
+            startup_instructions: Some(1_200),
+            startup_model_instructions: Some(40),
             arena_bytes: 64,
             stack_invoke_bytes: Some(40),
             stack_harness_bytes: Some(392),

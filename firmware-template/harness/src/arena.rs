@@ -8,8 +8,33 @@ use model::{ARENA_BYTES, Arena};
 
 /// Words on each side of the arena.
 const GUARD_WORDS: usize = 4;
+/// Bytes of the guard on each side of the arena.
+pub const GUARD_BYTES: usize = 4 * GUARD_WORDS;
 /// What an undamaged guard word holds.
 const GUARD: u32 = 0x6741_5244;
+
+/// What the arena holds before a run, but for the model's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fill {
+    /// Bytes of 0x00, as after a reset.
+    Zeros,
+    /// Bytes of 0xff.
+    Ones,
+    /// Bytes that no model would write, others for each seed.
+    Noise(u32),
+}
+
+impl Fill {
+    /// The bytes, from the arena's first on.
+    fn bytes(self) -> impl Iterator<Item = i8> {
+        let (constant, seed) = match self {
+            Self::Zeros => (Some(0), 0),
+            Self::Ones => (Some(-1), 0),
+            Self::Noise(seed) => (None, seed),
+        };
+        noise(seed).map(move |noise| constant.unwrap_or(noise))
+    }
+}
 
 /// Which end of the arena something wrote past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +60,7 @@ impl Default for GuardedArena {
 }
 
 impl GuardedArena {
-    /// An arena of zeros; [`GuardedArena::poison`] comes before the first use.
+    /// An arena of zeros, its guards too; [`GuardedArena::arm`] or [`GuardedArena::poison`] comes before the first use.
     pub const fn new() -> Self {
         Self { low: [0; GUARD_WORDS], arena: Arena([0; ARENA_BYTES]), high: [0; GUARD_WORDS] }
     }
@@ -55,23 +80,28 @@ impl GuardedArena {
         &mut self.arena.0[offset..offset + len]
     }
 
-    /// Fills the arena with the noise of `seed` and renews the guards.
-    pub fn poison(&mut self, seed: u32) {
+    /// Renews the guards.
+    pub fn arm(&mut self) {
         self.low = [GUARD; GUARD_WORDS];
         self.high = [GUARD; GUARD_WORDS];
-        for (byte, noise) in self.arena.0.iter_mut().zip(noise(seed)) {
-            *byte = noise;
+    }
+
+    /// Fills the arena and renews the guards.
+    pub fn poison(&mut self, fill: Fill) {
+        self.arm();
+        for (byte, poison) in self.arena.0.iter_mut().zip(fill.bytes()) {
+            *byte = poison;
         }
     }
 
-    /// End of the highest byte that no longer holds the noise of `seed`. A byte that was overwritten with its own noise
-    /// does not show, so the mark is exact only as the maximum over several seeds.
-    pub fn high_water(&self, seed: u32) -> usize {
-        let touched = self.arena.0.iter().zip(noise(seed)).enumerate().filter(|(_, (byte, noise))| *byte != noise);
+    /// End of the highest byte that no longer holds what it was filled with. A byte that was overwritten with the same
+    /// does not show, so the mark is exact only as the maximum over several fills.
+    pub fn high_water(&self, fill: Fill) -> usize {
+        let touched = self.arena.0.iter().zip(fill.bytes()).enumerate().filter(|(_, (byte, poison))| *byte != poison);
         touched.last().map_or(0, |(index, _)| index + 1)
     }
 
-    /// The guards' state since the last [`GuardedArena::poison`].
+    /// The guards' state since they were renewed last.
     pub fn damage(&self) -> Option<Damage> {
         // The compiler may assume that an operator, which has only the arena, leaves the guards alone: read them for real.
         // SAFETY: the pointers come from references, so they are aligned and point to initialized memory.
@@ -106,33 +136,39 @@ fn noise(seed: u32) -> impl Iterator<Item = i8> {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
 
     #[test]
     fn the_mark_is_the_end_of_what_was_written() {
         let mut guarded = GuardedArena::new();
-        guarded.poison(7);
-        assert_eq!(guarded.high_water(7), 0);
-        let last = &mut guarded.bytes_mut(ARENA_BYTES - 3, 1)[0];
-        *last = last.wrapping_add(1);
-        assert_eq!(guarded.high_water(7), ARENA_BYTES - 2);
+        for fill in [Fill::Zeros, Fill::Ones, Fill::Noise(7)] {
+            guarded.poison(fill);
+            assert_eq!(guarded.high_water(fill), 0);
+            let last = &mut guarded.bytes_mut(ARENA_BYTES - 3, 1)[0];
+            *last = last.wrapping_add(1);
+            assert_eq!(guarded.high_water(fill), ARENA_BYTES - 2);
+        }
     }
 
     #[test]
     fn seeds_give_different_noise() {
         assert!(!noise(1).take(16).eq(noise(2).take(16)));
         assert!(!noise(0).take(16).eq(noise(1).take(16)));
+        let first = |fill: Fill| fill.bytes().take(2).collect::<std::vec::Vec<i8>>();
+        assert_eq!((first(Fill::Zeros), first(Fill::Ones)), (std::vec![0, 0], std::vec![-1, -1]));
     }
 
     #[test]
     fn a_broken_guard_is_named_until_the_next_poison() {
         for which in [Damage::Low, Damage::High] {
             let mut guarded = GuardedArena::new();
-            guarded.poison(0);
+            guarded.arm();
             assert_eq!(guarded.damage(), None);
             guarded.break_guard(which);
             assert_eq!(guarded.damage(), Some(which));
-            guarded.poison(0);
+            guarded.poison(Fill::Noise(0));
             assert_eq!(guarded.damage(), None);
         }
     }

@@ -7,7 +7,7 @@ use core::sync::atomic::Ordering;
 use kernels::model::{OperatorInfo, TensorInfo};
 use model::{Arena, CURRENT, HOP, INPUTS, OPERATORS, OUTPUTS};
 
-use crate::arena::GuardedArena;
+use crate::arena::{Fill, GuardedArena};
 use crate::digest;
 use crate::load::Load;
 use crate::protocol::{CHUNK_BYTES, Failure, Hex, OrNone, decode};
@@ -25,8 +25,26 @@ pub struct Cost {
     pub interrupts: Option<u32>,
 }
 
+/// What a start took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Startup {
+    /// Ticks from reset to where the first inference could begin.
+    pub ticks: u64,
+    /// Of these the model's own: its state is put to its beginning.
+    pub model: u64,
+}
+
 /// What the bench needs of the machine under it.
 pub trait Platform {
+    /// Does `work`, the model's part of a start, and tells what the start took. Comes once, before everything else.
+    fn start(&mut self, work: &mut dyn FnMut()) -> Option<Startup>;
+
+    /// Gives other firmware its turn between two inferences, where a load is on.
+    fn serve_others(&mut self);
+
+    /// Bytes of memory that belong to other firmware, and are looked after.
+    fn services_bytes(&self) -> usize;
+
     /// Does `work` and measures it, under the load that is on.
     fn measure(&mut self, work: &mut dyn FnMut()) -> Cost;
 
@@ -52,11 +70,19 @@ pub trait Platform {
 
 /// A run whose inputs are arriving.
 struct Run {
-    seed: u32,
+    known: Known,
     /// The input that is being filled; all inputs are complete when it is past the last.
     input: usize,
     /// Bytes of that input that are in place.
     filled: usize,
+}
+
+/// What a sequence of runs began with.
+#[derive(Clone, Copy)]
+struct Known {
+    /// What the host knows it by.
+    seed: u32,
+    fill: Fill,
 }
 
 /// Index of the operator that is running, where one is.
@@ -78,34 +104,59 @@ pub struct Bench<'a, L> {
     run: Option<Run>,
     /// What the run has had of a stream.
     hops: &'a mut Hops,
-    /// Seed of the sequence whose last inference is complete, so that another may follow.
-    sequence: Option<u32>,
+    /// The sequence whose last inference is complete, so that another may follow.
+    sequence: Option<Known>,
+    /// Whether no run has begun since reset.
+    fresh: bool,
 }
 
 impl<'a, L: Platform> Bench<'a, L> {
     /// A bench without a run.
     pub(crate) fn new(arena: &'a mut GuardedArena, platform: &'a mut L, hops: &'a mut Hops) -> Self {
-        Self { arena, platform, run: None, hops, sequence: None }
+        Self { arena, platform, run: None, hops, sequence: None, fresh: true }
     }
 
-    /// Begins a run: fills the arena with noise, but for the model's state, which is at its beginning.
-    pub fn poison(&mut self, seed: u32) {
-        self.arena.poison(seed);
+    /// Starts the model, as an app does after reset, and tells what that took.
+    pub(crate) fn start(&mut self) -> Option<Startup> {
+        self.arena.arm();
+        let arena = self.arena.arena();
+        self.platform.start(&mut || model::reset(arena))
+    }
+
+    /// Bytes of memory that belong to other firmware.
+    pub(crate) fn services_bytes(&self) -> usize {
+        self.platform.services_bytes()
+    }
+
+    /// Begins the first run after reset: the arena is as the start left it.
+    pub fn cold(&mut self) -> Result<(), Failure<'static>> {
+        if !self.fresh {
+            return Err(Failure::Protocol("`cold` is for the first run after reset"));
+        }
+        self.begin(Known { seed: 0, fill: Fill::Zeros });
+        Ok(())
+    }
+
+    /// Begins a run: fills the arena, but for the model's state, which is at its beginning.
+    pub fn poison(&mut self, seed: u32, fill: Fill) {
+        self.arena.poison(fill);
         model::reset(self.arena.arena());
-        self.begin(seed);
+        self.begin(Known { seed, fill });
         self.sequence = None;
     }
 
     /// Begins a run that follows the last one in time: the arena stays as that one left it, and with it the state.
     pub fn proceed(&mut self) -> Result<(), Failure<'static>> {
-        let seed = self.sequence.take().ok_or(Failure::Protocol("`continue` without a whole run before it"))?;
-        self.begin(seed);
+        let known = self.sequence.take().ok_or(Failure::Protocol("`continue` without a whole run before it"))?;
+        self.begin(known);
         Ok(())
     }
 
-    fn begin(&mut self, seed: u32) {
+    fn begin(&mut self, known: Known) {
+        self.fresh = false;
+        self.platform.serve_others();
         self.hops.renew();
-        self.run = Some(Run { seed, input: 0, filled: 0 });
+        self.run = Some(Run { known, input: 0, filled: 0 });
     }
 
     /// Refuses what needs a run where there is none.
@@ -178,9 +229,9 @@ impl<'a, L: Platform> Bench<'a, L> {
     }
 
     /// Runs operator by operator and digests its output tensors before the next operator can reuse their memory.
-    pub fn step(&mut self, replies: &mut Replies<'_, impl Port>) -> Result<(), Failure<'static>> {
-        let seed = self.complete(How::Stepped)?;
-        replies.send(format_args!("step {seed}"));
+    pub fn step(&mut self, vector: Option<u32>, replies: &mut Replies<'_, impl Port>) -> Result<(), Failure<'static>> {
+        let known = self.complete(How::Stepped)?;
+        replies.send(format_args!("step {} {}", known.seed, OrNone(vector)));
         self.report_digests(replies);
         for index in 0..OPERATORS.len() {
             let (outputs, ticks) = self.run_operator(index)?;
@@ -188,14 +239,18 @@ impl<'a, L: Platform> Bench<'a, L> {
             replies.send(format_args!("op {index} {digest:016x} {}", OrNone(ticks)));
         }
         self.report_outputs(replies);
-        self.report_end(seed, replies);
+        self.report_end(known.fill, replies);
         Ok(())
     }
 
     /// Runs the model as an app does, and measures that.
-    pub fn invoke(&mut self, replies: &mut Replies<'_, impl Port>) -> Result<(), Failure<'static>> {
-        let seed = self.complete(How::Whole)?;
-        replies.send(format_args!("invoke {seed}"));
+    pub fn invoke(
+        &mut self,
+        vector: Option<u32>,
+        replies: &mut Replies<'_, impl Port>,
+    ) -> Result<(), Failure<'static>> {
+        let known = self.complete(How::Whole)?;
+        replies.send(format_args!("invoke {} {}", known.seed, OrNone(vector)));
         let arena = self.arena.arena();
         let cost = self.platform.measure(&mut || model::invoke(arena));
         self.check(None)?;
@@ -203,7 +258,7 @@ impl<'a, L: Platform> Bench<'a, L> {
         replies.send(format_args!("ticks {}", OrNone(cost.ticks)));
         replies.send(format_args!("stack {}", OrNone(cost.stack)));
         replies.send(format_args!("interrupts {}", OrNone(cost.interrupts)));
-        self.report_end(seed, replies);
+        self.report_end(known.fill, replies);
         Ok(())
     }
 
@@ -264,15 +319,15 @@ impl<'a, L: Platform> Bench<'a, L> {
     }
 
     /// Ends the run's preparation: all inputs must be in place, and hops have run in this way.
-    fn complete(&mut self, how: How) -> Result<u32, Failure<'static>> {
+    fn complete(&mut self, how: How) -> Result<Known, Failure<'static>> {
         self.has_run()?;
         match self.run.take() {
             Some(run) if run.input == INPUTS.len() && self.hops.complete() => {
                 if !self.hops.ran(how) {
                     return Err(Failure::Protocol("`step` follows stepped hops, `invoke` and `dump` others"));
                 }
-                self.sequence = Some(run.seed);
-                Ok(run.seed)
+                self.sequence = Some(run.known);
+                Ok(run.known)
             }
             _ => Err(Failure::Protocol("the inputs are not complete")),
         }
@@ -320,8 +375,8 @@ impl<'a, L: Platform> Bench<'a, L> {
         }
     }
 
-    fn report_end(&self, seed: u32, replies: &mut Replies<'_, impl Port>) {
-        replies.send(format_args!("arena {}", self.arena.high_water(seed)));
+    fn report_end(&self, fill: Fill, replies: &mut Replies<'_, impl Port>) {
+        replies.send(format_args!("arena {}", self.arena.high_water(fill)));
         replies.send(format_args!("done"));
     }
 

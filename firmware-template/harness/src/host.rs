@@ -10,7 +10,7 @@ use harness::bench::current;
 use harness::load::Load;
 use harness::protocol::OrNone;
 use harness::transport::LineBuffer;
-use harness::{Buffers, Cost, GuardedArena, Platform, Port, serve};
+use harness::{Buffers, Cost, GuardedArena, Platform, Port, Startup, serve};
 
 /// Standard input and output.
 struct Stdio;
@@ -33,6 +33,17 @@ impl Port for Stdio {
 struct Process;
 
 impl Platform for Process {
+    fn start(&mut self, work: &mut dyn FnMut()) -> Option<Startup> {
+        work();
+        None
+    }
+
+    fn serve_others(&mut self) {}
+
+    fn services_bytes(&self) -> usize {
+        0
+    }
+
     fn measure(&mut self, work: &mut dyn FnMut()) -> Cost {
         work();
         Cost { ticks: None, stack: None, interrupts: None }

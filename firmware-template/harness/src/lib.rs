@@ -17,6 +17,6 @@ pub mod ticks;
 pub mod transport;
 
 pub use arena::GuardedArena;
-pub use bench::{Cost, Platform};
+pub use bench::{Cost, Platform, Startup};
 pub use session::{Buffers, serve};
 pub use transport::Port;

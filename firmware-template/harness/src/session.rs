@@ -3,9 +3,9 @@
 use model::{ARENA_BYTES, DIGEST, HOP, INPUTS, OPERATORS, OUTPUTS};
 
 use crate::arena::GuardedArena;
-use crate::bench::{Bench, Platform};
+use crate::bench::{Bench, Platform, Startup};
 use crate::board::CLOCK;
-use crate::protocol::{Command, Failure, VERSION};
+use crate::protocol::{Command, Failure, OrNone, VERSION};
 use crate::stream::Hops;
 use crate::transport::{LineBuffer, LineReader, Port, Replies};
 
@@ -34,10 +34,10 @@ pub fn serve(
     let Buffers { lines, reply, hops } = buffers;
     reply.send(port, format_args!("boot {VERSION} {DIGEST}"));
     let mut bench = Bench::new(arena, platform, hops);
-    let mut greeted = false;
+    let mut greeting = Greeting { startup: bench.start(), sent: false };
     loop {
         let answered = match lines.next(port) {
-            Ok(text) => answer(text, &mut greeted, &mut bench, &mut Replies { port, line: reply }),
+            Ok(text) => answer(text, &mut greeting, &mut bench, &mut Replies { port, line: reply }),
             Err(failure) => Err(failure),
         };
         match answered {
@@ -51,34 +51,49 @@ pub fn serve(
     }
 }
 
+/// What the session begins with.
+struct Greeting {
+    startup: Option<Startup>,
+    /// Whether it has been asked for.
+    sent: bool,
+}
+
+impl Greeting {
+    /// Says what the image is and what its start took.
+    fn send<L: Platform>(&mut self, bench: &Bench<'_, L>, replies: &mut Replies<'_, impl Port>) {
+        self.sent = true;
+        let (inputs, outputs, operators) = (INPUTS.len(), OUTPUTS.len(), OPERATORS.len());
+        let (hops, services) = (HOP.map_or(0, |hop| hop.total), bench.services_bytes());
+        replies.send(format_args!(
+            "ready inputs={inputs} outputs={outputs} operators={operators} hops={hops} arena={ARENA_BYTES} services={services} clock={CLOCK}"
+        ));
+        let (ticks, model) = (self.startup.map(|start| start.ticks), self.startup.map(|start| start.model));
+        replies.send(format_args!("startup {} {}", OrNone(ticks), OrNone(model)));
+    }
+}
+
 /// Carries out one command; `false` after the last one.
 fn answer<'l, L: Platform>(
     text: &'l str,
-    greeted: &mut bool,
+    greeting: &mut Greeting,
     bench: &mut Bench<'_, L>,
     replies: &mut Replies<'_, impl Port>,
 ) -> Result<bool, Failure<'l>> {
     match Command::parse(text)? {
-        Command::Hello { digest } if digest == DIGEST => {
-            *greeted = true;
-            let (inputs, outputs, operators) = (INPUTS.len(), OUTPUTS.len(), OPERATORS.len());
-            let hops = HOP.map_or(0, |hop| hop.total);
-            replies.send(format_args!(
-                "ready inputs={inputs} outputs={outputs} operators={operators} hops={hops} arena={ARENA_BYTES} clock={CLOCK}"
-            ));
-        }
+        Command::Hello { digest } if digest == DIGEST => greeting.send(bench, replies),
         Command::Hello { digest } => return Err(Failure::WrongImage { want: digest }),
-        _ if !*greeted => return Err(Failure::Protocol("a session begins with `hello`")),
+        _ if !greeting.sent => return Err(Failure::Protocol("a session begins with `hello`")),
         Command::Load(load) => bench.load(load)?,
-        Command::Poison { seed } => bench.poison(seed),
+        Command::Cold => bench.cold()?,
+        Command::Poison { seed, fill } => bench.poison(seed, fill),
         Command::Continue => bench.proceed()?,
         Command::Samples { offset, hex } => bench.samples(offset, hex)?,
         Command::StepHop => bench.step_hop()?,
         Command::Hop => bench.hop(replies)?,
         Command::Digests => bench.digests(replies)?,
         Command::Input { index, offset, hex } => bench.place(index, offset, hex)?,
-        Command::Step => bench.step(replies)?,
-        Command::Invoke => bench.invoke(replies)?,
+        Command::Step { vector } => bench.step(vector, replies)?,
+        Command::Invoke { vector } => bench.invoke(vector, replies)?,
         Command::Dump { operator } => bench.dump(operator, replies)?,
         #[cfg(feature = "faults")]
         Command::Fault { kind } => bench.fault(kind)?,
@@ -130,9 +145,23 @@ mod tests {
         overflowed: bool,
         damaged: bool,
         loaded: bool,
+        turns: usize,
     }
 
     impl Platform for Machine {
+        fn start(&mut self, work: &mut dyn FnMut()) -> Option<Startup> {
+            work();
+            Some(Startup { ticks: 300, model: 4 })
+        }
+
+        fn serve_others(&mut self) {
+            self.turns += 1;
+        }
+
+        fn services_bytes(&self) -> usize {
+            64
+        }
+
         fn measure(&mut self, work: &mut dyn FnMut()) -> Cost {
             work();
             Cost { ticks: Some(17), stack: None, interrupts: self.loaded.then_some(2) }
@@ -186,7 +215,7 @@ mod tests {
 
     /// A run on inputs that are all `byte`, whatever the model's inputs are.
     fn run(verb: &str, seed: u32, byte: u8) -> Vec<String> {
-        let mut lines = Vec::from([format!("poison {seed}")]);
+        let mut lines = Vec::from([format!("poison {seed} noise")]);
         for (index, tensor) in INPUTS.iter().enumerate() {
             for offset in (0..tensor.len).step_by(256) {
                 let hex = format!("{byte:02x}").repeat(usize::min(256, tensor.len - offset));
@@ -207,7 +236,7 @@ mod tests {
     #[test]
     fn every_operators_tensor_is_digested_right_after_it() {
         let mut guarded = Box::new(GuardedArena::new());
-        guarded.poison(1);
+        guarded.poison(crate::arena::Fill::Noise(1));
         INPUTS.iter().for_each(|tensor| guarded.bytes_mut(tensor.offset, tensor.len).fill(5));
         let (code, answers) = play(&session(&[run("step", 9, 5)]));
         assert_eq!(code, 0);
@@ -223,11 +252,25 @@ mod tests {
 
     #[test]
     fn both_ways_of_running_give_the_same_outputs_whatever_the_noise() {
-        let (code, answers) = play(&session(&[run("step", 1, 7), run("invoke", 2, 7), run("invoke", 3, 7)]));
-        assert_eq!(code, 0);
-        let starts: Vec<usize> = ["step 1", "invoke 2", "invoke 3"]
-            .map(|start| answers.iter().position(|line| line == start).unwrap())
-            .into();
+        let other = |fill: &str| {
+            let mut lines = run("invoke 6", 3, 7);
+            lines[0] = fill.to_string();
+            lines
+        };
+        let mut machine = Machine::default();
+        let (code, answers) = play_on(
+            &mut machine,
+            &session(&[
+                other("cold"),
+                run("step", 1, 7),
+                run("invoke 4", 2, 7),
+                other("poison 3 00"),
+                other("poison 5 ff"),
+            ]),
+        );
+        assert_eq!((code, machine.turns), (0, 5));
+        let begun = ["invoke 0 6", "step 1 none", "invoke 2 4", "invoke 3 6", "invoke 5 6"];
+        let starts: Vec<usize> = begun.map(|start| answers.iter().position(|line| line == start).unwrap()).into();
         let outputs = |from: usize| {
             let run = answers[from..].iter().take_while(|line| *line != "done");
             run.filter(|line| line.starts_with("output ")).collect::<Vec<_>>()
@@ -247,7 +290,7 @@ mod tests {
         };
         let (code, answers) = play(&session(&[run("step", 5, 7), continued("step"), continued("invoke")]));
         assert_eq!(code, 0);
-        assert_eq!(answers.iter().filter(|line| *line == "step 5" || *line == "invoke 5").count(), 3);
+        assert_eq!(answers.iter().filter(|line| *line == "step 5 none" || *line == "invoke 5 none").count(), 3);
         for before in [Vec::new(), run("dump 0", 1, 7)] {
             let (code, answers) = play(&session(&[before, continued("step")]));
             let error = "error protocol `continue` without a whole run before it";
@@ -271,7 +314,8 @@ mod tests {
     #[test]
     fn what_is_out_of_order_ends_the_session() {
         let complete = run("step", 1, 0);
-        let without_inputs = Vec::from(["poison 1".to_string(), "step".to_string()]);
+        let poison = || "poison 1 noise".to_string();
+        let without_inputs = Vec::from([poison(), "step".to_string()]);
         let twice: Vec<String> = complete.iter().cloned().chain(["step".to_string()]).collect();
         let no_poison = complete[1..].to_vec();
         let cases = [
@@ -279,15 +323,13 @@ mod tests {
             (session(&[twice]), "protocol a run begins with `poison`"),
             (session(&[no_poison]), "protocol `input` before `poison`"),
             (session(&[run("dump 99999", 1, 0)]), "protocol the model has no such operator"),
+            (session(&[Vec::from([poison(), "samples 0 00".to_string()])]), "protocol the model has no stream"),
+            (session(&[Vec::from([poison(), "step-hop".to_string()])]), "protocol the model has no stream"),
+            (session(&[Vec::from([poison(), "hop".to_string()])]), "protocol the model has no stream"),
             (
-                session(&[Vec::from(["poison 1".to_string(), "samples 0 00".to_string()])]),
-                "protocol the model has no stream",
+                session(&[run("step", 1, 0), Vec::from(["cold".to_string()])]),
+                "protocol `cold` is for the first run after reset",
             ),
-            (
-                session(&[Vec::from(["poison 1".to_string(), "step-hop".to_string()])]),
-                "protocol the model has no stream",
-            ),
-            (session(&[Vec::from(["poison 1".to_string(), "hop".to_string()])]), "protocol the model has no stream"),
             (complete, "protocol a session begins with `hello`"),
             (Vec::from([hello()]), "protocol the session ended without `bye`"),
             (Vec::from(["hello 00".to_string()]), &format!("wrong-image have={DIGEST} want=00")),
@@ -306,6 +348,13 @@ mod tests {
         assert_eq!((code, interrupts.as_slice()), (0, ["none", "2", "2"].as_slice()));
         let (code, answers) = play(&session(&[load(7)]));
         assert_eq!((code, answers.last().unwrap().as_str()), (1, "error protocol the board has no such timer"));
+    }
+
+    #[test]
+    fn a_greeting_has_what_the_start_took() {
+        let (_, answers) = play(&session(&[]));
+        assert!(answers[1].contains(" services=64 clock="), "{}", answers[1]);
+        assert_eq!(answers[2], "startup 300 4");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Every check: within its limit, on it, too near, outside, unknown, and not applicable.
 
+mod runs;
 mod waivers;
 
 use super::*;
@@ -7,7 +8,7 @@ use crate::advice::{Finding as Advice, Standing};
 use crate::gate::evidence::{AuditRow, ExpectedVector, Finding, HopInstructions, Recorded, Spread};
 use crate::gate::{Approved, Governance, GovernedValue};
 use crate::library::{InstructionPath, Kernel};
-use crate::manifest::{Accuracy, GATE_NAMES};
+use crate::manifest::{Accuracy, GATE_NAMES, Percentile};
 use crate::model::{OperatorId, TensorType};
 
 /// Evidence of a target on which all is well; tests spoil what they are about.
@@ -66,7 +67,7 @@ fn difference() -> Difference {
 
 /// A bit of everything that manifests and boards can limit.
 pub(in crate::gate) fn limits() -> Limits {
-    let limit = |max| Some(Limit { max: Bytes(max), margin: Ratio(0.1), growth: None });
+    let limit = |max| Some(Limit { max: Bytes(max), margin: Ratio(0.1), growth: None, percentile: None });
     Limits {
         own: BTreeMap::new(),
         services: Services::Interrupt,
@@ -77,8 +78,9 @@ pub(in crate::gate) fn limits() -> Limits {
         flash: limit(10_000),
         ram: limit(3_000),
         stack: limit(2_000),
-        latency: Some(Limit { max: Latency::Instructions(5_000), margin: Ratio(0.2), growth: None }),
-        hop: Some(Limit { max: Latency::Instructions(500), margin: Ratio(0.2), growth: None }),
+        latency: Some(Limit { max: Latency::Instructions(5_000), margin: Ratio(0.2), growth: None, percentile: None }),
+        hop: Some(Limit { max: Latency::Instructions(500), margin: Ratio(0.2), growth: None, percentile: None }),
+        startup: Some(Limit { max: Latency::Instructions(700), margin: Ratio(0.2), growth: None, percentile: None }),
         accuracy: Some(Scores {
             asked: Accuracy { top: 1, min: Ratio(0.8), margin: Ratio(0.25), output: None },
             position: 0,
@@ -133,6 +135,9 @@ impl Case {
                 stack_app_bytes: Some(1_800),
                 stack_harness_bytes: Some(1_700),
                 instructions: Some(4_000),
+                spread: Spread::of([3_600, 3_700, 3_800, 4_000]),
+                startup_instructions: Some(560),
+                startup_model_instructions: Some(20),
                 hop_instructions: Some(HopInstructions { max: 400, mean: 300 }),
                 runner: "qemu mps2-an386".to_owned(),
                 emulated: true,
@@ -230,12 +235,13 @@ fn every_gate_is_judged_in_its_place() {
 #[test]
 fn maxima_are_thin_up_to_the_limit_and_fail_above() {
     type Set = fn(&mut Case, u64);
-    let checks: [(&str, u64, Set); 6] = [
+    let checks: [(&str, u64, Set); 7] = [
         ("arena_headroom", 1_000, |case, value| case.arena = Ok(value)),
         ("flash", 10_000, |case, value| case.footprint.flash_bytes = Some(value)),
         ("stack", 2_000, |case, value| case.measurement.stack_harness_bytes = Some(value)),
         ("ram", 3_000, |case, value| case.footprint.ram_bytes = Some(value)),
         ("latency", 5_000, |case, value| case.measurement.instructions = Some(value)),
+        ("startup", 700, |case, value| case.measurement.startup_instructions = Some(value)),
         ("hop", 500, |case, value| {
             case.measurement.hop_instructions = Some(HopInstructions { max: value, mean: 1 });
         }),
@@ -254,7 +260,7 @@ fn maxima_are_thin_up_to_the_limit_and_fail_above() {
 
 #[test]
 fn a_limit_of_zero_allows_nothing_and_divides_nothing() {
-    let zero = Limit { max: Bytes(0), margin: Ratio(0.0), growth: None };
+    let zero = Limit { max: Bytes(0), margin: Ratio(0.0), growth: None, percentile: None };
     let (check, _) = Case::spoilt("flash", |case| case.limits.flash = Some(zero));
     assert_eq!((check.verdict, check.margin), (Verdict::Fail, Some(0.0)));
     let (check, _) = Case::spoilt("flash", |case| {
@@ -267,16 +273,21 @@ fn a_limit_of_zero_allows_nothing_and_divides_nothing() {
 #[test]
 fn what_a_target_cannot_measure_or_nobody_limits_is_not_applicable() {
     type Spoil = fn(&mut Case);
-    let nothing: [(&str, Spoil); 11] = [
+    let nothing: [(&str, Spoil); 12] = [
         ("flash", |case| case.footprint.flash_bytes = None),
         ("flash", |case| case.limits.flash = None),
         ("stack", |case| (case.measurement.stack_app_bytes, case.measurement.stack_harness_bytes) = (None, None)),
         ("kernels", |case| case.limits.policy = None),
         ("reference", |case| case.expectation.recorded = None),
         ("latency", |case| case.limits.latency = None),
-        ("latency", |case| on_host(case, Limit { max: Latency::Instructions(1), margin: Ratio(0.0), growth: None })),
-        ("latency", |case| on_host(case, Limit { max: Latency::Nanoseconds(1), margin: Ratio(0.0), growth: None })),
+        ("latency", |case| {
+            on_host(case, Limit { max: Latency::Instructions(1), margin: Ratio(0.0), growth: None, percentile: None });
+        }),
+        ("latency", |case| {
+            on_host(case, Limit { max: Latency::Nanoseconds(1), margin: Ratio(0.0), growth: None, percentile: None });
+        }),
         ("hop", |case| (case.limits.hop, case.measurement.hop_instructions) = (None, None)),
+        ("startup", |case| case.limits.startup = None),
         ("ram", |case| case.footprint.ram_bytes = None),
         ("accuracy", |case| case.limits.accuracy = None),
     ];
@@ -291,23 +302,33 @@ fn on_host(case: &mut Case, limit: Limit<Latency>) {
     (case.measurement.runner, case.measurement.emulated) = ("host".to_owned(), false);
     case.limits.runner.clone_from(&case.measurement.runner);
     case.limits.services = Services::NotInterrupted;
+    case.measurement.startup_instructions = None;
     (case.measurement.instructions, case.limits.latency) = (None, Some(limit));
 }
 
 /// A unit that the target does not have is no pass: nobody measured what was limited.
 #[test]
 fn a_limit_in_the_unit_of_another_kind_of_target_is_unknown() {
-    let time = Limit { max: Latency::Nanoseconds(12_000_000), margin: Ratio(0.0), growth: None };
-    for name in ["latency", "hop"] {
-        let (check, all) = Case::spoilt(name, |case| (case.limits.latency, case.limits.hop) = (Some(time), Some(time)));
+    let time = Limit { max: Latency::Nanoseconds(12_000_000), margin: Ratio(0.0), growth: None, percentile: None };
+    for name in ["latency", "hop", "startup"] {
+        let spoil = |case: &mut Case| {
+            (case.limits.latency, case.limits.hop, case.limits.startup) = (Some(time), Some(time), Some(time));
+        };
+        let (check, all) = Case::spoilt(name, spoil);
         assert_eq!((check.verdict, all), (Verdict::Unknown, Verdict::Unknown), "{name}");
         assert!(
             check.detail.starts_with("the limit is 12 ms, and milliseconds come only from hardware"),
             "{}",
             check.detail
         );
-        assert!(check.detail.contains("counted by the emulator; write"), "{}", check.detail);
+        assert!(
+            check.detail.contains("counted by the emulator") && check.detail.contains("; write"),
+            "{}",
+            check.detail
+        );
     }
+    let (check, _) = Case::spoilt("startup", |case| case.measurement.startup_instructions = None);
+    assert!(check.verdict == Verdict::Unknown && check.detail.contains("ran over"), "{}", check.detail);
     let (check, _) = Case::spoilt("hop", |case| case.measurement.hop_instructions = None);
     assert!(check.verdict == Verdict::Unknown && check.detail.contains("has a stream"), "{}", check.detail);
     let (check, _) = Case::spoilt("latency", |case| {
@@ -418,6 +439,7 @@ fn without_firmware_nothing_is_known_and_that_is_no_pass() {
         "determinism",
         "latency",
         "hop",
+        "startup",
         "accuracy",
         "evidence",
     ] {
@@ -428,7 +450,7 @@ fn without_firmware_nothing_is_known_and_that_is_no_pass() {
 
 #[test]
 fn a_target_that_broke_down_fails_what_it_should_have_shown() {
-    for name in ["stack", "bit_exactness", "determinism", "latency", "hop"] {
+    for name in ["stack", "bit_exactness", "determinism", "latency", "hop", "startup"] {
         let (check, all) = Case::spoilt(name, |case| {
             case.measurement.blocked = Some("fault: …".into());
             case.measurement.target_failed = true;
@@ -523,28 +545,4 @@ fn features_may_be_off_by_so_many_quantized_steps() {
     assert_eq!((none.verdict, &none.detail[..]), (Verdict::NotApplicable, "no `parity` is declared"));
     let absent = judged(|case| case.parity = Parity { absent: Some("no `preprocess`".into()), ..Parity::default() });
     assert_eq!((absent.verdict, &absent.detail[..]), (Verdict::NotApplicable, "no `preprocess`"));
-}
-
-#[test]
-fn under_load_outputs_and_latency_count() {
-    let spoilt = |spoil: fn(&mut Load)| {
-        let (check, _) = Case::spoilt("load", |case| spoil(case.load.as_mut().unwrap()));
-        (check.verdict, check.detail)
-    };
-    let (verdict, detail) = spoilt(|_| {});
-    assert_eq!(verdict, Verdict::Pass);
-    let said = "20 inferences in a row, all outputs right, 700 interrupts that took 21.0 % of the processor (20 % declared): \
-                instructions 3,900 (median), 4,000 (99 of 100), 4,000 at most, 3,200 alone";
-    assert_eq!(detail, said);
-    assert_eq!(spoilt(|load| load.instructions = Spread::of([4_500])).0, Verdict::Thin);
-    assert_eq!(spoilt(|load| load.instructions = Spread::of([5_500])).0, Verdict::Fail);
-    assert_eq!(spoilt(|load| load.drift = 0.05).0, Verdict::Fail);
-    assert_eq!(spoilt(|load| (load.drift, load.drift_error) = (0.05, 0.02)).0, Verdict::Pass);
-    assert_eq!(spoilt(|load| load.taken = 0.0).0, Verdict::Unknown);
-    assert_eq!(spoilt(|load| load.first_difference = Some("inference 3 …".into())).0, Verdict::Fail);
-    assert_eq!(spoilt(|load| load.blocked = Some("no timer".into())).0, Verdict::Unknown);
-    let faulted = |load: &mut Load| (load.blocked, load.target_failed) = (Some("fault".into()), true);
-    assert_eq!(spoilt(faulted).0, Verdict::Fail);
-    let (check, verdict) = Case::spoilt("load", |case| case.limits.services = Services::Undeclared);
-    assert_eq!((check.verdict, verdict), (Verdict::NotApplicable, Verdict::Pass));
 }

@@ -47,7 +47,7 @@ fn present(version: &str) -> Present {
 }
 
 fn limits(growth: Option<f64>) -> Limits {
-    let flash = Some(Limit { max: Bytes(10_000), margin: Ratio(0.0), growth: growth.map(Ratio) });
+    let flash = Some(Limit { max: Bytes(10_000), margin: Ratio(0.0), growth: growth.map(Ratio), percentile: None });
     Limits { flash, ..crate::gate::judge::tests::limits() }
 }
 

@@ -78,8 +78,16 @@ fn not_supported_yet() {
     snapshot!(catalogue(&[
         ("litert-micro", &[("\"aot\"", "\"litert-micro\"")]),
         ("vectors of its own", &[("gates {", "gates {\n    accuracy metric=\"top1\" min=\"90%\" dataset=\"x.npz\"")]),
+        ("firmware with a serial protocol", &[("gates {", "emit \"mlperf-tiny\"\ngates {")]),
         ("area under the curve", &[("gates {", "gates {\n    accuracy metric=\"auc\" min=\"90%\"")]),
-        ("percentiles", &[("latency max", "latency percentile=99 max")]),
+    ]));
+}
+
+#[test]
+fn percentiles() {
+    snapshot!(catalogue(&[
+        ("one that is not measured", &[("latency max", "latency percentile=95 max")]),
+        ("of one value", &[("stack max", "stack percentile=99 max")]),
     ]));
 }
 

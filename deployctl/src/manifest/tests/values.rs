@@ -29,7 +29,7 @@ fn every_value_arrives() {
     assert_eq!(manifest.regression.vectors.value, Vectors::File(project.root.join("manifests/vectors/kws.npz")));
     assert_eq!(manifest.gates.owner, "audio-team@example.com");
     let flash = manifest.gates.flash.unwrap().value;
-    assert_eq!(flash, Limit { max: Bytes(262_144), margin: Ratio(0.1), growth: None });
+    assert_eq!(flash, Limit { max: Bytes(262_144), margin: Ratio(0.1), growth: None, percentile: None });
     assert_eq!(manifest.gates.latency.unwrap().value.max, Latency::Instructions(9_500_000));
     assert_eq!(manifest.runbook.review_every.as_deref(), Some("release"));
 }
@@ -81,7 +81,7 @@ fn gates_have_units_growth_accuracy_and_waivers() {
 ";
     let gates = project.load(edited(&[("gates {", gates)])).unwrap().gates;
     let ram = gates.ram.unwrap().value;
-    assert_eq!(ram, Limit { max: Bytes(32_768), margin: Ratio(0.0), growth: Some(Ratio(0.05)) });
+    assert_eq!(ram, Limit { max: Bytes(32_768), margin: Ratio(0.0), growth: Some(Ratio(0.05)), percentile: None });
     assert_eq!(gates.hop.unwrap().value.max, Latency::Nanoseconds(1_500_000));
     let accuracy = gates.accuracy.unwrap().value;
     assert_eq!(accuracy, Accuracy { top: 5, min: Ratio(0.9), margin: Ratio(0.02), output: None });

@@ -22,7 +22,7 @@ fn read(lines: &[&str]) -> Diagnosis {
 }
 
 fn boot() -> String {
-    format!("boot 3 {BUILD}")
+    format!("boot 4 {BUILD}")
 }
 
 fn found(lines: &[&str]) -> Found {
@@ -82,9 +82,22 @@ fn the_first_operator_that_no_vector_explains_is_named() {
     assert!(matches!(at.signature, Signature::Mismatch { operator: None, .. }), "{at:?}");
 }
 
+/// Another vector's digests explain nothing where the vector was named.
+#[test]
+fn a_run_is_compared_with_the_vector_that_it_names() {
+    let boot = boot();
+    let at = found(&[&boot, "step 1 0", "op 0 aa 7", "op 1 b1 7", "op 2 c1 7", "done", "bye"]);
+    let signature = Signature::Mismatch { operator: Some(1), found: "b1".into(), wanted: "bb".into() };
+    assert_eq!((at.signature, at.number), (signature, 4));
+    let at = found(&[&boot, "invoke 1 1", "output 0 0 0102", "done", "bye"]);
+    let signature = Signature::Mismatch { operator: None, found: "0102".into(), wanted: "0304".into() };
+    assert_eq!(at.signature, signature);
+    assert_eq!(read(&[&boot, "invoke 1 none", "output 0 0 0102", "done", "bye"]).found, None);
+}
+
 #[test]
 fn another_builds_digests_are_not_compared() {
-    let seen = read(&["boot 3 1234", "step 1", "op 0 zz 7", "done", "bye"]);
+    let seen = read(&["boot 4 1234", "step 1", "op 0 zz 7", "done", "bye"]);
     assert_eq!((seen.found, seen.compared), (None, 0));
     assert_eq!(seen.builds, ["1234"]);
 }

@@ -20,15 +20,16 @@ fn session() -> Session {
     }
 }
 
-const GOOD: [&str; 24] = [
-    "boot 3 00ff",
-    "ready inputs=1 outputs=1 operators=1 hops=0 arena=64 clock=none",
-    "step 1",
+const GOOD: [&str; 25] = [
+    "boot 4 00ff",
+    "ready inputs=1 outputs=1 operators=1 hops=0 arena=64 services=0 clock=none",
+    "startup 30 1",
+    "step 0 0",
     "op 0 00000000000000aa 7",
     "output 0 0 0102",
     "arena 60",
     "done",
-    "invoke 2",
+    "invoke 2 0",
     "output 0 0 01",
     "output 0 1 02",
     "ticks 100",
@@ -36,12 +37,12 @@ const GOOD: [&str; 24] = [
     "interrupts none",
     "arena 64",
     "done",
-    "step 3",
+    "step 3 1",
     "op 0 00000000000000bb none",
     "output 0 0 0304",
     "arena 64",
     "done",
-    "invoke 4",
+    "invoke 4 1",
     "output 0 0 0304",
     "ticks 101",
     "stack 48",
@@ -66,13 +67,15 @@ fn read(stdout: Vec<u8>) -> Result<Measurement, Signature> {
 fn a_whole_transcript_becomes_a_measurement() {
     let measured = read(lines(&good())).unwrap();
     assert_eq!((measured.operators, measured.arena_bytes, measured.stack_total), (1, 64, Some(392)));
+    assert_eq!(measured.startup, Some(Startup { instructions: 1200, model: 40 }));
     assert_eq!((measured.arena_high(), measured.stack_invoke(), measured.instructions()), (64, Some(48), Some(4040)));
     assert_eq!(
         measured.observations[0],
         Observation {
             vector: 0,
             run: 0,
-            poison: 1,
+            fill: Some(Fill::Cold),
+            invoke_fill: Some(Fill::Zeros),
             operator_instructions: vec![Some(280)],
             operator_digests: vec![0xaa],
             hop_digests: vec![],
@@ -122,30 +125,30 @@ fn a_lost_or_doubled_line_anywhere_is_out_of_order() {
 #[test]
 fn a_second_boot_is_a_reset() {
     let mut texts = good();
-    texts.insert(4, "boot 3 00ff");
-    let reset = Signature::Reset { line: 5, after: "op 0 00000000000000aa 7".into() };
+    texts.insert(5, "boot 4 00ff");
+    let reset = Signature::Reset { line: 6, after: "op 0 00000000000000aa 7".into() };
     assert_eq!(read(lines(&texts)), Err(reset));
 }
 
 #[test]
 fn another_clock_is_another_boards_firmware() {
     let other = GOOD[1].replace("clock=none", "clock=16000000");
-    let texts = ["boot 3 00ff", &other];
+    let texts = ["boot 4 00ff", &other];
     let Err(Signature::OutOfOrder { line: 2, expected, .. }) = read(lines(&texts)) else { panic!("it was taken") };
     assert!(expected.contains("clock=none"), "{expected}");
 }
 
 #[test]
 fn time_outs_are_the_machines_fault() {
-    let ended = Ended { stdout: lines(&GOOD[..3]), timed_out: true, ..Ended::default() };
+    let ended = Ended { stdout: lines(&GOOD[..4]), timed_out: true, ..Ended::default() };
     let signature = Transcript::new(&ended).measurement(&session(), None).unwrap_err();
-    assert_eq!(signature, Signature::TimedOut { after: "step 1".into() });
+    assert_eq!(signature, Signature::TimedOut { after: "step 0 0".into() });
     assert!(signature.is_infrastructure());
 }
 
 #[test]
 fn error_lines_become_their_signatures() {
-    let signature = |text: &str| read(lines(&["boot 3 00ff", &format!("error {text}")])).unwrap_err();
+    let signature = |text: &str| read(lines(&["boot 4 00ff", &format!("error {text}")])).unwrap_err();
     let cases = [
         ("wrong-image have=00 want=01", "wrong-image", None),
         ("guard-low operator=3", "guard-low", Some(3)),
@@ -169,9 +172,10 @@ fn error_lines_become_their_signatures() {
 
 #[test]
 fn a_dump_is_one_tensor() {
-    let greeting = ["boot 3 00ff", "ready inputs=1 outputs=1 operators=5 hops=0 arena=64 clock=none"];
+    let ready = "ready inputs=1 outputs=1 operators=5 hops=0 arena=64 services=0 clock=none";
+    let greeting = ["boot 4 00ff", ready, "startup none none"];
     let answers = ["dump 3", "tensor 0 0102", "tensor 2 ff", "done", "stack-total none", "bye"];
     let ended = Ended { stdout: lines(&[&greeting[..], &answers[..]].concat()), ..Ended::default() };
     assert_eq!(Transcript::new(&ended).dump(&session(), 1, 3, None), Ok(vec![1, 2, 0xff]));
-    assert!(matches!(Transcript::new(&ended).dump(&session(), 1, 2, None), Err(Signature::OutOfOrder { line: 3, .. })));
+    assert!(matches!(Transcript::new(&ended).dump(&session(), 1, 2, None), Err(Signature::OutOfOrder { line: 4, .. })));
 }

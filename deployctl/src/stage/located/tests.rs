@@ -164,7 +164,20 @@ fn difference(name: &str, mistake: Option<(&str, &str, &str)>) -> Option<Differe
     let measured = measure(&Plain, &bench.harness, &bench.session, None, limit).unwrap();
     assert_eq!((measured.operators, measured.observations.len()), (8, 4));
     assert_eq!(bench.nondeterminism(&measured.observations), None);
+    compared_under_every_condition(&bench, &measured.observations);
     bench.first_difference(&measured.observations).unwrap()
+}
+
+/// Two runs have all fills, the first one begins cold; of what differs it is said what it began on.
+fn compared_under_every_condition(bench: &Bench<'_>, seen: &[Observation]) {
+    use Condition::{ColdAndWarm, Noise, Ones, OtherInputs, Zeros};
+    assert_eq!(bench.conditions(seen), [Zeros, Ones, Noise, OtherInputs, ColdAndWarm]);
+    let mut spoilt = seen.to_vec();
+    spoilt[2].invoke_outputs[0][0] ^= 1;
+    let told = bench.nondeterminism(&spoilt).unwrap();
+    assert_eq!(told, "vector 0: outputs of run 1, on an arena of noise, and of run 0, the first after reset, differ");
+    spoilt.truncate(2);
+    assert_eq!(bench.conditions(&spoilt), [Zeros]);
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! The rest of a product's firmware, as far as the model feels it: interrupts that take time, stack and memory.
+//! The rest of a product's firmware, as far as the model feels it: interrupts that take time, stack and memory, and a task.
 //!
-//! An interrupt uses as much stack as it was told, looks after a piece of the memory that the manifest leaves to other firmware
-//! (`_services_start` to `_services_end` in `memory.x`), and keeps the core busy.
+//! An interrupt uses as much stack as it was told, looks after a piece of the memory that the manifest leaves to other firmware,
+//! and keeps the core busy. The task looks after all of that memory between two inferences, and holds as much stack while the
+//! model runs.
 
 use core::hint::black_box;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -11,7 +12,7 @@ use cortex_m::peripheral::NVIC;
 use harness::board::TIMERS;
 use harness::load::{Load, Timer};
 
-use super::timer;
+use super::{services, timer};
 
 /// What an interrupt of a timer does. Set while the timer stands still, but for the count.
 struct Work {
@@ -34,12 +35,6 @@ static WORK: [Work; TIMERS.len()] = [const {
     }
 }; TIMERS.len()];
 
-/// Whether a word of the services' memory did not hold what had been written there.
-static DAMAGED: AtomicBool = AtomicBool::new(false);
-
-/// Byte offset of the piece that the next interrupt looks after. Two interrupts may take the same one.
-static CURSOR: AtomicU32 = AtomicU32::new(0);
-
 /// Interrupts in a row that ended when the next one was waiting already.
 static ROW: AtomicU32 = AtomicU32::new(0);
 
@@ -49,9 +44,6 @@ const STORM: u32 = 1_000;
 /// What the next phase is made from.
 static PHASE: AtomicU32 = AtomicU32::new(FIRST_PHASE);
 const FIRST_PHASE: u32 = 0x9e37_79b9;
-
-/// Words of a piece.
-const PIECE_WORDS: u32 = 8;
 
 /// An interrupt line.
 #[derive(Clone, Copy)]
@@ -68,7 +60,7 @@ unsafe impl InterruptNumber for Line {
 pub(super) fn put_on(load: Load) -> bool {
     let Some((timer, work)) = TIMERS.get(load.timer).zip(WORK.get(load.timer)) else { return false };
     timer::stop(*timer);
-    renew_services();
+    services::renew();
     work.cycles.store(load.cycles, Ordering::Relaxed);
     work.busy.store(load.busy, Ordering::Relaxed);
     work.stack.store(load.stack, Ordering::Relaxed);
@@ -105,6 +97,22 @@ pub(super) fn begin() {
     loaded().for_each(|(_, work)| work.count.store(0, Ordering::Relaxed));
 }
 
+/// Gives the task its turn between two inferences.
+pub(super) fn serve_task() {
+    if loaded().next().is_some() {
+        services::look_after_all();
+    }
+}
+
+/// Does `work` while the task holds its stack.
+pub(super) fn within_task(work: &mut dyn FnMut()) {
+    let mark = 0_u32;
+    match loaded().map(|(_, load)| load.stack.load(Ordering::Relaxed) as usize).max() {
+        None | Some(0) => work(),
+        Some(bytes) => services::on_stack((&raw const mark).addr(), bytes, work),
+    }
+}
+
 /// The number of interrupts since the beginning; `None` where no load is on.
 pub(super) fn interrupts() -> Option<u32> {
     loaded().map(|(_, work)| work.count.load(Ordering::Relaxed)).reduce(u32::wrapping_add)
@@ -128,7 +136,7 @@ pub(super) fn interrupt(line: i16) -> Served {
     work.count.store(work.count.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     let mark = 0_u32;
     use_stack((&raw const mark).addr(), work.stack.load(Ordering::Relaxed) as usize);
-    look_after_services();
+    services::look_after_a_piece();
     cortex_m::asm::delay(work.busy.load(Ordering::Relaxed));
     // Where one waits when another ends, nobody else comes in between.
     let waits = loaded().any(|(timer, _)| NVIC::is_pending(Line(timer.line)));
@@ -145,61 +153,4 @@ fn use_stack(from: usize, bytes: usize) {
         use_stack(from, bytes);
     }
     black_box(&frame);
-}
-
-unsafe extern "C" {
-    static mut _services_start: u32;
-    static mut _services_end: u32;
-}
-
-/// Bytes of the services' memory, in whole pieces.
-fn services_bytes() -> u32 {
-    let (start, end) = ((&raw const _services_start).addr(), (&raw const _services_end).addr());
-    let piece = 4 * PIECE_WORDS as usize;
-    u32::try_from((end - start) / piece * piece).unwrap_or(0)
-}
-
-/// What a word of that memory holds.
-fn content(word: *const u32) -> u32 {
-    !(word.addr() as u32)
-}
-
-/// The words of a piece.
-fn piece(offset: u32) -> impl Iterator<Item = *mut u32> {
-    let first = (&raw mut _services_start).wrapping_byte_add(offset as usize);
-    (0..PIECE_WORDS as usize).map(move |index| first.wrapping_add(index))
-}
-
-/// Writes all of the services' memory.
-fn renew_services() {
-    for offset in (0..services_bytes()).step_by(4 * PIECE_WORDS as usize) {
-        // SAFETY: the linker script leaves this memory to nobody else.
-        piece(offset).for_each(|word| unsafe { word.write_volatile(content(word)) });
-    }
-    DAMAGED.store(false, Ordering::Relaxed);
-}
-
-/// Compares a piece with what was written, writes it again, and goes on to the next.
-fn look_after_services() {
-    let bytes = services_bytes();
-    if bytes == 0 {
-        return;
-    }
-    let offset = CURSOR.load(Ordering::Relaxed);
-    for word in piece(offset) {
-        // SAFETY: as above; another interrupt writes the same value.
-        unsafe {
-            if word.read_volatile() != content(word) {
-                DAMAGED.store(true, Ordering::Relaxed);
-            }
-            word.write_volatile(content(word));
-        }
-    }
-    let next = offset + 4 * PIECE_WORDS;
-    CURSOR.store(if next < bytes { next } else { 0 }, Ordering::Relaxed);
-}
-
-/// Whether that memory was overwritten by something else.
-pub(super) fn damaged() -> bool {
-    DAMAGED.load(Ordering::Relaxed)
 }

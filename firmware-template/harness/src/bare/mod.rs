@@ -4,12 +4,13 @@ mod counter;
 mod fault;
 mod load;
 mod port;
+mod services;
 mod stack;
 mod timer;
 
 use cortex_m_rt::entry;
 use harness::load::Load;
-use harness::{Buffers, Cost, GuardedArena, Platform, serve};
+use harness::{Buffers, Cost, GuardedArena, Platform, Startup, serve};
 
 use counter::Counter;
 use stack::StackPaint;
@@ -17,17 +18,38 @@ use stack::StackPaint;
 /// A Cortex-M core.
 struct Core {
     counter: Counter,
+    /// Ticks from reset to `main`, where they are known.
+    booted: Option<u64>,
     stack: StackPaint,
 }
 
 impl Platform for Core {
+    fn start(&mut self, work: &mut dyn FnMut()) -> Option<Startup> {
+        let before = self.counter.since_reset();
+        work();
+        let after = self.counter.since_reset();
+        let (booted, model) = (self.booted?, after?.saturating_sub(before?));
+        Some(Startup { ticks: booted + model, model })
+    }
+
+    fn serve_others(&mut self) {
+        load::serve_task();
+    }
+
+    fn services_bytes(&self) -> usize {
+        services::bytes()
+    }
+
     fn measure(&mut self, work: &mut dyn FnMut()) -> Cost {
         let mark = self.stack.renew();
         load::begin();
-        self.counter.start();
-        work();
-        let ticks = self.counter.ticks();
-        let interrupts = load::interrupts();
+        let (mut ticks, mut interrupts) = (0, None);
+        load::within_task(&mut || {
+            self.counter.start();
+            work();
+            ticks = self.counter.ticks();
+            interrupts = load::interrupts();
+        });
         Cost { ticks: Some(ticks), stack: Some(stack::depth_below(mark)), interrupts }
     }
 
@@ -42,7 +64,7 @@ impl Platform for Core {
     }
 
     fn services_damaged(&self) -> bool {
-        load::damaged()
+        services::damaged()
     }
 
     fn stack_total(&mut self) -> Option<usize> {
@@ -77,7 +99,8 @@ fn main() -> ! {
     let code = match cortex_m::Peripherals::take() {
         Some(mut peripherals) => {
             stack::protect(&mut peripherals.MPU);
-            let mut core = Core { counter: Counter::new(peripherals.SYST), stack: StackPaint::new() };
+            let mut counter = Counter::new(peripherals.SYST);
+            let mut core = Core { booted: counter.since_reset(), counter, stack: StackPaint::new() };
             serve(&mut port, &mut core, BUFFERS, ARENA)
         }
         None => 1,

@@ -26,6 +26,19 @@ const GUARD_BYTES: usize = if cfg!(armv7m) { 256 } else { 0 };
 /// QEMU asks for the first byte of a page when semihosting reads or writes any of it.
 const PAGE_BYTES: usize = 1024;
 
+// What is told of a failure depends on these, so that the file says them: symbols that are numbers, and take no memory.
+core::arch::global_asm!(
+    ".global _stack_guard_bytes",
+    ".set _stack_guard_bytes, {stack}",
+    ".global _stack_page_bytes",
+    ".set _stack_page_bytes, {page}",
+    ".global _arena_guard_bytes",
+    ".set _arena_guard_bytes, {arena}",
+    stack = const GUARD_BYTES,
+    page = const PAGE_BYTES,
+    arena = const harness::arena::GUARD_BYTES,
+);
+
 /// First byte of that memory; not the first of a page, or semihosting could not reach the page's rest, where the stack may be.
 fn guard() -> usize {
     let end = (&raw const _stack_end).addr();
