@@ -3,7 +3,7 @@
 use crate::space::{NAME, Space};
 
 /// Timers that interrupt a fifth of the time, memory and stack for them.
-const SERVICES: &str = "services { ram \"2KiB\"; flash \"4KiB\"; stack \"256 B\"; cpu \"20%\" }\nrunbook";
+pub(crate) const SERVICES: &str = "services { ram \"2KiB\"; flash \"4KiB\"; stack \"256 B\"; cpu \"20%\" }\nrunbook";
 
 /// The steps and checks that were shown, with the checks' verdicts.
 fn shown(space: &Space, arguments: &str) -> Vec<String> {

@@ -16,6 +16,9 @@ use deployctl::tool::{Cancel, Supervisor};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::lent::hand_over;
+use crate::product;
+
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// A small model on one target: it has all the nodes that tests change.
@@ -38,6 +41,11 @@ runbook { escalate "audio@example.com"; review-every "release" }
 
 /// The manifest's path in the project.
 pub(crate) const NAME: &str = "manifests/sample.kdl";
+
+/// The store in a home.
+const STORE: &str = "store-v1";
+/// What a home knows of tools that it has read.
+const TOOLS: &str = "tools-v1.json";
 
 /// A project.
 pub(crate) struct Space {
@@ -81,17 +89,23 @@ impl Space {
         let cell = ALL.lock().unwrap().entry(target.to_owned()).or_default().clone();
         let built = cell.get_or_init(|| {
             let space = Self::new(target)?;
+            let (own, common) = (space.root.join("home"), Utf8Path::new(product::space::store()));
+            hand_over(common, &own, target);
             // Kernels for MVE want more memory than the budget; what is built is the same.
             space.build("").done();
-            Some(Built { store: files(&space.root.join("home/store-v1")), out: space.out(), root: space.root.clone() })
+            hand_over(&own, common, target);
+            // All but the sources, which all spaces have: the store, and what is known of tools.
+            let kept = Utf8Path::new(env!("CARGO_TARGET_TMPDIR")).join("built").join(target);
+            let _ = std::fs::remove_dir_all(&kept);
+            std::fs::create_dir_all(&kept).unwrap();
+            lay_out(&own.join(STORE), &kept.join(STORE), false);
+            std::fs::copy(own.join(TOOLS), kept.join(TOOLS)).unwrap();
+            Some(Built { home: kept, out: space.out(), root: space.root.clone() })
         });
         let (built, mut space) = (built.as_ref()?, Self::new(target)?);
         space.built_in.clone_from(&built.root);
-        for (path, bytes) in &built.store {
-            let to = space.root.join("home/store-v1").join(path);
-            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-            std::fs::write(to, bytes).unwrap();
-        }
+        lay_out(&built.home.join(STORE), &space.root.join("home").join(STORE), true);
+        std::fs::copy(built.home.join(TOOLS), space.root.join("home").join(TOOLS)).unwrap();
         space.changed.borrow_mut().clear();
         assert!(!built.out.is_empty());
         Some(space)
@@ -350,7 +364,7 @@ impl std::io::Write for Sink {
 type Cell = Arc<OnceLock<Option<Built>>>;
 
 struct Built {
-    store: BTreeMap<Utf8PathBuf, Vec<u8>>,
+    home: Utf8PathBuf,
     out: BTreeMap<Utf8PathBuf, Vec<u8>>,
     root: Utf8PathBuf,
 }
@@ -398,6 +412,21 @@ impl Ran {
     /// The verdict of the last event.
     pub(crate) fn verdict(&self) -> &str {
         self.events.last().and_then(|event| event["verdict"].as_str()).unwrap_or("")
+    }
+}
+
+/// A copy of a store. Its objects are only ever replaced as a whole, so that several stores may have the same file, which spares
+/// the disk.
+fn lay_out(from: &Utf8Path, to: &Utf8Path, linked: bool) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in from.read_dir_utf8().unwrap() {
+        let old = entry.unwrap().into_path();
+        let new = to.join(old.file_name().unwrap());
+        if old.is_dir() {
+            lay_out(&old, &new, linked);
+        } else if !(linked && old.as_str().contains("/objects/") && std::fs::hard_link(&old, &new).is_ok()) {
+            std::fs::copy(&old, &new).unwrap();
+        }
     }
 }
 

@@ -13,8 +13,8 @@ use deployctl::library::{Features, reference, select};
 use deployctl::manifest::{Board, Catalog, RegionKind, Runner};
 use deployctl::runner::qemu::harness_command;
 
-use crate::planned::{Planned, cargo, literal, runs, write};
-use crate::{archive, cmsis_nn};
+use super::planned::{Planned, cargo, literal, runs, write};
+use super::{archive, cmsis_nn};
 
 /// A case that goes into the image.
 struct Chosen {

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::space::{Outcome, Space, golden, project};
+use crate::product::space::{Outcome, Space, golden, project};
 
 fn approve(space: &Space, rest: &[&str]) -> Outcome {
     space.run(&[&["approve", "--reason", "agreed in review"], rest].concat())

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::space::{Space, golden};
+use crate::product::space::{Space, golden};
 
 fn space() -> Space {
     let space =
@@ -71,7 +71,8 @@ fn all_boards_are_asked_if_none_is_named() {
 #[test]
 fn a_board_that_is_too_small_is_told_by_how_much() {
     let space = space();
-    let board = std::fs::read_to_string(crate::space::repository().join("manifests/boards/microbit.kdl")).unwrap();
+    let board =
+        std::fs::read_to_string(crate::product::space::repository().join("manifests/boards/microbit.kdl")).unwrap();
     let small = board.replace("\"16KiB\"", "\"512 B\"").replace("\"256KiB\"", "\"8KiB\"");
     space.write("manifests/boards/small.kdl", small);
     let said =

@@ -4,7 +4,7 @@ use npyz::WriterBuilder;
 use npyz::npz::NpzWriter;
 use npyz::zip::write::FileOptions;
 
-use crate::space::{Space, has_sources, project};
+use crate::product::space::{Space, has_sources, project};
 
 const MANIFEST: &str = "manifests/sample.kdl";
 

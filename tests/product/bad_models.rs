@@ -1,6 +1,6 @@
 //! Models that cannot be deployed: what a person is told, and that nothing breaks.
 
-use crate::space::{Space, golden, has_board, has_sources, project};
+use crate::product::space::{Space, golden, has_board, has_sources, project};
 
 const INIT: [&str; 6] = ["init", "x.tflite", "--board", "host", "--owner", "me"];
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::space::{Outcome, Space, golden, has_sources, project, shared};
+use crate::product::space::{Outcome, Space, golden, has_sources, project, shared};
 
 /// Boards behind a probe, in the list's order.
 const PROBES: [&str; 7] =
@@ -38,7 +38,7 @@ fn the_list_says_how_far_each_board_goes() {
 /// The page has a row for each, with the same words.
 #[test]
 fn the_reference_has_every_board() {
-    let page = std::fs::read_to_string(crate::space::repository().join("docs/reference/boards.md")).unwrap();
+    let page = std::fs::read_to_string(crate::product::space::repository().join("docs/reference/boards.md")).unwrap();
     for event in Space::new().run(&["--json", "boards"]).exits(0).events() {
         let (Some(name), Some(reach)) = (event["name"].as_str(), event["reach"].as_str()) else { continue };
         let row = page.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
@@ -167,7 +167,7 @@ runner "qemu" machine="mps2-an386" instructions-per-tick=40
 
 #[test]
 fn what_does_not_fit_is_refused_with_the_numbers() {
-    if !crate::space::has_board() {
+    if !crate::product::space::has_board() {
         return;
     }
     let space = Space::new().file("manifests/boards/tiny.kdl", TINY).file("sample.tflite", golden("sample.tflite"));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::space::{Space, has_board, has_sources, project};
+use crate::product::space::{Space, has_board, has_sources, project};
 
 #[test]
 fn export_stands_alone_and_says_how_to_build_it() {
@@ -58,7 +58,7 @@ fn a_sweep_takes_what_nothing_used_and_a_build_makes_it_again() {
     }
     let space = project("host");
     let own = space.path("store").to_str().unwrap().to_owned();
-    let program = Path::new(crate::space::DEPLOYCTL);
+    let program = Path::new(crate::product::space::DEPLOYCTL);
     space.start(program, &["build"], &own).exits(0);
     space.start(program, &["clean", "--store-older-than", "1"], &own).exits(0).says(&["0 records and 0 artifacts"]);
     space.start(program, &["build"], &own).exits(0).does_not_say(&["ran "]);
@@ -138,11 +138,11 @@ fn completions_are_scripts_and_a_closed_pipe_is_no_failure() {
     let space = Space::new();
     for (shell, word) in [("bash", "complete -F"), ("zsh", "#compdef deployctl"), ("fish", "complete -c deployctl")] {
         let program =
-            std::process::Command::new(crate::space::DEPLOYCTL).args(["completions", shell]).output().unwrap();
+            std::process::Command::new(crate::product::space::DEPLOYCTL).args(["completions", shell]).output().unwrap();
         assert!(program.status.success());
         assert!(String::from_utf8(program.stdout).unwrap().contains(word), "{shell}");
     }
-    let script = format!("{} completions bash | true; echo ${{PIPESTATUS[0]}}", crate::space::DEPLOYCTL);
+    let script = format!("{} completions bash | true; echo ${{PIPESTATUS[0]}}", crate::product::space::DEPLOYCTL);
     let piped =
         std::process::Command::new("/bin/bash").args(["-c", &script]).current_dir(space.path("")).output().unwrap();
     assert_eq!((String::from_utf8(piped.stdout).unwrap().trim(), piped.stderr.as_slice()), ("0", &b""[..]));

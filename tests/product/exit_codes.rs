@@ -1,6 +1,6 @@
 //! Each documented exit code, once for real.
 
-use crate::space::{Space, has_board, has_sources, project};
+use crate::product::space::{Space, has_board, has_sources, project};
 
 #[test]
 fn code_0_is_a_verdict_that_passes_and_code_1_one_that_does_not() {
@@ -83,7 +83,7 @@ fn code_6_is_a_store_or_an_output_that_cannot_be_written() {
     }
     let space = project("host").file("plain", "a file");
     let under = space.path("plain/store").to_str().unwrap().to_owned();
-    let program = std::path::Path::new(crate::space::DEPLOYCTL);
+    let program = std::path::Path::new(crate::product::space::DEPLOYCTL);
     space.start(program, &["build"], &under).exits(6).says(&["cannot create", "plain/store", "Not a directory"]);
     space.write("out", "a file where a folder belongs");
     space.run(&["build"]).exits(6).says(&["out/sample", "Not a directory"]);
@@ -98,7 +98,8 @@ fn code_7_is_a_target_that_cannot_be_run() {
         return;
     }
     let space = project("mps2-an386");
-    let board = std::fs::read_to_string(crate::space::repository().join("manifests/boards/mps2-an386.kdl")).unwrap();
+    let board =
+        std::fs::read_to_string(crate::product::space::repository().join("manifests/boards/mps2-an386.kdl")).unwrap();
     space.write("manifests/boards/mps9.kdl", board.replace("machine=\"mps2-an386\"", "machine=\"mps9\""));
     space.edit("manifests/sample.kdl", "target \"mps2-an386\"", "target \"mps9\"");
     space.run(&["build"]).exits(7).says(&[

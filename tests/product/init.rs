@@ -1,6 +1,6 @@
 //! `init`: names, owners, budgets, places; and that it needs nothing but the model.
 
-use crate::space::{Space, golden, project, shared};
+use crate::product::space::{Space, golden, project, shared};
 
 fn space() -> Space {
     Space::new().file("sample.tflite", golden("sample.tflite"))
@@ -112,7 +112,7 @@ fn a_name_that_is_not_utf8_is_refused_and_not_mangled() {
 
     let space = Space::new();
     let run = |folder: &std::path::Path, name: &OsStr| {
-        let mut command = std::process::Command::new(crate::space::DEPLOYCTL);
+        let mut command = std::process::Command::new(crate::product::space::DEPLOYCTL);
         let output =
             command.arg("init").arg(name).args(["--board", "host", "--owner", "me"]).current_dir(folder).output();
         let output = output.unwrap();
@@ -136,7 +136,8 @@ fn a_model_outside_the_project_is_found_and_remarked_upon() {
     space.run(&["check"]).exits(0);
     // From a folder of the project the manifest still goes where the others are.
     let inner = project("host").file("models/deep/m.tflite", golden("sample.tflite"));
-    let args = ["-c", "cd models/deep && exec \"$0\" init m.tflite --board host --owner me", crate::space::DEPLOYCTL];
+    let args =
+        ["-c", "cd models/deep && exec \"$0\" init m.tflite --board host --owner me", crate::product::space::DEPLOYCTL];
     let output = std::process::Command::new("/bin/sh").args(args).current_dir(inner.path("")).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     assert!(inner.text("manifests/m.kdl").contains("model \"../models/deep/m.tflite\""));

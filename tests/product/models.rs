@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::space::{Space, golden, has_board, has_sources, project, repository, shared};
+use crate::product::space::{Space, golden, has_board, has_sources, project, repository, shared};
 
 const SMALL: [&str; 3] = ["hello_world_int8", "micro_speech_quantized", "ad01_int8"];
 const LARGE: [&str; 3] = ["kws_ref_model", "pretrainedResnet_quant", "vww_96_int8"];

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::space::{Space, has_sources, project};
+use crate::product::space::{Space, has_sources, project};
 
 /// A project whose arena is above its budget.
 fn failing() -> Space {

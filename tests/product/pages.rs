@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use crate::space::{Space, has_sources, project};
+use crate::product::space::{Space, has_sources, project};
 
 /// Widths of a phone and of a desk, in pixels.
 const WIDTHS: [u32; 2] = [390, 1280];

@@ -1,6 +1,6 @@
 //! The `model` crate in the firmware template is what `emit` makes of `tests/golden/sample.tflite`, byte for byte.
 //!
-//! `DEPLOYCTL_UPDATE=1 cargo test --test product sample` writes it anew.
+//! `DEPLOYCTL_UPDATE=1 cargo test --test e2e product::sample` writes it anew.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,7 +10,7 @@ use deployctl::library::{Features, Kernel, reference, scratch_bytes};
 use deployctl::memory::plan;
 use deployctl::model::{Read, Step, lower, read};
 
-use crate::space::{golden, repository};
+use crate::product::space::{golden, repository};
 
 /// The crate that `emit` makes of the sample, on reference kernels.
 fn generated() -> Files {
@@ -67,7 +67,7 @@ fn the_templates_sample_is_generated() {
         }
         return;
     }
-    let advice = "run `DEPLOYCTL_UPDATE=1 cargo test --test product sample`, and commit what it writes";
+    let advice = "run `DEPLOYCTL_UPDATE=1 cargo test --test e2e product::sample`, and commit what it writes";
     for (path, bytes) in &files {
         assert!(std::fs::read(root.join(path)).ok().as_ref() == Some(bytes), "`{path}` is not as generated: {advice}");
     }

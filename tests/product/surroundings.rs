@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::space::{DEPLOYCTL, Space, golden, has_sources, project, repository};
+use crate::product::space::{DEPLOYCTL, Space, golden, has_sources, project, repository};
 
 /// `unshare` gives a process its own mounts, where this test may use it.
 fn can_unshare() -> bool {

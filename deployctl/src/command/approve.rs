@@ -24,13 +24,12 @@ struct Change {
 
 impl Change {
     fn words(&self) -> String {
-        words(&self.value.param, &self.from, &self.to)
+        words(&self.value.param, self.from.as_deref(), self.to.as_deref())
     }
 }
 
-fn words(param: &str, from: &Option<String>, to: &Option<String>) -> String {
-    let text = |value: &Option<String>, nothing: &str| value.clone().unwrap_or_else(|| nothing.to_owned());
-    format!("`{param}`: {} → {}", text(from, "not approved"), text(to, "removed"))
+fn words(param: &str, from: Option<&str>, to: Option<&str>) -> String {
+    format!("`{param}`: {} → {}", from.unwrap_or("not approved"), to.unwrap_or("removed"))
 }
 
 pub(super) fn run(args: &cli::Approve, around: &Surroundings) -> Result<Done, Error> {
@@ -47,7 +46,7 @@ pub(super) fn run(args: &cli::Approve, around: &Surroundings) -> Result<Done, Er
     append(&manifest.root, &texts.concat())?;
     for entry in &entries {
         let signed = entry.signature.as_ref().map_or("", |_| ", signed");
-        let words = words(&entry.param, &entry.from, &entry.to);
+        let words = words(&entry.param, entry.from.as_deref(), entry.to.as_deref());
         let fields = json!({
             "deployment": entry.deployment, "param": entry.param, "from": entry.from, "to": entry.to, "by": entry.by,
             "digest": entry.digest(), "signed": entry.signature.is_some(),

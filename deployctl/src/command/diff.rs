@@ -47,7 +47,7 @@ pub(super) fn run(args: &cli::Diff, workshop: &Workshop) -> Result<Done, Error> 
 fn compare(args: &cli::Diff, workshop: &Workshop) -> Result<(), Error> {
     let old = named(&args.old, workshop)?;
     let new = args.new.as_deref().map(|new| named(new, workshop)).transpose()?;
-    for (old, new) in pairs(old, new, workshop)? {
+    for (old, new) in pairs(&old, new.as_ref(), workshop)? {
         let mut found = difference(&old.files, &new.files).map_err(|error| refused(&error))?;
         for (name, side) in [(&mut found.old, &old), (&mut found.new, &new)] {
             name.extend(side.state.iter().flat_map(|state| [" (", state, ")"]));
@@ -73,9 +73,9 @@ fn named(argument: &str, workshop: &Workshop) -> Result<Named, Error> {
 }
 
 /// What is held against what. Where one side is not said, it is the project's manifest of the other's deployment.
-fn pairs(old: Named, new: Option<Named>, workshop: &Workshop) -> Result<Vec<(Side, Side)>, Error> {
+fn pairs(old: &Named, new: Option<&Named>, workshop: &Workshop) -> Result<Vec<(Side, Side)>, Error> {
     let Some(new) = new else { return with_now(old, workshop) };
-    match (&old, &new) {
+    match (old, new) {
         (Named::Revision(then, before), Named::Revision(now, after)) => {
             revisions((then.as_str(), before), (now.as_str(), after), workshop)
         }
@@ -90,11 +90,11 @@ fn pairs(old: Named, new: Option<Named>, workshop: &Workshop) -> Result<Vec<(Sid
 }
 
 /// A release or a revision against the project as it is here.
-fn with_now(old: Named, workshop: &Workshop) -> Result<Vec<(Side, Side)>, Error> {
+fn with_now(old: &Named, workshop: &Workshop) -> Result<Vec<(Side, Side)>, Error> {
     let project = || workshop.around.manifests(&cli::Manifests { manifests: Vec::new() });
     let now =
         |manifest: Manifest| Ok::<_, Error>(Side { files: built(manifest, workshop)?, state: Some(NOW.to_owned()) });
-    match &old {
+    match old {
         Named::Revision(name, folder) => {
             let then = |manifest: &Manifest| at_revision(name, folder, &manifest.path, &manifest.root, workshop);
             project()?.into_iter().map(|manifest| Ok((then(&manifest)?, now(manifest)?))).collect()

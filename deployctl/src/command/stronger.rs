@@ -64,7 +64,7 @@ mod tests {
         let (same, budget) =
             (field("taken.cpu", Some("0.2"), Some("0.2")), field(BUDGET, Some("5000 (integer)"), Some("none (none)")));
         assert_eq!(larger(&[same.clone(), budget.clone()]), Some(5000));
-        assert_eq!(larger(&[same.clone()]), None);
+        assert_eq!(larger(std::slice::from_ref(&same)), None);
         assert_eq!(larger(&[budget.clone(), field("firmware", Some("a"), Some("b"))]), None);
         assert_eq!(larger(&[field(BUDGET, Some("none (none)"), Some("5000 (integer)"))]), None);
         assert_eq!(larger(&[field(BUDGET, Some("9000"), Some("5000"))]), Some(9000));

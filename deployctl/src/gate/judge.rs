@@ -129,7 +129,7 @@ pub fn judge(limits: &Limits, evidence: Evidence) -> Judgement {
         arena(limits, evidence),
         flash(limits, footprint),
         ram(limits, footprint),
-        stack(limits, measurement),
+        stack(limits, measurement, evidence.load),
         kernels(limits, audit, footprint),
         reference(evidence.expectation),
         exactness,

@@ -95,20 +95,24 @@ pub(super) fn ram(limits: &Limits, footprint: &Footprint) -> Check {
     sized(base, limits.ram, bytes, shown, "the memory plan shows what holds the arena; the rest is the app's own")
 }
 
-pub(super) fn stack(limits: &Limits, measured: &Measurement) -> Check {
+pub(super) fn stack(limits: &Limits, measured: &Measurement, load: Option<&Load>) -> Check {
     let base = declared("stack", "stack", limits.stack.as_ref());
     if let Some(reason) = &measured.blocked {
         return unmeasured(base, measured.target_failed, reason);
     }
     let (app, harness) = (measured.stack_app_bytes, measured.stack_harness_bytes);
-    let Some(bytes) = app.max(harness) else {
+    let loaded = load.and_then(|load| load.stack_bytes);
+    let Some(bytes) = app.max(harness).max(loaded) else {
         return Check { detail: "this target's stack cannot be painted".into(), ..base };
     };
     let shown = |bytes: Option<u64>| {
         bytes.map_or_else(|| "not measured".to_owned(), |bytes| format!("{} bytes", grouped(bytes)))
     };
+    let services = loaded.map_or_else(String::new, |bytes| {
+        format!("; under load {} bytes, with the services' interrupts and task", grouped(bytes))
+    });
     let split = format!(
-        "high-water mark: app {}, harness {}, of which one inference {}",
+        "high-water mark: app {}, harness {}, of which one inference {}{services}",
         shown(app),
         shown(harness),
         shown(measured.stack_invoke_bytes)

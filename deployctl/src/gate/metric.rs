@@ -121,8 +121,11 @@ pub const METRICS: [Metric; 32] = [
         title: "stack, app or harness",
         unit: Unit::Bytes,
         stage: "measure",
-        about: "high-water mark of the painted stack, the larger of app and harness",
-        read: |sources| sources.measurement.stack_app_bytes.max(sources.measurement.stack_harness_bytes),
+        about: "high-water mark of the painted stack, the largest of app, harness, and harness under load",
+        read: |sources| {
+            let (app, harness) = (sources.measurement.stack_app_bytes, sources.measurement.stack_harness_bytes);
+            app.max(harness).max(sources.load.and_then(|load| load.stack_bytes))
+        },
     },
     Metric {
         name: "stack_invoke_bytes",

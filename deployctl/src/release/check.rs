@@ -125,13 +125,15 @@ fn check_papers(release: &Release, manifest: &Manifest, files: &Files) -> Result
 /// That the model among the sources is the one that stages read.
 fn check_model(project: &Project<'_>, targets: &[Keys], files: &Files) -> Result<(), CheckError> {
     let (path, model) = project.model(files)?;
-    let read = targets.iter().filter_map(|keys| keys.stage("model")?.field("file"));
+    let mut read = targets.iter().filter_map(|keys| keys.stage("model")?.field("file"));
     let found = deployctl_cache::Digest::of(model).to_hex();
-    for field in read.filter(|field| field.value != found) {
-        let what = format!("stage `model` read one with BLAKE3 {}, and this has {found}", field.value);
-        return Err(CheckError::Evidence { place: path, what });
+    match read.find(|field| field.value != found) {
+        Some(field) => {
+            let what = format!("stage `model` read one with BLAKE3 {}, and this has {found}", field.value);
+            Err(CheckError::Evidence { place: path, what })
+        }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// That the provenance names the files that are there: before all of it is compared, since this can be said in words.

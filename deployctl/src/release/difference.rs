@@ -228,6 +228,9 @@ fn said(what: &str, by: String) -> Change {
     Change { what: what.to_owned(), old: None, new: None, by }
 }
 
+/// A field of a key.
+type FieldName = (Section, String);
+
 /// Own fields one by one; what a stage was given, in one line with who made it.
 fn fields(old: &Stage, new: &Stage) -> Vec<Change> {
     let table = |stage: &Stage| -> BTreeMap<(Section, String), String> {
@@ -238,8 +241,8 @@ fn fields(old: &Stage, new: &Stage) -> Vec<Change> {
     let keys: BTreeSet<&(Section, String)> = before.keys().chain(after.keys()).collect();
     let differing: Vec<_> = keys.into_iter().filter(|key| before.get(*key) != after.get(*key)).collect();
     let own = differing.iter().filter(|key| key.0 != Section::Input);
-    type Key = (Section, String);
-    let (grouped, single): (Vec<&Key>, Vec<&Key>) = own.copied().partition(|key| is_grouped(&new.stage, &key.1));
+    let (grouped, single): (Vec<&FieldName>, Vec<&FieldName>) =
+        own.copied().partition(|key| is_grouped(&new.stage, &key.1));
     let mut changes: Vec<Change> = single
         .into_iter()
         .map(|key| Change {

@@ -22,6 +22,12 @@ use crate::lockfile::Group;
 use crate::manifest::{self, Manifest, Port, Spanned};
 use crate::stage::{self, artifact};
 
+/// Reads a file of a source tree: the tree's name, the file's path. An error in words.
+pub type Trees<'a> = dyn Fn(&str, &str) -> Result<Vec<u8>, String> + 'a;
+
+/// Texts of licences by their path below `licences/`.
+type Texts = BTreeMap<String, Text>;
+
 /// Everything that goes into a bundle.
 pub struct Draft<'a> {
     /// The manifest.
@@ -37,7 +43,7 @@ pub struct Draft<'a> {
     /// Files of the source trees that `deploy.lock` records, by the tree's name.
     pub listings: BTreeMap<String, Listing>,
     /// Reads a file of such a tree: name, path.
-    pub trees: &'a dyn Fn(&str, &str) -> Result<Vec<u8>, String>,
+    pub trees: &'a Trees<'a>,
     /// Texts of licences that toolchains carry, by their path below `licences/`.
     pub toolchain: Files,
 }
@@ -93,10 +99,7 @@ impl<'a> Parts<'a> {
     }
 
     /// Texts of licences that follow from these listings, with the tree that each is of.
-    pub(super) fn licences(
-        &self,
-        listings: &BTreeMap<String, Listing>,
-    ) -> Result<Vec<(&str, BTreeMap<String, Text>)>, CheckError> {
+    pub(super) fn licences(&self, listings: &BTreeMap<String, Listing>) -> Result<Vec<(&str, Texts)>, CheckError> {
         let none = Listing::new();
         let own = self.project.own(self.files);
         let texts = |tree: &str| -> Result<_, CheckError> {

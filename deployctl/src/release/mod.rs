@@ -22,7 +22,7 @@ pub use archive::{ArchiveError, Files};
 pub use check::{Checked, check};
 pub use checksums::{ChecksumError, check as whole, sha256};
 pub use difference::{Change, Difference, difference};
-pub use make::{Draft, Made, make, reproduced, seal};
+pub use make::{Draft, Made, Trees, make, reproduced, seal};
 pub use pages::Pages;
 pub use project::{above, place};
 pub use provenance::Maker;

@@ -86,7 +86,7 @@ impl<'a> Pages<'a> {
 /// The first line, from 1, in which two texts differ.
 fn first_line(found: &[u8], expected: &[u8]) -> usize {
     let same = found.iter().zip(expected).take_while(|(found, expected)| found == expected).count();
-    found[..same].iter().filter(|byte| **byte == b'\n').count() + 1
+    found[..same].split(|byte| *byte == b'\n').count()
 }
 
 /// What a stage was given, in a bundle.

@@ -177,7 +177,7 @@ pub(super) fn read_manifest(path: &str, files: &Files) -> Result<Manifest, Check
         lay(&folder.join(path), bytes)?;
     }
     let root = manifest::project_root(&manifest);
-    for (path, bytes) in files.iter() {
+    for (path, bytes) in files {
         let Some(path) = path.strip_prefix(BUILT_IN) else { continue };
         let to = root.join(path);
         if !to.exists() {

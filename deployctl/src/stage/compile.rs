@@ -53,7 +53,7 @@ impl Stage for Compile {
     }
 
     fn version(&self) -> u32 {
-        6
+        7
     }
 
     fn fields(&self) -> Fields {

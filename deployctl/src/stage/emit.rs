@@ -8,6 +8,7 @@ use camino::Utf8PathBuf;
 use deployctl_cache::{BoxError, Digest, Fields, Job, Stage};
 use serde::{Deserialize, Serialize};
 
+use super::crates::FIXED;
 use super::memory::Planned;
 use super::own::OwnSource;
 use super::{artifact, expect, fail};
@@ -82,6 +83,13 @@ impl Template {
         for member in members.iter().filter(|member| !member.as_str().is_empty()) {
             files.entry(member.join("src/lib.rs")).or_insert_with(|| b"#![no_std]\n".to_vec());
         }
+        Self { digest: digest(&files), files: Arc::new(files) }
+    }
+
+    /// The firmware's own crates that are the same in every project.
+    pub(super) fn fixed() -> Self {
+        let mut files: Files = Self::builtin().files.as_ref().clone();
+        files.retain(|path, _| FIXED.iter().any(|member| path.starts_with(member)));
         Self { digest: digest(&files), files: Arc::new(files) }
     }
 

@@ -53,7 +53,7 @@ impl Stage for Gate {
     }
 
     fn version(&self) -> u32 {
-        8
+        10
     }
 
     fn fields(&self) -> Fields {

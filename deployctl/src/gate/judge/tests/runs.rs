@@ -76,3 +76,13 @@ fn determinism_says_what_it_is_over() {
         "3 runs of each vector give the same outputs over 0x00, 0xFF, noise, other inputs in between, cold and warm";
     assert_eq!(check.detail, expected);
 }
+
+#[test]
+fn the_stack_is_that_of_the_whole_firmware() {
+    let (check, _) = Case::spoilt("stack", |case| {
+        let load = case.load.get_or_insert_default();
+        load.stack_bytes = Some(2_001);
+    });
+    assert_eq!((check.verdict, check.value.unwrap().value), (Verdict::Fail, 2_001.0));
+    assert!(check.detail.contains("; under load 2,001 bytes, with the services'"), "{}", check.detail);
+}

@@ -2,7 +2,8 @@
 //!
 //! Knows the command line and what it leaves on disk; the sample's test alone calls the library. Sources come from
 //! `DEPLOYCTL_HOME` or the user's cache and are fetched where there are none. All tests share one store, made anew for each
-//! run, so that the kernel library is compiled once. Ignored tests build for more models and boards: `tests/all --full`.
+//! run, in which crates and kernel libraries of other tests are, too. Ignored tests build for more models and boards:
+//! `tests/all --full`.
 
 #![expect(
     clippy::unwrap_used,
@@ -22,5 +23,5 @@ mod models;
 mod outputs;
 mod pages;
 mod sample;
-mod space;
+pub(crate) mod space;
 mod surroundings;

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/models/kws.tflite");
 
-/// An empty folder with a store of its own; sources are the user's.
+/// An empty folder; sources are the user's, and the store is the tests'.
 struct Space {
     folder: tempfile::TempDir,
 }
@@ -20,7 +20,7 @@ impl Space {
 
     fn deployctl(&self, args: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_deployctl"));
-        command.args(args).arg("--store").arg(self.path("store")).current_dir(self.folder.path());
+        command.args(args).arg("--store").arg(crate::product::space::store()).current_dir(self.folder.path());
         command.output().expect("deployctl starts")
     }
 
@@ -39,6 +39,7 @@ impl Space {
             .env("CARGO_HOME", home)
             .env_remove("CARGO_TARGET_DIR")
             .env_remove("RUSTFLAGS")
+            .env_remove("RUSTC_BOOTSTRAP")
             .output()
             .expect("cargo starts");
         assert!(output.status.success(), "{}: {}", project.display(), String::from_utf8_lossy(&output.stderr));

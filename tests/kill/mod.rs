@@ -17,6 +17,8 @@ use serde::Serialize;
 
 const FOLDER: &str = "DEPLOYCTL_TEST_FOLDER";
 const ROUND: &str = "DEPLOYCTL_TEST_ROUND";
+/// The test that is the engine's process.
+const ENGINE: &str = "kill::engine_process";
 const STAGES: usize = 8;
 const KILLS: u64 = 200;
 /// A build takes a fraction of this; one that waits for a dead one would take for ever.
@@ -91,7 +93,7 @@ fn engine_process() {
 
 fn start(folder: &Utf8Path, round: u64) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["engine_process", "--exact", "--test-threads=1"]);
+    command.args([ENGINE, "--exact", "--test-threads=1"]);
     command.env(FOLDER, folder).env(ROUND, round.to_string());
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }

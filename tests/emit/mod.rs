@@ -174,6 +174,7 @@ fn cmsis_nn(flags: &[&str]) -> Build {
 }
 
 #[test]
+#[ignore = "`image` builds such firmware in the plain run, and compares it; `tests/all --full` has both"]
 fn firmware_with_cmsis_nn_builds_without_deployctl() {
     let (Some(root), Some(bytes)) = (std::env::var("DEPLOYCTL_CMSIS_NN").ok(), model(MODELS[0])) else {
         println!("SKIPPED: DEPLOYCTL_CMSIS_NN does not name a CMSIS-NN folder");
