@@ -24,7 +24,7 @@ fn entries_say_who_agreed_to_which_value() {
     space.edit("manifests/sample.kdl", "headroom=\"10%\"", "headroom=\"5%\"");
     approve(&space, &["--by", "you@example.com", "arena.headroom"])
         .exits(0)
-        .says(&["you@example.com approves `arena.headroom`, whose owner is me@example.com", "10% → 5%"]);
+        .says(&["you@example.com is not the owner of `arena.headroom`: that is me@example.com", "10% → 5%"]);
     let after = space.text("approvals.kdl");
     let entry = after.strip_prefix(&before).unwrap();
     for line in ["from \"10%\"", "to \"5%\"", "by \"you@example.com\"", "reason \"agreed in review\"", "date \"20"] {
