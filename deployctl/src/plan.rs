@@ -18,7 +18,9 @@
 
 mod conversion;
 mod fields;
+mod limits;
 mod materials;
+mod papers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,8 +28,9 @@ use camino::Utf8PathBuf;
 use deployctl_cache::{Graph, Input, StageId};
 
 use self::conversion::Made;
-pub use self::fields::{declared_limits, papers};
+pub use self::limits::declared_limits;
 pub use self::materials::*;
+pub use self::papers::papers;
 use crate::manifest::{Board, Manifest};
 use crate::stage::{self, Runtime, artifact};
 
@@ -297,7 +300,7 @@ impl Plan {
         let mut inputs = evidence();
         inputs.push(input("interface", shared.interface, artifact::INTERFACE));
         inputs.extend(made());
-        let judge = fields::gate(manifest, board, materials);
+        let judge = limits::gate(manifest, board, materials);
         let gate = self.add(name, place, judge.clone(), inputs);
 
         let mut inputs = evidence();
@@ -305,10 +308,10 @@ impl Plan {
         let origin = input("origin", shared.read, artifact::ORIGIN);
         inputs.extend([emission, input("verdict", gate, artifact::VERDICT), origin]);
         inputs.extend(made().filter(|input| input.name == "conversion"));
-        let subject = fields::subject(manifest, board, materials, found);
+        let subject = papers::subject(manifest, board, materials, found);
         inputs.push(input("plan", built.memory, "/"));
         inputs.extend(shared.parity.map(|parity| input("features", parity, "/")));
-        let report = self.add(name, place, fields::report(manifest, board, subject.clone()), inputs.clone());
+        let report = self.add(name, place, papers::report(manifest, board, subject.clone()), inputs.clone());
         inputs.extend([
             input("graph", shared.model, artifact::GRAPH),
             input("firmware", built.compile, "/"),
@@ -316,7 +319,7 @@ impl Plan {
             input("transcript", measured.measure, artifact::TRANSCRIPT),
         ]);
         inputs.extend(measured.inject.map(|inject| input("injected", inject, artifact::INJECTED)));
-        let runbook = self.add(name, place, fields::runbook(manifest, board, found.library.is_some(), subject), inputs);
+        let runbook = self.add(name, place, papers::runbook(manifest, board, found.library.is_some(), subject), inputs);
         Planned {
             manifest: index,
             deployment: manifest.name.value.clone(),

@@ -7,13 +7,10 @@ use deployctl_cache::TreeInput;
 use super::{Materials, OwnMaterials, TargetMaterials, VectorMaterials};
 use crate::builtin;
 use crate::emit;
-use crate::frame::Frame;
-use crate::gate::{Limits, Making, Present, Scores, Services, Waived};
 use crate::manifest::{self, Board, Manifest, Override, Runner, Vectors};
 use crate::model::lower::{Choice, OwnKernel};
 use crate::model::pipeline::After;
-use crate::runner;
-use crate::stage::{self, Deployment, Named, Project, ProjectLibrary, Runtime, Subject, VectorSource, artifact};
+use crate::stage::{self, Project, ProjectLibrary, Runtime, VectorSource};
 use crate::vectors::recording::{Fit, Medium};
 
 pub(super) fn model(manifest: &Manifest, materials: &Materials) -> stage::Model {
@@ -122,7 +119,7 @@ pub(super) fn expect(
     }
 }
 
-fn own_crates(materials: &Materials) -> impl Iterator<Item = &stage::OwnSource> {
+pub(super) fn own_crates(materials: &Materials) -> impl Iterator<Item = &stage::OwnSource> {
     materials.own.iter().flat_map(|own| &own.crates)
 }
 
@@ -285,196 +282,7 @@ fn loaded(
     }
 }
 
-pub(super) fn gate(manifest: &Manifest, board: &Board, materials: &Materials) -> stage::Gate {
-    let (release, reissued) = (materials.release.clone(), materials.reissued.clone());
-    let is_held = release.is_some() || reissued.is_some();
-    stage::Gate {
-        limits: limits(manifest, board, materials),
-        parity: manifest.preprocess.is_some(),
-        present: is_held.then(|| Present::of(manifest, &board.name)),
-        release,
-        reissued,
-        reproduced: materials.reproduced,
-    }
-}
-
-fn limits(manifest: &Manifest, board: &Board, materials: &Materials) -> Limits {
-    let making = if materials.convert.is_some() { Making::Made } else { Making::Forbidden };
-    Limits {
-        conversion: manifest.convert.is_some().then_some(making),
-        waivers: waivers(manifest, board, &materials.expired),
-        governance: materials.governance.clone(),
-        ..declared_limits(manifest, board)
-    }
-}
-
-/// Limits as the manifest alone has them, without what a day and a machine add to them.
-pub fn declared_limits(manifest: &Manifest, board: &Board) -> Limits {
-    let (arena, gates) = (manifest.arena_on(&board.name), manifest.gates_on(&board.name));
-    Limits {
-        budget: arena.budget.value,
-        headroom: arena.headroom,
-        policy: (board.runner != Runner::Host).then_some(manifest.kernels.policy),
-        max_mac_share: manifest.kernels.max_mac_share,
-        flash: gates.flash.as_ref().map(|limit| limit.value),
-        ram: gates.ram.as_ref().map(|limit| limit.value),
-        stack: gates.stack.as_ref().map(|limit| limit.value),
-        latency: gates.latency.as_ref().map(|limit| limit.value),
-        services: services(manifest, board),
-        hop: gates.hop.as_ref().map(|limit| limit.value),
-        startup: gates.startup.as_ref().map(|limit| limit.value),
-        accuracy: gates.accuracy.as_ref().and_then(|asked| scores(manifest, &asked.value)),
-        max_lsb: manifest.preprocess.as_ref().and_then(|steps| Some(steps.parity.as_ref()?.max_lsb.value)),
-        conversion: None,
-        runner: board.runner.name(),
-        waivers: waivers(manifest, board, &[]),
-        own: manifest.own_paths(&board.name),
-        governance: None,
-    }
-}
-
-fn services(manifest: &Manifest, board: &Board) -> Services {
-    match &manifest.services {
-        None => Services::Undeclared,
-        Some(_) if board.runner == Runner::Host => Services::NotInterrupted,
-        Some(services) if services.cpu.0 <= 0.0 => Services::Idle,
-        Some(_) => Services::Interrupt,
-    }
-}
-
-/// Waivers; that one has expired was found out by whoever knows what day it is.
-fn waivers(manifest: &Manifest, board: &Board, expired: &[String]) -> Vec<Waived> {
-    let waivers = manifest.waivers_on(&board.name).into_iter();
-    waivers.map(|(path, waiver)| Waived { waiver: waiver.clone(), expired: expired.contains(&path) }).collect()
-}
-
-/// The output that accuracy is asked of.
-fn scores(manifest: &Manifest, asked: &manifest::Accuracy) -> Option<Scores> {
-    let outputs = &manifest.model.outputs;
-    let is_meant = |output: &manifest::Port| asked.output.as_ref().is_none_or(|name| output.name == *name);
-    let position = outputs.iter().position(|output| is_meant(&output.value))?;
-    Some(Scores { asked: asked.clone(), position, dtype: outputs[position].value.dtype })
-}
-
-pub(super) fn subject(manifest: &Manifest, board: &Board, materials: &Materials, found: &TargetMaterials) -> Subject {
-    let named = |name: &str, value: &str| Named { name: name.to_owned(), value: value.to_owned() };
-    let taken = materials.model.as_ref().filter(|_| materials.convert.is_none());
-    let mut tools = vec![named("rustc", found.rustc.version.lines().next().unwrap_or_default())];
-    tools.push(named("firmware crates", &found.crates.digest));
-    if let Some(library) = &found.library {
-        let about = &manifest.kernels.source;
-        tools.push(named(&format!("{} {}", about.name, about.versions), &library.source_digest));
-        tools.push(named("C compiler", &library.cross.version));
-    }
-    for own in own_crates(materials) {
-        tools.push(named(&format!("own kernel {} ({})", own.name, own.place.folder), &own.files.digest().to_string()));
-    }
-    if let Some(qemu) = &found.qemu {
-        tools.push(named("emulator", &qemu.version));
-    }
-    // Of a model that is made, its evidence knows the digest.
-    let model = taken.map_or_else(String::new, |file| file.digest().to_string());
-    subject_of(manifest, board, model, tools)
-}
-
-/// The subject of papers, from what a release knows again.
-fn subject_of(manifest: &Manifest, board: &Board, model: String, tools: Vec<Named>) -> Subject {
-    Subject {
-        deployment: Deployment {
-            name: manifest.name.value.clone(),
-            version: manifest.version.clone(),
-            owner: manifest.owner.clone(),
-            summary: manifest.summary.clone(),
-        },
-        target: stage::TargetName {
-            board: board.name.clone(),
-            summary: board.summary.clone(),
-            core: board.core.clone(),
-            clock: board.clock_text(),
-            evidence: match &board.runner {
-                Runner::Host => "host".to_owned(),
-                Runner::Qemu { machine, .. } => format!("emulated (QEMU, {machine})"),
-                Runner::Probe { chip } => format!("none: compiled for {chip}, not measured"),
-            },
-        },
-        model: Named { name: format!("model {}", manifest.model.path.file_name().unwrap_or_default()), value: model },
-        tools,
-        cautions: board.cautions(),
-    }
-}
-
-/// How pages look.
-pub(super) fn frame() -> Frame {
-    Frame { layout: packed("templates/page.html"), style: packed("templates/page.css") }
-}
-
 /// The text of a packed file. `builtin`'s tests know that the ones named here are there.
-fn packed(path: &str) -> String {
+pub(super) fn packed(path: &str) -> String {
     builtin::get(path).map_or_else(String::new, |file| String::from_utf8_lossy(file.bytes).into_owned())
-}
-
-pub(super) fn report(manifest: &Manifest, board: &Board, subject: Subject) -> stage::Report {
-    stage::Report {
-        subject,
-        manifest: relative(manifest),
-        target_line: target_line(manifest, board),
-        lines: manifest::lines(manifest),
-        parity: manifest.preprocess.is_some(),
-        template: packed("templates/gate-report.md"),
-        frame: frame(),
-    }
-}
-
-/// The line that names the board, from 1.
-fn target_line(manifest: &Manifest, board: &Board) -> usize {
-    let target = manifest.targets.iter().find(|target| target.board.name == board.name);
-    let start = target.map_or(0, |target| target.name.span.start.min(manifest.text.len()));
-    manifest.text[..start].matches('\n').count() + 1
-}
-
-/// The manifest's path in its project.
-fn relative(manifest: &Manifest) -> String {
-    manifest.path.strip_prefix(&manifest.root).unwrap_or(&manifest.path).to_string()
-}
-
-/// The papers of a release: `model` is its digest, `tools` are those that its records name.
-pub fn papers(
-    manifest: &Manifest,
-    board: &Board,
-    (model, tools): (String, Vec<Named>),
-    links_library: bool,
-) -> (stage::Report, stage::Runbook) {
-    let subject = subject_of(manifest, board, model, tools);
-    (report(manifest, board, subject.clone()), runbook(manifest, board, links_library, subject))
-}
-
-pub(super) fn runbook(manifest: &Manifest, board: &Board, links_library: bool, subject: Subject) -> stage::Runbook {
-    let named = |name: &str, value: &str| Named { name: name.to_owned(), value: value.to_owned() };
-    let (arena, gates) = (manifest.arena_on(&board.name), manifest.gates_on(&board.name));
-    stage::Runbook {
-        subject,
-        manifest: relative(manifest),
-        owners: vec![
-            named("deployment", &manifest.owner),
-            named("arena", &arena.owner),
-            named("kernels", &manifest.kernels.owner),
-            named("gates", &gates.owner),
-        ],
-        contacts: manifest.runbook.clone(),
-        runner: board.runner.clone(),
-        rust_target: board.rust_target.clone(),
-        regions: board.memory.iter().filter(|region| region.used).cloned().collect(),
-        not_bootable: board.not_bootable().map(str::to_owned),
-        slow_clock: board.slow_clock(),
-        links_library,
-        outputs: manifest.model.outputs.iter().map(|port| port.value.clone()).collect(),
-        run_command: runner::run_command(&board.runner, artifact::HARNESS, artifact::SESSION),
-        build_command: "cargo build --release --locked --offline".to_owned(),
-        budget: arena.budget.value,
-        stack_limit: gates.stack.as_ref().map(|limit| limit.value.max),
-        flash_limit: gates.flash.as_ref().map(|limit| limit.value.max),
-        parity: manifest.preprocess.is_some(),
-        template: packed("templates/runbook.md"),
-        frame: frame(),
-    }
 }
